@@ -1,0 +1,197 @@
+"""JSON as I-JSON (RFC 7493) has it: one meaning or a clear refusal, never a silent repair.
+
+Python's parser keeps the last of two equal members, reads NaN, and makes infinity of 1e999. Two readers of such a text
+can disagree on what it says, so it must not become an event: its hash would stand for more than one payload.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pik.domain.limits import MAX_NESTING, MAX_SAFE_INTEGER
+from pik.domain.problems import InvalidEvent, Problem, pointer
+
+_WHITE_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; longer texts need no conversion to be refused
+
+
+class MalformedJson(InvalidEvent):
+    """A text that is not JSON, or JSON that two readers may read differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Defect:
+    """Stands in the parsed tree where something was refused, so that its path can be found."""
+
+    code: str
+    params: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a JSON array: its value or why it was refused, and the place of its bytes in the array's text."""
+
+    value: Any
+    problems: tuple[Problem, ...]
+    offset: int
+    length: int
+
+
+def parse_json(data: bytes, base: str = "") -> Any:
+    """The value of a JSON text in UTF-8. `base` is prefixed to the paths of what is found.
+
+    Raises MalformedJson: not UTF-8, not JSON, duplicate members, NaN or infinity, integers beyond 2**53 - 1, lone
+    surrogates, more than MAX_NESTING levels.
+    """
+    text = _decode(data, base)
+    reader = _Reader(base)
+    value, end = reader.read(text, _skip(text, 0))
+    end = _skip(text, end)
+    if end != len(text):
+        raise _syntax(base, "unexpected text after the value", text, end)
+    problems = reader.problems(value, text, base)
+    if problems:
+        raise MalformedJson(problems)
+    return value
+
+
+def parse_array(data: bytes) -> list[Element]:
+    """The elements of a JSON array, each with its place in bytes; an element that is refused spoils only itself.
+
+    Raises MalformedJson when the text as a whole cannot be read.
+    """
+    text = _decode(data, "")
+    return list(_elements(text, ascii_only=len(text) == len(data)))
+
+
+def _elements(text: str, *, ascii_only: bool) -> Iterator[Element]:
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        raise _syntax("", "expected an array", text, at)
+    at = _skip(text, at + 1)
+    seen_chars = seen_bytes = index = 0
+    closed = text[at : at + 1] == "]"
+    while not closed:
+        base = pointer(index)
+        reader = _Reader(base)
+        value, end = reader.read(text, at)
+        raw = text[at:end]
+        offset = at if ascii_only else seen_bytes + len(text[seen_chars:at].encode())
+        length = len(raw) if ascii_only else len(raw.encode())
+        seen_chars, seen_bytes = end, offset + length
+        yield Element(value, reader.problems(value, raw, base), offset, length)
+        index += 1
+        at = _skip(text, end)
+        mark = text[at : at + 1]
+        if mark not in {",", "]"}:
+            raise _syntax("", "expected ',' or ']'", text, at)
+        closed = mark == "]"
+        at = at if closed else _skip(text, at + 1)
+    at = _skip(text, at + 1)
+    if at != len(text):
+        raise _syntax("", "unexpected text after the array", text, at)
+
+
+class _Reader:
+    """One parse; remembers whether anything was refused, so that a sound text is not searched."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._spoiled = False
+        decoder = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_float=self._float, parse_int=self._int, parse_constant=self._constant
+        )
+        self._decode = decoder.raw_decode
+
+    def read(self, text: str, at: int) -> tuple[Any, int]:
+        try:
+            return self._decode(text, at)
+        except json.JSONDecodeError as error:
+            raise _syntax(self._base, error.msg, text, error.pos) from error
+        except RecursionError as error:
+            raise MalformedJson([Problem(self._base or "body", "too_deep", {"maximum": MAX_NESTING})]) from error
+
+    def problems(self, value: Any, text: str, base: str) -> tuple[Problem, ...]:
+        """The first thing refused in `value`; the whole tree is walked only when there may be one."""
+        may_be_deep = text.count("[") + text.count("{") > MAX_NESTING
+        may_have_surrogates = "\\u" in text
+        if not (self._spoiled or may_be_deep or may_have_surrogates):
+            return ()
+        found = next(_walk(value, base), None)
+        return (found,) if found else ()
+
+    def _defect(self, code: str, **params: str | int) -> _Defect:
+        self._spoiled = True
+        return _Defect(code, params)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> Any:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        names = [name for name, _ in pairs]
+        return self._defect("duplicate_member", member=next(name for name in names if names.count(name) > 1))
+
+    def _float(self, literal: str) -> Any:
+        number = float(literal)
+        return number if math.isfinite(number) else self._defect("number_out_of_range", literal=literal)
+
+    def _int(self, literal: str) -> Any:
+        number = int(literal) if len(literal) <= _SAFE_DIGITS else None
+        if number is not None and abs(number) <= MAX_SAFE_INTEGER:
+            return number
+        return self._defect("integer_too_large", literal=literal)
+
+    def _constant(self, literal: str) -> Any:
+        return self._defect("not_a_number", literal=literal)
+
+
+def _walk(root: Any, base: str) -> Iterator[Problem]:
+    pending: list[tuple[Any, str, int]] = [(root, base, 1)]
+    while pending:
+        value, path, level = pending.pop()
+        if isinstance(value, _Defect):
+            yield Problem(path or "body", value.code, value.params)
+        elif isinstance(value, str):
+            if _has_surrogate(value):
+                yield Problem(path or "body", "lone_surrogate")
+        elif isinstance(value, dict | list):
+            if level > MAX_NESTING:
+                yield Problem(path, "too_deep", {"maximum": MAX_NESTING})
+                continue
+            if isinstance(value, dict) and any(_has_surrogate(name) for name in value):
+                yield Problem(path or "body", "lone_surrogate")
+                continue
+            children = value.items() if isinstance(value, dict) else enumerate(value)
+            pending.extend((child, path + pointer(name), level + 1) for name, child in reversed(list(children)))
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _decode(data: bytes, base: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJson([Problem(base or "body", "invalid_utf8", {"offset": error.start})]) from error
+
+
+def _skip(text: str, at: int) -> int:
+    match = _WHITE_SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _syntax(base: str, detail: str, text: str, at: int) -> MalformedJson:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    where = f"{detail} at line {line}, column {column}"
+    return MalformedJson([Problem(base or "body", "malformed_json", {"detail": where})])

@@ -1,0 +1,71 @@
+"""Times as text: UTC, six decimals, `Z`. Text order is time order, so times can stand in sort keys."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_RFC3339: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,18}))?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
+)
+_MAX_OFFSET: Final = timedelta(hours=14)  # Kiribati; nothing on Earth is further ahead, and -12:00 is the other end
+_FIRST_YEAR: Final = 1970
+
+
+class BadTime(ValueError):
+    """A text that is no time; `code` and `params` name the message for a person."""
+
+    def __init__(self, code: str, **params: str) -> None:
+        super().__init__(f"{code}: {params}")
+        self.code = code
+        self.params = params
+
+
+def normalise(text: str) -> str:
+    """An RFC 3339 time in any offset as `2026-11-20T10:15:30.250000Z`; digits after the sixth are cut.
+
+    Raises BadTime.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise BadTime("bad_time", given=text, detail="expected a form like 2026-11-20T10:15:30.250Z")
+    day, clock, fraction, offset = match.groups()
+    if offset is None:
+        raise BadTime("time_without_offset", given=text)
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6]:0<6}{'Z' if offset in 'zZ' else offset}")
+        ahead = moment.utcoffset() or timedelta()
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadTime("bad_time", given=text, detail=str(error)) from error
+    if abs(ahead) > _MAX_OFFSET:
+        raise BadTime("bad_time", given=text, detail="the offset must lie between -14:00 and +14:00")
+    if moment.year < _FIRST_YEAR:
+        raise BadTime("bad_time", given=text, detail=f"the year must be {_FIRST_YEAR} or later")
+    return from_datetime(moment)
+
+
+def from_datetime(moment: datetime) -> str:
+    """An aware datetime as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def to_datetime(text: str) -> datetime:
+    """The datetime of a normalised text."""
+    return datetime.fromisoformat(text)
+
+
+def epoch_seconds(text: str) -> int:
+    """A normalised time as whole seconds since 1970, as DynamoDB's TTL wants them."""
+    return int(to_datetime(text).timestamp())
+
+
+def lag_ms(event_time: str, received_at: str) -> int:
+    """Milliseconds from the event to its arrival; negative when the producer's clock is ahead."""
+    return (to_datetime(received_at) - to_datetime(event_time)) // timedelta(milliseconds=1)
+
+
+def day_of(text: str) -> str:
+    """The UTC day of a normalised time."""
+    return text[:10]

@@ -1,0 +1,73 @@
+"""Identity: released vectors never change, and no two different events share an id."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pik.domain.identity import canonical_json, event_id, payload_sha
+
+VECTORS = json.loads((Path(__file__).parent / "identity_vectors.json").read_text())
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+identities = st.tuples(names, names, names, st.none() | names, st.none() | names, names)
+
+
+def id_of(parts: tuple[Any, ...]) -> str:
+    source, event_type, entity, key, time, sha = parts
+    return event_id(source, event_type, entity, idempotency_key=key, event_time=time, sha=sha)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_released_identities_never_change(vector: dict[str, Any]) -> None:
+    sha = payload_sha(vector["payload"])
+    assert sha == vector["payload_sha"]
+    assert (
+        event_id(*vector["names"], idempotency_key=vector["key"], event_time=vector["time"], sha=sha)
+        == vector["event_id"]
+    )
+
+
+def test_there_is_a_vector_for_each_way_to_be_identified() -> None:
+    assert {(vector["key"] is None, vector["time"] is None) for vector in VECTORS} >= {
+        (True, True),
+        (True, False),
+        (False, False),
+    }
+
+
+def test_a_number_is_its_value_not_its_spelling() -> None:
+    assert payload_sha({"amount": 42.50}) == payload_sha({"amount": 42.5})
+    assert payload_sha({"amount": 42.0}) == payload_sha({"amount": 42})
+    assert canonical_json({"b": 1, "a": [1e21, 0.1]}) == b'{"a":[1e+21,0.1],"b":1}'
+
+
+def test_the_order_of_members_does_not_count_and_the_order_of_elements_does() -> None:
+    assert payload_sha({"a": 1, "b": 2}) == payload_sha({"b": 2, "a": 1})
+    assert payload_sha([1, 2]) != payload_sha([2, 1])
+
+
+def test_parts_cannot_run_into_each_other() -> None:
+    assert id_of(("a|b", "c", "e", None, None, "s")) != id_of(("a", "b|c", "e", None, None, "s"))
+
+
+def test_with_a_key_neither_time_nor_payload_counts() -> None:
+    assert id_of(("s", "t", "e", "k", "2026", "x")) == id_of(("s", "t", "e", "k", None, "y"))
+
+
+def test_a_key_that_spells_a_payload_hash_is_another_event() -> None:
+    assert id_of(("s", "t", "e", "abc", None, "abc")) != id_of(("s", "t", "e", None, None, "abc"))
+
+
+@given(identities, identities)
+def test_different_identities_have_different_ids(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    def meaning(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        return parts[:4] if parts[3] is not None else (*parts[:3], None, *parts[4:])
+
+    assume(meaning(one) != meaning(other))
+    assert id_of(one) != id_of(other)
