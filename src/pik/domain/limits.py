@@ -70,16 +70,16 @@ PROCESS_THREADS: Final = 16
 """Reads, or writes, of one batch of messages under way at once; as many as a client has connections."""
 
 INLINE_IDS: Final = 40
-"""Event ids that a version row carries itself: 680 bytes, so that the row of a small day costs one write unit or two."""
+"""Event ids that a version row carries itself: 680 bytes, so that the row of a small day costs a write unit or two."""
 
 EVENTS_PER_VERSION: Final = 50
-"""Events that one version adds: with its own row and INLINE_IDS markers carried over, 91 of a transaction's 100 actions."""
+"""Events that one version adds: with its own row and INLINE_IDS markers carried over, 91 of a transaction's 100."""
 
 MAX_SAMPLE_IDS: Final = 3
 """Event ids that a version row shows to a person; all that it added are in `added`."""
 
 MAX_VERSION_ATTEMPTS: Final = 40
-"""Writes of one version. Of processors that meet on one entity-day one wins each round, so this serves forty of them."""
+"""Writes of one version. Of processors that meet on one entity-day one wins each round, so this serves forty."""
 
 VERSION_BACKOFF_SECONDS: Final = 0.01
 """The longest wait before a lost race is run again, doubled each time: a read and a write take about as long."""
@@ -126,6 +126,12 @@ CLI_BATCH_EVENTS: Final = 100
 
 CLI_CONCURRENCY: Final = 4
 """Requests of `pik send` under way at once: fills a line from far away without tripping a small stack's throttle."""
+
+CLI_MAX_CONCURRENCY: Final = 64
+"""Beyond it a client opens more connections than it gains time."""
+
+CLI_MAX_RETRIES: Final = 50
+"""A quarter of an hour of outage; more is met by running the command again."""
 
 CLI_RETRIES: Final = 8
 """Repeats of one request: with the backoff below about half a minute of outage on average is sat out."""

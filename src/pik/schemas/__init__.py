@@ -1,0 +1,19 @@
+"""The schemas of the known event types, JSON Schema 2020-12, one file a type: `chat.message.json` is `chat.message`.
+
+Beyond the standard: `maxGraphemes` bounds a string's length in characters as a reader counts them, and `x-pik-entity`
+names the top-level member that says which entity an event belongs to when its envelope does not.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any, Final
+
+_SUFFIX: Final = ".json"
+
+
+def load_schemas() -> dict[str, dict[str, Any]]:
+    """Event type to schema, in the order of the types' names; read from the package anew at each call."""
+    texts = {file.name: file.read_text("utf-8") for file in files(__name__).iterdir() if file.name.endswith(_SUFFIX)}
+    return {name.removesuffix(_SUFFIX): json.loads(texts[name]) for name in sorted(texts)}
