@@ -1,0 +1,49 @@
+"""One Logger and one Metrics for every handler, and the names of the metrics. Imported by handlers only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+NAMESPACE: Final = "PipelineInvestigationKit"
+
+INGEST_LAG: Final = "IngestLag"
+COUNTERS: Final = {
+    "ACCEPTED": "EventsAccepted",
+    "DUPLICATE": "EventsDuplicate",
+    "CONFLICT": "EventsConflict",
+    "REJECTED": "EventsRejected",
+}
+
+EVENTS_SENT: Final = "EventsSent"
+EVENTS_UNSENT: Final = "EventsUnsent"
+EVENTS_APPLIED: Final = "EventsApplied"
+EVENTS_ALREADY_APPLIED: Final = "EventsAlreadyApplied"
+VERSIONS_WRITTEN: Final = "VersionsWritten"
+FAILED_ATTEMPTS: Final = {
+    "VALIDATION": "FailedValidation",
+    "PROCESSING": "FailedProcessing",
+    "PERMANENT": "FailedPermanent",
+    "TRANSIENT": "FailedTransient",
+    "TIMEOUT": "FailedTimeout",
+}
+
+__all__ = [
+    "COUNTERS",
+    "EVENTS_ALREADY_APPLIED",
+    "EVENTS_APPLIED",
+    "EVENTS_SENT",
+    "EVENTS_UNSENT",
+    "FAILED_ATTEMPTS",
+    "INGEST_LAG",
+    "NAMESPACE",
+    "VERSIONS_WRITTEN",
+    "MetricUnit",
+    "logger",
+    "metrics",
+]
+
+logger: Final = Logger(use_rfc3339=True, utc=True)
+metrics: Final = Metrics(namespace=NAMESPACE)
