@@ -150,8 +150,7 @@ def _observe(request_id: str, results: Sequence[Result], *, dry_run: bool) -> No
 
 
 def _dump(body: Any) -> str:
-    # A lone surrogate that a message quotes cannot be UTF-8; written as its escape it is valid JSON again.
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return json.dumps(body, ensure_ascii=False)
 
 
 def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None = None) -> Response:

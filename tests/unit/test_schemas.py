@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pik.schemas
+from pik.domain.identity import canonical_json
 from pik.domain.limits import MAX_DIAGNOSED_VALUES, MAX_ERRORS_PER_EVENT, MAX_SAFE_INTEGER
 from pik.domain.problems import pointer
 from pik.domain.validation import SchemaRegistry
@@ -40,8 +41,14 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
         yield jsonschema.ValidationError("no match")
 
 
+def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    # the library sorts and compares neighbours, and misses equal elements where false and 0 lie between them
+    if unique and isinstance(instance, list) and len({canonical_json(item) for item in instance}) < len(instance):
+        yield jsonschema.ValidationError("equal elements")
+
+
 Second = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator, {"maxGraphemes": _max_graphemes, "pattern": _pattern}
+    jsonschema.Draft202012Validator, {"maxGraphemes": _max_graphemes, "pattern": _pattern, "uniqueItems": _unique_items}
 )
 
 
@@ -109,7 +116,9 @@ def one_changed(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 def _strings(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
     bounds = [schema[name] for name in ("minLength", "maxLength", "maxGraphemes") if name in schema]
     lengths = sorted({max(0, bound + step) for bound in bounds for step in (-1, 0, 1)})
-    edges = st.builds(lambda char, length: char * length, st.sampled_from(CHARS), st.sampled_from(lengths or [1]))
+    # the longest strings are of plain letters: the second opinion takes its time over clusters
+    pairs = [(char, length) for char in CHARS for length in lengths or [1] if length <= 4001 or char in "Aあ"]
+    edges = st.sampled_from(pairs).map(lambda pair: pair[0] * pair[1])
     marked = st.sampled_from(["JPY", "jpy", "JPY\n", "EURO", "ja", "ja-JP", "ja_JP", "ja-", "zh-Hant-TW", "日本語"])
     return edges | marked | st.text(max_size=12)
 
@@ -119,7 +128,7 @@ def _strings(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
 def test_two_validators_find_the_same_faults_at_the_same_places(event_type: str, payloads: Payloads) -> None:
     seen = Counter[bool]()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(payloads(SCHEMAS[event_type]))
     def judge(payload: Any) -> None:
         expected = second_opinion(event_type, payload)

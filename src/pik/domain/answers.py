@@ -15,11 +15,7 @@ from pik.domain.problems import Problem
 from pik.domain.rows import ACCEPTED, CONFLICT, DUPLICATE, REJECTED
 
 _SINGLE_STATUS: Final = {ACCEPTED: 202, DUPLICATE: 200, CONFLICT: 409, REJECTED: 400}
-_REASONS: Final = {
-    DUPLICATE: "this event was received before; nothing more will happen for it",
-    CONFLICT: "the idempotency key was used before with another payload; kept, not processed",
-}
-
+_REASONS: Final = {DUPLICATE: "already_received", CONFLICT: "kept_unprocessed"}
 _MAX_DETAILS: Final = 20  # of a whole batch: each event's own are in its result
 _MAX_IN_MESSAGE: Final = 3
 
@@ -40,7 +36,7 @@ class Result:
 
 def single(result: Result, accept_language: str | None, *, status: int | None = None) -> tuple[int, Json]:
     """HTTP status and body for a request of one event; `status` is a refusal's own (413, 415)."""
-    body = _result(result)
+    body = _result(result, accept_language)
     if result.problems:
         body["error"] = error(result.problems, accept_language, result.language)
     return status or _SINGLE_STATUS[result.status], body
@@ -51,7 +47,7 @@ def many(results: Sequence[Result], accept_language: str | None) -> tuple[int, J
     counts = Counter(result.status for result in results)
     listed = []
     for result in results:
-        entry = _result(result)
+        entry = _result(result, accept_language)
         if result.problems:
             entry["errors"] = details(result.problems, accept_language, result.language)
         listed.append(entry)
@@ -79,7 +75,7 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
     listed = details(problems, accept_language, preferred)
     return {
         "code": problems[0].code,
-        "message": " ".join(it["message"] for it in listed[:_MAX_IN_MESSAGE]),
+        "message": " ".join(f"{it['path']}: {it['message']}" for it in listed[:_MAX_IN_MESSAGE]),
         "details": listed,
     }
 
@@ -120,12 +116,12 @@ def _body(data: bytes) -> Json:
         return {"body_base64": base64.b64encode(data).decode()}
 
 
-def _result(result: Result) -> Json:
+def _result(result: Result, accept_language: str | None) -> Json:
     body: Json = {"status": result.status}
     if result.event:
         body = {"event_id": result.event.event_id, **body}
         if result.status in _REASONS:
-            body["reason"] = _REASONS[result.status]
+            body["reason"] = render(_REASONS[result.status], {}, pick_language(accept_language, result.language))
         body["ingest_lag_ms"] = result.event.lag_ms
     if result.s3_key:
         body |= {"s3_bucket": result.s3_bucket, "s3_key": result.s3_key}

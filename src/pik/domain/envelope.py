@@ -34,12 +34,13 @@ class Schemas(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the producer said. `entity_id` and `event_time` may be absent; `payload_path` is where the payload stood."""
+    """What the producer said. `entity_id` and `event_time` may be absent; the paths are where type and payload stood."""
 
     source: str
     event_type: str
     payload: Any
     payload_path: str
+    type_path: str
     entity_id: str | None = None
     event_time: str | None = None
     idempotency_key: str | None = None
@@ -79,15 +80,17 @@ def open_envelope(
         return _cloud_event(value, _cloud_data(value, base), f"{base}/data", f"{base}/")
     if not _KIT_MARKS.isdisjoint(value):
         return _kit_event(value, base)
-    return Envelope(BARE_SOURCE, default_type, value, base)
+    return Envelope(BARE_SOURCE, default_type, value, base, f"{base}/event_type")
 
 
 def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "") -> Event:
     """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent."""
     found = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
     if found:
-        # A schema's registry speaks of the event's own members; in a batch they stand below the event's place.
-        raise InvalidEvent([Problem(base + p.path, p.code, p.params) if p.path == "/event_type" else p for p in found])
+        # The registry knows no envelope, so it cannot know where an unknown type stood.
+        raise InvalidEvent(
+            [Problem(envelope.type_path, it.code, it.params) if it.code == "unknown_type" else it for it in found]
+        )
     entity_id = envelope.entity_id or schemas.entity_of(envelope.event_type, envelope.payload)
     if not entity_id:
         raise InvalidEvent([Problem(f"{base}/entity_id", "missing_entity", {"member": "entity_id"})])
@@ -155,7 +158,9 @@ def _kit_event(value: dict[str, Any], base: str) -> Envelope:
     if "payload" not in value:
         checks.add("payload", "missing_member", member="payload")
     checks.finish()
-    return Envelope(source, event_type, value["payload"], f"{base}/payload", entity_id, event_time, key)
+    return Envelope(
+        source, event_type, value["payload"], f"{base}/payload", f"{base}/event_type", entity_id, event_time, key
+    )
 
 
 def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place: str) -> Envelope:
@@ -169,7 +174,7 @@ def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place
     subject = checks.optional(attributes, "subject")
     event_time = checks.time(attributes, "time")
     checks.finish()
-    return Envelope(source, event_type, data, data_path, subject, event_time, key)
+    return Envelope(source, event_type, data, data_path, f"{place}type", subject, event_time, key)
 
 
 def _cloud_data(value: dict[str, Any], base: str) -> Any:
@@ -208,7 +213,10 @@ class _Checks:
 
     def required(self, members: Mapping[str, Any], member: str) -> str:
         if member not in members:
-            self.add(member, "missing_member", member=member)
+            if self._place.startswith("header:"):
+                self.add(member, "missing_header", header=f"ce-{member}")
+            else:
+                self.add(member, "missing_member", member=member)
             return ""
         return self.name(member, members[member])
 

@@ -41,12 +41,12 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "missing_header": 'The header "{header}" is missing. Add it.',
     "missing_entity": 'Nothing says which entity this event belongs to. Set "{member}".',
     "unknown_type": 'The event type "{given}" is not known here. Use one of: {known}.',
-    "schema_required": "This event type has no schema that says which member is the entity. "
-    "Send the event in an envelope with an entity_id, or add a schema.",
     "data_base64_not_json": "The bytes in data_base64 are not JSON. Send JSON text, encoded as base64.",
     # the request as a whole
     "idempotency_conflict": "An event with this idempotency key and a different payload was first seen at "
     "{first_seen}. Use a new key for a new event.",
+    "already_received": "This event was received before. Nothing more will happen for it.",
+    "kept_unprocessed": "It was kept as it came. It is not processed.",
     "all_rejected": "All events of the request were rejected ({count}). "
     "Correct the errors listed with each and send them again.",
     "unknown_route": "There is nothing at {given}. Check the method and the path.",
@@ -110,12 +110,12 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "missing_header": "ヘッダー「{header}」がありません。追加してください。",
     "missing_entity": "このイベントがどのエンティティのものか分かりません。「{member}」を指定してください。",
     "unknown_type": "イベントの種類「{given}」は登録されていません。次のいずれかを使ってください: {known}",
-    "schema_required": "このイベントの種類には、どのメンバーがエンティティかを示すスキーマがありません。"
-    "entity_idを付けて送るか、スキーマを追加してください。",
     "data_base64_not_json": "data_base64の内容がJSONではありません。JSONをbase64で符号化して送ってください。",
     # the request as a whole
     "idempotency_conflict": "同じ冪等キーで内容の異なるイベントを {first_seen} に受け取っています。"
     "新しいイベントには新しいキーを使ってください。",
+    "already_received": "このイベントは以前に受信済みです。これ以上の処理は行いません。",
+    "kept_unprocessed": "保存しましたが、処理は行いません。",
     "all_rejected": "リクエストのすべてのイベント（{count}件）が拒否されました。"
     "それぞれのエラーを直して送り直してください。",
     "unknown_route": "{given} はありません。メソッドとパスを確認してください。",

@@ -62,8 +62,8 @@ class SchemaRegistry:
         """What is wrong with a payload, sorted by place, at most MAX_ERRORS_PER_EVENT; empty when it is valid.
 
         `payload` is a value as `strict_json` returns it (nesting and integers bounded, no lone surrogates). Paths start
-        with `base`, the payload's own JSON Pointer. An unknown type that is not allowed is one finding at `/event_type`,
-        whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES values gets its first finding only.
+        with `base`, the payload's own JSON Pointer. An unknown type that is not allowed is one finding, at
+        `/event_type` whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES values gets its first finding.
         Raises ValueError when the type's schema is itself invalid.
         """
         if event_type not in self._schemas:

@@ -117,7 +117,7 @@ def test_a_cloud_event_without_data_and_with_bad_base64() -> None:
 
 def test_a_binary_cloud_events_missing_attribute_is_a_header() -> None:
     assert problems_of({}, attributes={"specversion": "1.0", "id": "1", "source": "s"}) == [
-        ("header:ce-type", "missing_member")
+        ("header:ce-type", "missing_header")
     ]
 
 

@@ -1,0 +1,261 @@
+"""The versions of an entity's day: which events are new to it, and what to write for them so that each counts once.
+
+A small day carries the ids of its events in its latest version, so the next version is one conditional put: version,
+lock and dedupe in one write. A big day has a marker row an event, written in one transaction with the version that adds
+it. Either way the next event costs the same, whether ten came before it or a hundred thousand:
+
+    up to INLINE_IDS events    VER#1 (ids) -> VER#2 (ids) -> ...            one conditional put a version
+    the version beyond them    VER#n + a marker for each id carried so far and for each new one
+    ever after                 VER#n + a marker for each new event          one transaction a version
+
+Versions are never changed. Two processors that want to write the same version meet on its key: one wins, the other
+reads the latest version again and starts from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pik import __version__
+from pik.domain import metrics
+from pik.domain.identity import canonical_json
+from pik.domain.limits import EVENTS_PER_VERSION, INLINE_IDS, MAX_SAMPLE_IDS
+from pik.domain.rows import Row, entity_key
+from pik.domain.work import Input, Work
+
+EMPTY_HASH: Final = "0" * 64
+"""inputs_hash of no event."""
+
+BUS_SOURCE: Final = "pipeline-investigation-kit"
+PROCESSED: Final = "events.processed"
+
+_MODULUS: Final = 1 << 256
+_ID_BYTES: Final = 32
+_SHORT_BYTES: Final = 16  # of an id; two of a day's events share them once in 10**29 days of 100,000 events
+_SHORT_DIGITS: Final = 2 * _SHORT_BYTES
+_ENTRY_BYTES: Final = _SHORT_BYTES + 1  # a version's number fits one byte: each adds one of INLINE_IDS events or more
+
+
+@dataclass(frozen=True, slots=True)
+class DayKey:
+    """An entity's day within a run."""
+
+    entity_id: str
+    day: str
+    run: str
+
+    @classmethod
+    def of(cls, work: Work) -> DayKey:
+        return cls(work.entity_id, work.day, work.run)
+
+    @property
+    def pk(self) -> str:
+        return entity_key(self.entity_id)
+
+    @property
+    def versions(self) -> str:
+        """What the sort keys of all versions begin with; the markers' keys lie outside."""
+        return f"DAY#{self.day}#RUN#{self.run}#VER#"
+
+    def version_sk(self, number: int) -> str:
+        return f"{self.versions}{number:010d}"
+
+    def marker_sk(self, event_id: str) -> str:
+        return f"DAY#{self.day}#RUN#{self.run}#EID#{short(event_id)}"
+
+
+def short(event_id: str) -> str:
+    """The digits of an event id that stand for it wherever it is checked whether the event has been counted: version
+    rows and markers must agree, and the bytes of a version row are paid for with every event."""
+    return event_id[:_SHORT_DIGITS]
+
+
+def input_hash(event_id: str, payload_sha: str) -> str:
+    """What one event adds to inputs_hash."""
+    return hashlib.sha256(bytes.fromhex(event_id) + bytes.fromhex(payload_sha)).hexdigest()
+
+
+def combine_hashes(a: str, b: str) -> str:
+    """The sum of two hashes modulo 2**256: a set of events has one hash, however they were ordered or batched."""
+    return f"{(int(a, 16) + int(b, 16)) % _MODULUS:064x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One row of AggregatesTable. `applied` says which version added each event (short ids), while the day is small;
+    None when the day has markers. `added` has whole ids. `replayed`: every event added came from a replay."""
+
+    key: DayKey
+    number: int
+    metrics: Mapping[str, metrics.Value]
+    inputs_hash: str
+    input_count: int
+    added: tuple[str, ...]
+    computed_at: str
+    code_version: str
+    replayed: bool
+    applied: Mapping[str, int] | None
+
+    def row(self) -> Row:
+        """As it is stored."""
+        return {
+            "PK": self.key.pk,
+            "SK": self.key.version_sk(self.number),
+            "entity_id": self.key.entity_id,
+            "day": self.key.day,
+            "run": self.key.run,
+            "version": self.number,
+            "metrics": dict(self.metrics),
+            "inputs_hash": self.inputs_hash,
+            "input_count": self.input_count,
+            "sample_event_ids": sorted(self.added)[:MAX_SAMPLE_IDS],
+            "added": b"".join(map(bytes.fromhex, self.added)),
+            "computed_at": self.computed_at,
+            "code_version": self.code_version,
+            "replayed": self.replayed,
+            "applied_ids": None if self.applied is None else _packed(self.applied),
+        }
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Version:
+        """From what is stored."""
+        added: bytes = row["added"]
+        applied: bytes | None = row.get("applied_ids")
+        return cls(
+            key=DayKey(row["entity_id"], row["day"], row["run"]),
+            number=row["version"],
+            metrics=row["metrics"],
+            inputs_hash=row["inputs_hash"],
+            input_count=row["input_count"],
+            added=tuple(added[at : at + _ID_BYTES].hex() for at in range(0, len(added), _ID_BYTES)),
+            computed_at=row["computed_at"],
+            code_version=row["code_version"],
+            replayed=row["replayed"],
+            applied=None if applied is None else _unpacked(applied),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The row that says that an event of a big day has been counted, and by which version."""
+
+    key: DayKey
+    event_id: str
+    version: int
+
+    def row(self) -> Row:
+        """As it is stored."""
+        return {"PK": self.key.pk, "SK": self.key.marker_sk(self.event_id), "version": self.version}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to write, all or nothing, and only where no row is. Without markers it is a single put.
+
+    `carried` are the markers of events that earlier versions counted; `markers` those of the events of this one.
+    """
+
+    version: Version
+    carried: tuple[Marker, ...] = ()
+    markers: tuple[Marker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a step was not written. `applied`: which of its own events had been counted, and by which version (short
+    ids). `stale`: there may be a newer version, so the latest must be read again."""
+
+    stale: bool
+    applied: Mapping[str, int] = field(default_factory=dict)
+
+
+def sift(applied: Mapping[str, int], events: Iterable[Input]) -> tuple[list[Input], dict[str, int]]:
+    """The events that are not among `applied` (short ids), and the versions that counted the others (whole ids)."""
+    fresh: list[Input] = []
+    known: dict[str, int] = {}
+    for event in events:
+        version = applied.get(short(event.work.event_id))
+        if version is None:
+            fresh.append(event)
+        else:
+            known[event.work.event_id] = version
+    return fresh, known
+
+
+def next_step(key: DayKey, latest: Version | None, fresh: Sequence[Input], computed_at: str) -> Step:
+    """What to write to count events that the latest version does not know; at most EVENTS_PER_VERSION of them."""
+    events = fresh[:EVENTS_PER_VERSION]
+    number = latest.number + 1 if latest else 1
+    count = (latest.input_count if latest else 0) + len(events)
+    carried = latest.applied if latest else {}
+    applied = None
+    if carried is not None and count <= INLINE_IDS:
+        applied = {**carried, **{short(event.work.event_id): number for event in events}}
+    version = Version(
+        key=key,
+        number=number,
+        metrics=metrics.measure(latest.metrics if latest else {}, events),
+        inputs_hash=_hash_with(latest.inputs_hash if latest else EMPTY_HASH, events),
+        input_count=count,
+        added=tuple(event.work.event_id for event in events),
+        computed_at=computed_at,
+        code_version=__version__,
+        replayed=all(event.work.origin == "replay" for event in events),
+        applied=applied,
+    )
+    if applied is not None:
+        return Step(version)
+    return Step(
+        version,
+        carried=tuple(Marker(key, event_id, by) for event_id, by in (carried or {}).items()),
+        markers=tuple(Marker(key, event.work.event_id, number) for event in events),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An entry for the bus. `id` is the same whenever the same thing is announced: consumers may drop repeats by it."""
+
+    id: str
+    detail_type: str
+    detail: str
+
+
+def announce(version: Version) -> Announcement:
+    """`events.processed` of a version; from its row alone, so that announcing it again says the same."""
+    key = version.key
+    stable_id = hashlib.sha256(canonical_json([key.pk, key.version_sk(version.number)])).hexdigest()
+    detail = {
+        "id": stable_id,
+        "entity_id": key.entity_id,
+        "day": key.day,
+        "run": key.run,
+        "version": version.number,
+        "event_ids": list(version.added),
+        "input_count": version.input_count,
+        "inputs_hash": version.inputs_hash,
+        "metrics": dict(sorted(version.metrics.items())),
+        "computed_at": version.computed_at,
+        "replayed": version.replayed,
+    }
+    return Announcement(stable_id, PROCESSED, json.dumps(detail, separators=(",", ":")))
+
+
+def _hash_with(before: str, events: Iterable[Input]) -> str:
+    for event in events:
+        before = combine_hashes(before, input_hash(event.work.event_id, event.work.payload_sha))
+    return before
+
+
+def _packed(applied: Mapping[str, int]) -> bytes:
+    return b"".join(bytes.fromhex(event_id) + bytes([version]) for event_id, version in applied.items())
+
+
+def _unpacked(entries: bytes) -> dict[str, int]:
+    return {
+        entries[at : at + _SHORT_BYTES].hex(): entries[at + _SHORT_BYTES] for at in range(0, len(entries), _ENTRY_BYTES)
+    }

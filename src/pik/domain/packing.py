@@ -1,0 +1,26 @@
+"""Packs for calls that take several entries: as few as the call's limits on count and bytes allow, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def packs(items: Iterable[T], size_of: Callable[[T], int], max_count: int, max_bytes: int) -> Iterator[list[T]]:
+    """Consecutive items, at most `max_count` of them and `max_bytes` together.
+
+    An item that is larger by itself gets a pack of its own: the service's refusal then names it and spoils no other.
+    """
+    pack: list[T] = []
+    total = 0
+    for item in items:
+        size = size_of(item)
+        if pack and (len(pack) == max_count or total + size > max_bytes):
+            yield pack
+            pack, total = [], 0
+        pack.append(item)
+        total += size
+    if pack:
+        yield pack

@@ -1,0 +1,209 @@
+"""What the processor does with a batch of messages, before and between its calls to AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pik.domain.aggregates import DayKey, Version
+from pik.domain.envelope import payload_with_sha
+from pik.domain.failures import (
+    Attempt,
+    Failure,
+    PermanentFailure,
+    ProcessingFailure,
+    TimeoutFailure,
+    TransientFailure,
+    ValidationFailure,
+)
+from pik.domain.limits import MAX_ORDER_AMOUNT
+from pik.domain.metrics import amount_of, plain
+from pik.domain.rows import RawRef
+from pik.domain.strict_json import parse_json
+from pik.domain.work import BadWork, Input, Work, parse_work
+
+_ORDER: Final = "order"
+
+
+class BrokenReference(ValidationFailure):
+    """The message points to bytes that are not there, or to a bucket that is not RawBucket."""
+
+
+class AmountOverLimit(ProcessingFailure):
+    """An order of more than MAX_ORDER_AMOUNT."""
+
+
+class Contended(TransientFailure):
+    """Other processors kept writing to the same entity's day."""
+
+
+class MissingVersion(PermanentFailure):
+    """A marker names a version that is not in the table."""
+
+
+class DeadlineNear(TimeoutFailure):
+    """Too little of the function's time is left to begin a write."""
+
+
+class DryRun(Exception):
+    """Nothing was written, so the message must stay in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record of a batch. `work` is None when the body could not be read; then `error` says why."""
+
+    message_id: str
+    receive_count: int
+    work: Work | None
+    error: Failure | None = None
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether an earlier attempt may have counted the event and died before it announced that."""
+        work = self.work
+        return self.receive_count > 1 or (work is not None and (work.attempts_before > 0 or work.origin == "redrive"))
+
+    def attempt(self, max_receive_count: int) -> Attempt:
+        """This attempt for the ledger."""
+        last = self.receive_count >= max_receive_count
+        if self.work is None:
+            return Attempt(self.message_id, None, self.receive_count, last)
+        columns = self.work.columns()
+        columns.pop("attempts_before")
+        number = self.work.attempts_before + self.receive_count
+        return Attempt(self.message_id, self.work.event_id, number, last, columns)
+
+
+def read_deliveries(records: Iterable[Mapping[str, Any]]) -> list[Delivery]:
+    """The records of an SQS batch, in order."""
+    return [_read(record) for record in records]
+
+
+def _read(record: Mapping[str, Any]) -> Delivery:
+    message_id = record["messageId"]
+    receive_count = int(record["attributes"]["ApproximateReceiveCount"])
+    try:
+        return Delivery(message_id, receive_count, parse_work(record["body"]))
+    except BadWork as error:
+        return Delivery(message_id, receive_count, None, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read: the bytes of an object from the first that its messages need to the last. Events of one request lie
+    side by side, so what lies between them is little."""
+
+    key: str
+    offset: int
+    length: int
+    deliveries: tuple[Delivery, ...]
+
+    def open(self, data: bytes) -> dict[str, Input | Exception]:
+        """Each message's event from the bytes that were read, or why there is none."""
+        return {it.message_id: self._open(it.work, data) for it in self.deliveries if it.work}
+
+    def failed(self, error: Exception) -> dict[str, Input | Exception]:
+        """Each message's outcome when the bytes could not be read."""
+        return {it.message_id: error for it in self.deliveries}
+
+    def _open(self, work: Work, data: bytes) -> Input | Exception:
+        start = work.ref.offset - self.offset
+        piece = data[start : start + work.ref.length]
+        try:
+            if len(piece) != work.ref.length:
+                end = self.offset + len(data)
+                raise BrokenReference(
+                    f"{self.key} ends at {end}; the event is {work.ref.length} from {work.ref.offset}"
+                )
+            return open_event(work, piece)
+        # Whatever is wrong with one event, the others of the object are sound.
+        except Exception as error:  # noqa: BLE001
+            return error
+
+
+def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[Read], dict[str, Exception]]:
+    """One read an object, and what is wrong with the messages that name no bytes in the bucket of raw events."""
+    reads: dict[str, Read] = {}
+    refused: dict[str, Exception] = {}
+    for it in deliveries:
+        if it.work is None:
+            refused[it.message_id] = it.error or BadWork("work message: unreadable")
+        elif it.work.ref.bucket != bucket:
+            # A message must not make the function read what it may read for other reasons.
+            refused[it.message_id] = BrokenReference(f"the event is in {it.work.ref.bucket!r}, not in {bucket!r}")
+        else:
+            reads[it.work.ref.key] = _with(reads.get(it.work.ref.key), it, it.work.ref)
+    return list(reads.values()), refused
+
+
+def _with(read: Read | None, delivery: Delivery, ref: RawRef) -> Read:
+    if read is None:
+        return Read(ref.key, ref.offset, ref.length, (delivery,))
+    start = min(read.offset, ref.offset)
+    end = max(read.offset + read.length, ref.offset + ref.length)
+    return Read(ref.key, start, end - start, (*read.deliveries, delivery))
+
+
+def open_event(work: Work, data: bytes) -> Input:
+    """The event of a message from its bytes, found to be what was accepted and within the business rules.
+
+    Raises MalformedJson, HashMismatch, AmountOverLimit.
+    """
+    event = Input(work, payload_with_sha(parse_json(data), work.payload_sha))
+    check_rules(event)
+    return event
+
+
+def check_rules(event: Input) -> None:
+    """The business rules. Raises a ProcessingFailure."""
+    amount = amount_of(event.payload) if event.work.event_type == _ORDER else None
+    if amount is not None and amount > MAX_ORDER_AMOUNT:
+        raise AmountOverLimit(f"order amount {plain(amount)} is over the limit of {MAX_ORDER_AMOUNT}")
+
+
+def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:
+    """The events of a batch by what they count towards, each event once however many messages carry it."""
+    groups: dict[DayKey, dict[str, Input]] = {}
+    for event in events:
+        groups.setdefault(DayKey.of(event.work), {}).setdefault(event.work.event_id, event)
+    return {key: list(by_id.values()) for key, by_id in groups.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A version that must be on the bus before a message is done."""
+
+    key: DayKey
+    number: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the events of one day in this batch; numbers are versions, by event id.
+
+    `counted` here and now; `known` to have been counted before; `contested`: counted, perhaps, by a write of this batch
+    whose answer was lost. `error` is why all others were not counted. `at_hand` are the versions read and written.
+    """
+
+    key: DayKey
+    counted: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    contested: set[str] = field(default_factory=set)
+    at_hand: dict[int, Version] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def due(self, delivery: Delivery, event_id: str) -> Due | None:
+        """The version to announce for a message; None when there is nothing left to do for it.
+
+        A first delivery of an event that was counted before is a duplicate: whoever counted it announces it. A repeated
+        one may be here because that one died first, so it announces again; consumers get a version at least once, under
+        a stable id. Raises what kept the event from being counted.
+        """
+        if event_id in self.counted:
+            return Due(self.key, self.counted[event_id])
+        if event_id in self.known:
+            again = delivery.is_repeat or event_id in self.contested
+            return Due(self.key, self.known[event_id]) if again else None
+        raise self.error or LookupError(f"event {event_id} was neither counted nor refused")

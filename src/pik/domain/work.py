@@ -1,0 +1,176 @@
+"""Work messages: claim checks that say where an event's bytes are and what they must hash to, never the bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pik.domain import times
+from pik.domain.failures import ValidationFailure
+from pik.domain.limits import MAX_BODY_BYTES, MAX_NAME_CHARS, MAX_SEND_BYTES
+from pik.domain.problems import InvalidEvent
+from pik.domain.rows import RawRef, Row
+from pik.domain.strict_json import parse_json
+
+LIVE: Final = "LIVE"
+"""The run of everything that is no shadow replay."""
+
+ORIGINS: Final = frozenset({"live", "replay", "redrive"})
+
+_HEX_64: Final = re.compile(r"[0-9a-f]{64}")
+_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")  # part of a sort key, so without its separator
+_GROUP: Final = re.compile(r"[!-~]{1,128}")  # what SQS takes as a MessageGroupId
+
+
+class BadWork(ValidationFailure):
+    """What should be a work message, or a row to make one of, lacks a member or holds a wrong one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What SQS is given: a body and a MessageGroupId, both ASCII."""
+
+    body: str
+    group: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.body) + len(self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One event to process. `attempts_before` counts attempts under earlier messages of the same event."""
+
+    event_id: str
+    event_type: str
+    source: str
+    entity_id: str
+    event_time: str
+    payload_sha: str
+    ref: RawRef
+    origin: str = "live"
+    run: str = LIVE
+    attempts_before: int = 0
+
+    @property
+    def day(self) -> str:
+        return times.day_of(self.event_time)
+
+    def columns(self) -> Row:
+        """The message's members, flat."""
+        return {
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "source": self.source,
+            "entity_id": self.entity_id,
+            "event_time": self.event_time,
+            "payload_sha": self.payload_sha,
+            **self.ref.columns(),
+            "origin": self.origin,
+            "run": self.run,
+            "attempts_before": self.attempts_before,
+        }
+
+    def message(self) -> Message:
+        """The message as it is sent. Raises BadWork when SQS would refuse it for its size."""
+        # ASCII, because SQS refuses some characters that JSON and the kit allow in names.
+        message = Message(json.dumps(self.columns(), separators=(",", ":")), group_of(self.source))
+        if message.size > MAX_SEND_BYTES:
+            raise BadWork(f"work message: {message.size} bytes; SQS takes {MAX_SEND_BYTES}")
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An event that was read and found sound: its reference and its payload."""
+
+    work: Work
+    payload: Any
+
+
+def group_of(source: str) -> str:
+    """The MessageGroupId of a source, so that a loud one cannot starve the others (SQS fair queues)."""
+    return source if _GROUP.fullmatch(source) else hashlib.sha256(source.encode()).hexdigest()
+
+
+def work_of_row(row: Mapping[str, Any]) -> Work:
+    """The live message of an index row. Raises BadWork."""
+    return _checked({**row, "origin": "live", "run": LIVE, "attempts_before": 0})
+
+
+def parse_work(body: str) -> Work:
+    """The message of a body; members that this version does not know are ignored. Raises BadWork."""
+    try:
+        members = parse_json(body.encode())
+    except (InvalidEvent, UnicodeEncodeError) as error:
+        raise BadWork(f"work message: not JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise BadWork("work message: not a JSON object")
+    return _checked(members)
+
+
+def _checked(members: Mapping[str, Any]) -> Work:
+    ref = RawRef(
+        _text(members, "s3_bucket"),
+        _text(members, "s3_key", longest=1024),
+        _whole(members, "s3_offset", smallest=0),
+        _whole(members, "s3_length", smallest=1, largest=MAX_BODY_BYTES),
+    )
+    return Work(
+        event_id=_matching(members, "event_id", _HEX_64),
+        event_type=_text(members, "event_type"),
+        source=_text(members, "source"),
+        entity_id=_text(members, "entity_id"),
+        event_time=_time(members, "event_time"),
+        payload_sha=_matching(members, "payload_sha", _HEX_64),
+        ref=ref,
+        origin=_origin(members),
+        run=_matching(members, "run", _RUN),
+        attempts_before=_whole(members, "attempts_before", smallest=0),
+    )
+
+
+def _text(members: Mapping[str, Any], name: str, longest: int = MAX_NAME_CHARS) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise BadWork(f"work message: {name}: expected a text of 1 to {longest} characters")
+    return value
+
+
+def _matching(members: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise BadWork(f"work message: {name}: expected the form {form.pattern}")
+    return value
+
+
+def _whole(members: Mapping[str, Any], name: str, smallest: int, largest: int | None = None) -> int:
+    value = members.get(name)
+    # bool before int: True is an int in Python
+    if isinstance(value, bool) or not isinstance(value, int) or value < smallest or (largest and value > largest):
+        raise BadWork(f"work message: {name}: expected a whole number from {smallest} to {largest or 'any'}")
+    return value
+
+
+def _time(members: Mapping[str, Any], name: str) -> str:
+    value = _text(members, name)
+    try:
+        normal = times.normalise(value)
+    except times.BadTime as error:
+        raise BadWork(f"work message: {name}: {error}") from error
+    if normal != value:
+        raise BadWork(f"work message: {name}: expected {normal}, UTC with six decimals")
+    return value
+
+
+def _origin(members: Mapping[str, Any]) -> str:
+    value = members.get("origin")
+    if not isinstance(value, str) or value not in ORIGINS:
+        raise BadWork(f"work message: origin: expected one of {', '.join(sorted(ORIGINS))}")
+    return value
