@@ -93,7 +93,10 @@ def test_there_are_two_catalogs_and_each_names_the_types_of_json() -> None:
     assert set(TYPE_NAMES["en"]) == set(TYPE_NAMES["ja"])
 
 
-@pytest.mark.parametrize("code", CODES)
+NOTHING_TO_DO = {"already_received", "kept_unprocessed"}  # they tell what became of an event, not what is wrong
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES) - NOTHING_TO_DO))
 def test_every_message_says_what_is_wrong_and_what_to_do(code: str) -> None:
     english, japanese = CATALOGS["en"][code], CATALOGS["ja"][code]
     assert english.count(". ") >= 1

@@ -1,0 +1,151 @@
+"""What breaks the rules about access."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.template import rules_access as access
+from tests.template.breakage import CMK, REMOVED, STATEMENTS, Breakage, allowing
+
+RAW: Final = {"Fn::Sub": "${RawBucket.Arn}/raw/*"}
+AGGREGATES: Final = {"Fn::GetAtt": ["AggregatesTable", "Arn"]}
+
+BREAKAGES: Final = (
+    Breakage("action family", access.no_wildcards, STATEMENTS.format("IngestRole"), allowing("s3:*", RAW), "s3:*"),
+    Breakage(
+        "all tables", access.no_wildcards, STATEMENTS.format("IngestRole"), allowing("dynamodb:PutItem", "*"), "on *"
+    ),
+    Breakage(
+        "literal pattern",
+        access.no_wildcards,
+        STATEMENTS.format("PublisherRole"),
+        allowing("sqs:SendMessage", "arn:aws:sqs:*:*:*"),
+        "arn:aws:sqs:*:*:*",
+    ),
+    Breakage(
+        "all but",
+        access.no_wildcards,
+        "IngestRole/Properties/Policies/0/PolicyDocument/Statement/0/NotAction",
+        "s3:GetObject",
+        "NotAction",
+    ),
+    Breakage(
+        "raw deleted",
+        access.raw_is_immutable,
+        STATEMENTS.format("IngestRole"),
+        allowing("s3:DeleteObject", RAW),
+        "s3:DeleteObject on RawBucket",
+    ),
+    Breakage(
+        "raw deleted by family",
+        access.raw_is_immutable,
+        STATEMENTS.format("ProcessorRole"),
+        allowing("s3:Delete*", "*"),
+        "s3:DeleteObjectVersion on RawBucket",
+    ),
+    Breakage(
+        "raw written by the processor",
+        access.raw_is_immutable,
+        STATEMENTS.format("ProcessorRole"),
+        allowing("s3:PutObject", RAW),
+        "ProcessorRole may put raw/*",
+    ),
+    Breakage(
+        "publisher writes anywhere",
+        access.raw_is_immutable,
+        STATEMENTS.format("PublisherRole"),
+        allowing("s3:PutObject", {"Fn::Sub": "${RawBucket.Arn}/*"}),
+        "PublisherRole may put *",
+    ),
+    Breakage(
+        "overwrite not denied",
+        access.raw_is_immutable,
+        "RawBucketPolicy/Properties/PolicyDocument/Statement/2",
+        REMOVED,
+        "does not deny s3:PutObject on raw/*",
+    ),
+    Breakage(
+        "delete not denied",
+        access.raw_is_immutable,
+        "RawBucketPolicy/Properties/PolicyDocument/Statement/1/Action",
+        ["s3:DeleteObjectVersion"],
+        "does not deny s3:DeleteObject on raw/*",
+    ),
+    *(
+        Breakage(
+            f"aggregates: {action}",
+            access.aggregates_are_append_only,
+            STATEMENTS.format("ProcessorRole"),
+            allowing(action, AGGREGATES),
+            action.rstrip("*"),
+        )
+        for action in ("dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Delete*")
+    ),
+    Breakage(
+        "aggregates: everything everywhere",
+        access.aggregates_are_append_only,
+        STATEMENTS.format("PublisherRole"),
+        allowing("dynamodb:*", "*"),
+        "PublisherRole/Slip may dynamodb:UpdateItem",
+    ),
+    Breakage(
+        "aggregates unguarded",
+        access.aggregates_are_append_only,
+        "AggregatesTable/Properties/ResourcePolicy",
+        REMOVED,
+        "does not deny dynamodb:DeleteItem",
+    ),
+    Breakage(
+        "shared role",
+        access.own_role_each,
+        "PublisherFunction/Properties/Role",
+        {"Fn::GetAtt": ["IngestRole", "Arn"]},
+        "shares IngestRole",
+    ),
+    Breakage(
+        "AWS's policy",
+        access.own_role_each,
+        "IngestRole/Properties/ManagedPolicyArns/+",
+        "arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess",
+        "policy of AWS's",
+    ),
+    Breakage(
+        "assumed by others",
+        access.own_role_each,
+        "IngestRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal",
+        {"AWS": "*"},
+        "others than Lambda",
+    ),
+    *(
+        Breakage(f"plain HTTP: {name}", access.only_tls, f"{policy}/Properties/PolicyDocument/Statement", [], name)
+        for name, policy in (
+            ("RawBucket", "RawBucketPolicy"),
+            ("WorkQueue", "WorkQueuePolicy"),
+            ("BusDeadLetterQueue", "BusDeadLetterQueuePolicy"),
+            ("EventsTopic", "EventsTopicPolicy"),
+        )
+    ),
+    Breakage(
+        "key not allowed",
+        access.the_key_is_allowed_where_it_is_used,
+        "PublisherRole/Properties/ManagedPolicyArns",
+        [],
+        "PublisherRole may not use the key",
+        CMK,
+    ),
+    Breakage(
+        "key for anything",
+        access.the_key_is_allowed_where_it_is_used,
+        "FunctionsKeyPolicy/Properties/PolicyDocument/Statement/0/Condition",
+        {},
+        "for anything",
+        CMK,
+    ),
+    Breakage(
+        "any route",
+        access.only_the_api_invokes,
+        "IngestEventsPermission/Properties/SourceArn",
+        {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*"},
+        "does not name a route",
+    ),
+)

@@ -1,0 +1,208 @@
+"""Rules about who may do what. A rule takes a deployed template and returns what is wrong with it, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.template.iam import as_list, denials, documents, grants, names_in, prefix_of
+from tests.template.stack import Template, properties, resources
+
+EVERYTHING_ALLOWED_FOR: Final = {
+    "xray:PutTelemetryRecords": "X-Ray names no resources for it",
+    "xray:PutTraceSegments": "X-Ray names no resources for it",
+    "ec2:AssignPrivateIpAddresses": "Lambda makes the network interface, so that none can be named",
+    "ec2:CreateNetworkInterface": "Lambda makes the network interface, so that none can be named",
+    "ec2:DeleteNetworkInterface": "Lambda makes the network interface, so that none can be named",
+    "ec2:DescribeNetworkInterfaces": "describing takes no resource",
+    "ec2:DescribeSubnets": "describing takes no resource",
+    "ec2:UnassignPrivateIpAddresses": "Lambda makes the network interface, so that none can be named",
+}
+"""Actions for which `Resource: '*'` is right, and why. Nothing else may have it."""
+
+ACTION_WILDCARDS: Final = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+"""Families of which services choose the member, on one named key."""
+
+RAW_FORBIDDEN: Final = (
+    "s3:BypassGovernanceRetention",
+    "s3:DeleteObject",
+    "s3:DeleteObjectTagging",
+    "s3:DeleteObjectVersion",
+    "s3:DeleteBucket",
+    "s3:DeleteBucketPolicy",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketVersioning",
+    "s3:PutLifecycleConfiguration",
+    "s3:PutObjectAcl",
+    "s3:PutObjectRetention",
+    "s3:ReplicateDelete",
+    "s3:RestoreObject",
+)
+AGGREGATES_FORBIDDEN: Final = (
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:DeleteTable",
+    "dynamodb:DeleteResourcePolicy",
+    "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PutResourcePolicy",
+    "dynamodb:RestoreTableFromBackup",
+    "dynamodb:UpdateItem",
+    "dynamodb:UpdateTable",
+    "dynamodb:UpdateTimeToLive",
+)
+RAW_WRITERS: Final = {"IngestRole": {"raw/*", "rejected/*"}, "PublisherRole": {"aws/lambda/*"}}
+
+
+def no_wildcards(template: Template) -> list[str]:
+    """Actions are spelled out, and resources are named wherever AWS lets one name them."""
+    wild_actions = [
+        f"{grant.owner}/{grant.sid} allows {grant.action}"
+        for grant in grants(template)
+        if "*" in grant.action and not (grant.action in ACTION_WILDCARDS and names_in(grant.resource))
+    ]
+    wild_resources = [
+        f"{grant.owner}/{grant.sid} allows {grant.action} on {grant.resource}"
+        for grant in grants(template)
+        if not names_in(grant.resource) and not (grant.resource == "*" and grant.action in EVERYTHING_ALLOWED_FOR)
+    ]
+    negations = [
+        f"{owner} uses {key}, which allows what nobody listed"
+        for owner, document in documents(template)
+        for statement in document["Statement"]
+        for key in ("NotAction", "NotResource", "NotPrincipal")
+        if key in statement
+    ]
+    return wild_actions + wild_resources + negations
+
+
+def raw_is_immutable(template: Template) -> list[str]:
+    """No role may delete or overwrite raw objects; who may write, writes below its own prefix and replaces nothing."""
+    found = [
+        f"{grant.owner}/{grant.sid} may {action} on RawBucket"
+        for grant in grants(template)
+        for action in RAW_FORBIDDEN
+        if grant.allows(action) and grant.concerns("RawBucket")
+    ]
+    found += [
+        f"{grant.owner} may put {prefix_of(grant.resource) or 'anywhere'}"
+        for grant in grants(template)
+        if grant.allows("s3:PutObject")
+        and grant.concerns("RawBucket")
+        and prefix_of(grant.resource) not in RAW_WRITERS.get(grant.owner, set())
+    ]
+    statements = [statement for _, statement in denials(template, "AWS::S3::BucketPolicy")]
+    for prefix in ("raw/*", "rejected/*"):
+        on_prefix = [one for one in statements if prefix in {prefix_of(arn) for arn in as_list(one["Resource"])}]
+        for action, condition in _RAW_DENIALS:
+            if not any(action in as_list(one["Action"]) and one.get("Condition") == condition for one in on_prefix):
+                found.append(f"the bucket's policy does not deny {action} on {prefix}")
+    return found
+
+
+_RAW_DENIALS: Final[tuple[tuple[str, Any], ...]] = (
+    ("s3:DeleteObject", None),
+    ("s3:DeleteObjectVersion", None),
+    ("s3:PutObject", {"Null": {"s3:if-none-match": "true"}}),
+)
+
+
+def aggregates_are_append_only(template: Template) -> list[str]:
+    """No role may change or remove versions, nor write them in batches, which know no conditions."""
+    found = [
+        f"{grant.owner}/{grant.sid} may {action} on AggregatesTable"
+        for grant in grants(template)
+        for action in AGGREGATES_FORBIDDEN
+        if grant.allows(action) and grant.concerns("AggregatesTable")
+    ]
+    policy = properties(template, "AggregatesTable").get("ResourcePolicy", {}).get("PolicyDocument", {"Statement": []})
+    denied = {
+        action
+        for statement in policy["Statement"]
+        if statement["Effect"] == "Deny" and statement["Principal"] == "*" and "Condition" not in statement
+        for action in as_list(statement["Action"])
+    }
+    changes = {
+        "dynamodb:BatchWriteItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:PartiQLDelete",
+        "dynamodb:PartiQLUpdate",
+        "dynamodb:UpdateItem",
+    }
+    return found + [f"AggregatesTable's own policy does not deny {action}" for action in sorted(changes - denied)]
+
+
+def own_role_each(template: Template) -> list[str]:
+    """Each function has a role that is written out here, its own, for Lambda alone."""
+    roles = {
+        name: _one(names_in(function["Properties"]["Role"]))
+        for name, function in resources(template, "AWS::Lambda::Function").items()
+    }
+    found = [f"{name} shares {role}" for name, role in roles.items() if list(roles.values()).count(role) > 1]
+    for name, role in roles.items():
+        if role not in template["Resources"]:
+            found.append(f"{name} has no role of this template")
+            continue
+        trust = properties(template, role)["AssumeRolePolicyDocument"]["Statement"]
+        if [statement["Principal"] for statement in trust] != [{"Service": "lambda.amazonaws.com"}]:
+            found.append(f"{role} can be assumed by others than Lambda")
+        if any(isinstance(arn, str) for arn in properties(template, role).get("ManagedPolicyArns", [])):
+            found.append(f"{role} has a policy of AWS's, which names no resource of ours")
+    return found
+
+
+def only_tls(template: Template) -> list[str]:
+    """Bucket, queues and topics refuse requests without TLS."""
+    guarded = {
+        name
+        for name, statement in denials(
+            template, "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"
+        )
+        if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    stores = resources(template, "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
+    return [f"{name} answers plain HTTP" for name in stores if name not in guarded]
+
+
+def the_key_is_allowed_where_it_is_used(template: Template) -> list[str]:
+    """With a key of its own, every role that touches encrypted stores may use it, through those services only."""
+    if "EncryptionKey" not in template["Resources"]:
+        return []
+    usage = [grant for grant in grants(template) if grant.allows("kms:Decrypt") and grant.concerns("EncryptionKey")]
+    policies = {grant.owner for grant in usage}
+    roles = resources(template, "AWS::IAM::Role")
+    found = [
+        f"{name} may not use the key"
+        for name, role in roles.items()
+        if not policies & {_one(names_in(arn)) for arn in role["Properties"].get("ManagedPolicyArns", [])}
+    ]
+    return found + [
+        f"{owner} may use the key for anything"
+        for owner, document in documents(template)
+        for statement in document["Statement"]
+        if "kms:Decrypt" in as_list(statement["Action"]) and "kms:ViaService" not in str(statement)
+    ]
+
+
+def only_the_api_invokes(template: Template) -> list[str]:
+    """Lambda permissions name the API's route; none opens a function to a whole service."""
+    return [
+        f"{name} does not name a route"
+        for name, permission in resources(template, "AWS::Lambda::Permission").items()
+        if "HttpApi" not in names_in(permission["Properties"].get("SourceArn"))
+        or str(permission["Properties"]["SourceArn"]).rstrip("'}").endswith("*")
+    ]
+
+
+def _one(names: set[str]) -> str:
+    return next(iter(names), "")
+
+
+RULES: Final = (
+    no_wildcards,
+    raw_is_immutable,
+    aggregates_are_append_only,
+    own_role_each,
+    only_tls,
+    the_key_is_allowed_where_it_is_used,
+    only_the_api_invokes,
+)

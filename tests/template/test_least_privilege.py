@@ -1,0 +1,111 @@
+"""Roles allow what the code calls and what Lambda needs for a mapping, and nothing that nobody calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from tests.template.iam import grants
+from tests.template.stack import ROOT, deployed, properties
+
+ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
+    "s3.put_object": frozenset({"s3:PutObject"}),
+    "s3.get_object": frozenset({"s3:GetObject"}),
+    "dynamodb.put_item": frozenset({"dynamodb:PutItem"}),
+    "dynamodb.get_item": frozenset({"dynamodb:GetItem"}),
+    "dynamodb.query": frozenset({"dynamodb:Query"}),
+    "dynamodb.batch_write_item": frozenset({"dynamodb:BatchWriteItem"}),
+    "dynamodb.transact_write_items": frozenset({"dynamodb:PutItem"}),
+    "sqs.send_message_batch": frozenset({"sqs:SendMessage"}),
+    "events.put_events": frozenset({"events:PutEvents"}),
+}
+"""IAM's name for each call; a batch or transaction is allowed by the names of its parts, except a batch write."""
+
+BESIDE_CALLS: Final = {
+    "IngestRole": frozenset[str](),
+    "PublisherRole": frozenset(
+        {
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+            "s3:ListBucket",  # with s3:PutObject, for discarded batches
+            "s3:PutObject",
+        }
+    ),
+    "ProcessorRole": frozenset(
+        {
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "s3:ListBucket",  # so that a missing object is told as missing
+        }
+    ),
+}
+"""What Lambda's pollers do with a function's role, and what makes an answer truthful."""
+
+RUNTIME: Final = frozenset(
+    {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+)
+
+
+def calls_of_the_code() -> set[str]:
+    """Every call of an AWS client in the adapters, as service.method; `check` for a transaction's condition check."""
+    found: set[str] = set()
+    for path in (ROOT / "src" / "pik" / "adapters").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        found |= {".".join(pair) for pair in re.findall(r"self\._(dynamodb|events|s3|sqs)\.(\w+)\(", text)}
+        found |= {"check"} if '"ConditionCheck"' in text else set()
+    return found
+
+
+def allowed(role: str) -> set[str]:
+    return {grant.action for grant in grants(deployed()) if grant.owner == role}
+
+
+def test_what_is_allowed_is_what_the_code_calls() -> None:
+    calls = calls_of_the_code()
+    needed = {action for call in calls - {"check"} for action in ACTIONS_OF_CALLS[call]}
+    needed |= {"dynamodb:ConditionCheckItem"} if "check" in calls else set()
+    granted = {action for role, beside in BESIDE_CALLS.items() for action in allowed(role) - beside - RUNTIME}
+    assert granted == needed
+
+
+@pytest.mark.parametrize("role", BESIDE_CALLS)
+def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
+    assert BESIDE_CALLS[role] | RUNTIME <= allowed(role)
+
+
+@pytest.mark.parametrize(
+    ("role", "stores"),
+    [
+        ("IngestRole", {"RawBucket", "EventsTable", "DedupeTable"}),
+        ("PublisherRole", {"RawBucket", "EventsTable", "WorkQueue"}),
+        ("ProcessorRole", {"RawBucket", "AggregatesTable", "FailuresTable", "WorkQueue", "EventBus"}),
+    ],
+)
+def test_a_role_reaches_the_stores_of_its_own_flow_alone(role: str, stores: set[str]) -> None:
+    template = deployed()
+    everything = {name for name in template["Resources"] if not name.endswith(("Function", "Role", "Policy"))}
+    reached = {
+        name
+        for grant in grants(template)
+        if grant.owner == role and grant.resource != "*"
+        for name in everything
+        if grant.concerns(name)
+    }
+    assert reached == stores | {role.replace("Role", "LogGroup")}
+
+
+def test_the_publisher_reads_the_stream_and_not_the_table() -> None:
+    grants_of_rows = [one for one in grants(deployed()) if one.owner == "PublisherRole" and "dynamodb" in one.action]
+    assert all(one.resource == {"Fn::GetAtt": ["EventsTable", "StreamArn"]} for one in grants_of_rows)
+    assert grants_of_rows
+
+
+def test_nobody_reads_or_writes_the_runs_yet() -> None:
+    assert not [grant for grant in grants(deployed()) if grant.concerns("RunsTable") and grant.resource != "*"]
+    assert properties(deployed(), "RunsTable")["KeySchema"]

@@ -1,0 +1,65 @@
+"""The kill switch and the dry run change one thing each; a mapping's switches are literals that every engine takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.template.stack import deployed, properties, resources, transformed, walk
+
+
+def differences(**parameters: str) -> dict[str, Any]:
+    """What a deploy with these parameters changes against the defaults: the new value by its path."""
+    before = dict(_leaves(deployed()))
+    after = dict(_leaves(deployed(**parameters)))
+    return {path: after.get(path) for path in sorted({*before, *after}) if before.get(path) != after.get(path)}
+
+
+def _leaves(template: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [("/".join(path), value) for path, value in walk(template) if not isinstance(value, dict | list)]
+
+
+def variable(function: str, name: str) -> str:
+    return f"Resources/{function}/Properties/Environment/Variables/{name}"
+
+
+QUEUE_MAPPING = "Resources/ProcessorQueueMapping/Properties/Enabled"
+STREAM_MAPPING = "Resources/PublisherStreamMapping/Properties/Enabled"
+
+
+def test_the_kill_switch_disables_the_queue_mapping_and_only_tells_health() -> None:
+    assert differences(EnableProcessor="false") == {
+        QUEUE_MAPPING: False,
+        variable("IngestFunction", "ENABLE_PROCESSOR"): "false",
+    }
+
+
+def test_a_dry_run_disables_both_mappings_and_tells_the_functions() -> None:
+    assert differences(DryRun="true") == {
+        QUEUE_MAPPING: False,
+        STREAM_MAPPING: False,
+        variable("IngestFunction", "DRY_RUN"): "true",
+        variable("PublisherFunction", "DRY_RUN"): "true",
+        variable("ProcessorFunction", "DRY_RUN"): "true",
+    }
+
+
+def test_the_kill_switch_stays_thrown_in_a_dry_run() -> None:
+    mapping = properties(deployed(DryRun="true", EnableProcessor="false"), "ProcessorQueueMapping")
+    assert mapping["Enabled"] is False
+
+
+def test_both_mappings_run_by_default() -> None:
+    template = deployed()
+    assert properties(template, "ProcessorQueueMapping")["Enabled"] is True
+    assert properties(template, "PublisherStreamMapping")["Enabled"] is True
+
+
+def test_enabled_is_a_choice_of_literals_and_never_text() -> None:
+    for name, mapping in resources(transformed(), "AWS::Lambda::EventSourceMapping").items():
+        assert mapping["Properties"]["Enabled"]["Fn::If"][1:] == [True, False], name
+
+
+def test_the_cap_is_left_out_by_condition_and_never_zero() -> None:
+    scaling = properties(transformed(), "ProcessorQueueMapping")["ScalingConfig"]
+    assert scaling["Fn::If"][0] == "CapsProcessor"
+    assert scaling["Fn::If"][2] == {"Ref": "AWS::NoValue"}
