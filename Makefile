@@ -1,0 +1,45 @@
+# Everything that a person types here. `make` alone lists it.
+
+PYTHON ?= python3
+STAGE ?= dev
+BIN := .venv/bin
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint build deploy lock clean
+
+help: ## say what there is
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 12
+
+setup: ## make .venv ready (the others do it by themselves); PYTHON=python3.13 chooses the interpreter
+	@$(PYTHON) scripts/bootstrap.py
+
+run: setup ## run the whole pipeline on this machine until Ctrl-C; PORT=8080 chooses the port
+	@$(BIN)/python -m scripts.local.run --port '$(PORT)'
+
+demo: setup ## the same, but end after the story; fails when its numbers do not add up
+	@$(BIN)/python -m scripts.local.run --port '$(PORT)' --once
+
+test: setup ## all tests; those of the local engine in one process after the others
+	$(BIN)/python -m pytest -q -n auto --ignore=tests/e2e
+	$(BIN)/python -m pytest -q tests/e2e
+
+lint: setup ## ruff, mypy, cfn-lint, sam validate
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint && $(BIN)/sam validate --lint --region us-east-1
+
+build: setup ## package the functions (sam build)
+	$(BIN)/sam build
+
+deploy: build ## deploy to AWS; STAGE=dev, staging or prod
+	$(BIN)/sam deploy --config-env $(STAGE)
+
+lock: setup ## pin the development packages anew from requirements-dev.in
+	$(BIN)/uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt \
+	  --no-header --custom-compile-command "make lock"
+
+clean: ## remove what was made, except .venv
+	rm -rf .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache build
+	find src scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,42 @@
+"""The child process that becomes the engine.
+
+It runs as ``python -m scripts.local.launcher`` in a process group of its own, with a pipe as standard input whose
+other end only the starter holds. When the starter ends, in whatever way (Ctrl-C, SIGKILL, a crash), the kernel closes
+that pipe, the read here returns, and the whole group, functions included, is gone. No process outlives `make run`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+
+def _end_with_the_starter() -> None:
+    """Wait for the end of standard input, then kill this process group.
+
+    SIGKILL and not SIGTERM: nobody is left who could wait for a polite end or who wants the state.
+    """
+    while os.read(0, 1024):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Run the engine in this process until it is told to stop.
+
+    Raises:
+        SystemExit: when this process does not lead its group, because ending the group would then end the starter.
+    """
+    if os.getpgrp() != os.getpid():
+        raise SystemExit("scripts.local.launcher must lead its own process group; start it with make run")
+    threading.Thread(target=_end_with_the_starter, name="lifeline", daemon=True).start()
+    sys.argv = ["ministack"]
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()

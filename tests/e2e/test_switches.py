@@ -1,0 +1,53 @@
+"""The switches of the template: what they stop, and that nothing is lost while they are off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME
+from tests.e2e.conftest import running
+from tests.e2e.pipeline import NDJSON, Pipeline, eventually, ndjson, order
+
+
+def switch(pipeline: Pipeline, **changed: str) -> None:
+    """Update the stack as an operator does: the same template, other parameters."""
+    values = {**LOCAL_PARAMETERS, **changed}
+    pipeline.aws.cloudformation.update_stack(
+        StackName=STACK_NAME,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+    )
+
+    def status() -> str | None:
+        found = pipeline.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
+        return None if found.endswith("_IN_PROGRESS") else found
+
+    assert eventually(status, "the update ends") == "UPDATE_COMPLETE"
+
+
+def test_with_the_processor_switched_off_events_wait_and_none_is_lost(tmp_path: Path) -> None:
+    with running(tmp_path, {**LOCAL_PARAMETERS, "EnableProcessor": "false"}) as pipeline:
+        events = [order(f"waiting-{number % 3}", number) for number in range(25)]
+        answer = pipeline.post(ndjson(events), NDJSON)
+        assert answer.status_code == 202
+
+        eventually(lambda: pipeline.counts().waiting == 25, "all messages wait in WorkQueue")
+        assert pipeline.counts().applied == 0
+        assert pipeline.http.get(f"{pipeline.deployed.api_url}/health").json()["switches"]["enable_processor"] is False
+
+        switch(pipeline, EnableProcessor="true")
+
+        counts = pipeline.drained()
+        assert (counts.accepted, counts.applied, counts.dead) == (25, 25, 0)
+
+
+def test_a_dry_run_answers_and_writes_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, {**LOCAL_PARAMETERS, "DryRun": "true"}) as pipeline:
+        answer = pipeline.post(order("dry"))
+
+        assert answer.status_code == 202
+        assert answer.json()["dry_run"] is True
+        counts = pipeline.counts()
+        assert (counts.received, counts.waiting, counts.applied) == (0, 0, 0)
+        assert "Contents" not in pipeline.aws.s3.list_objects_v2(Bucket=pipeline.output("RawBucketName"))
