@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -144,7 +145,9 @@ def _payloads(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         yield from (value[name] for name in ("payload", "data") if name in value)
         if isinstance(value.get("data_base64"), str):
-            yield _decode_data(value["data_base64"], "")
+            # A bare payload may have a member of that name that holds anything.
+            with suppress(InvalidEvent):
+                yield _decode_data(value["data_base64"], "")
     yield value
 
 

@@ -148,6 +148,12 @@ def test_a_binary_payload_that_looks_like_an_envelope_is_still_itself() -> None:
     assert payload_with_sha(payload, payload_sha(payload)) == payload
 
 
+@pytest.mark.parametrize("text", ["!!", "eA==", "e30="])
+def test_a_bare_payload_may_have_a_member_that_looks_like_base64(text: str) -> None:
+    payload = {"orderId": "a", "data_base64": text}
+    assert payload_with_sha(payload, payload_sha(payload)) == payload
+
+
 def test_bytes_that_do_not_hold_the_payload_are_a_mismatch() -> None:
     with pytest.raises(HashMismatch):
         payload_with_sha(KIT, payload_sha({"amount": 43}))

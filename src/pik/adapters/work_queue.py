@@ -1,0 +1,65 @@
+"""WorkQueue: sends messages in batches and says which of them are not safely there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pik.domain.failures import EntryRefused
+from pik.domain.limits import MAX_SEND_BYTES, MAX_SEND_ENTRIES, SEND_ROUNDS
+from pik.domain.packing import packs
+from pik.domain.work import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from pik.adapters.workers import Workers
+
+
+class WorkQueue:
+    """One standard queue."""
+
+    def __init__(self, sqs: SQSClient, url: str, workers: Workers) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._workers = workers
+
+    def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        """Sends messages that the caller has numbered, batches in parallel, and what failed once again at once.
+
+        Returns the numbers of those that are not known to be in the queue, with the reason.
+        """
+        failed: dict[int, Exception] = {}
+        pending = dict(messages)
+        for _ in range(SEND_ROUNDS):
+            failed = self._send_once(pending)
+            if not failed:
+                break
+            pending = {number: messages[number] for number in failed}
+        return failed
+
+    def _send_once(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        batches = list(packs(messages, lambda number: messages[number].size, MAX_SEND_ENTRIES, MAX_SEND_BYTES))
+        outcomes = self._workers.run(lambda batch: self._send_batch(batch, messages), batches)
+        failed: dict[int, Exception] = {}
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            failed |= dict.fromkeys(batch, outcome) if isinstance(outcome, Exception) else outcome
+        return failed
+
+    def _send_batch(self, batch: Sequence[int], messages: Mapping[int, Message]) -> dict[int, Exception]:
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "MessageBody": messages[number].body, "MessageGroupId": messages[number].group}
+            for number in batch
+        ]
+        answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+        sent = {entry["Id"] for entry in answer.get("Successful", [])}
+        reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
+        failed: dict[int, Exception] = {}
+        for number in batch:
+            # Only what is named as sent counts as sent: an answer that forgets an entry must not lose it.
+            if str(number) not in sent:
+                reason = reasons.get(str(number))
+                code, message = (reason["Code"], reason.get("Message", "")) if reason else ("Unknown", "no answer")
+                failed[number] = EntryRefused(code, message)
+        return failed

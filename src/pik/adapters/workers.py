@@ -1,0 +1,33 @@
+"""Threads for calls to AWS that do not wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Workers:
+    """A bounded pool that lives as long as the function's process."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+
+    def start(self, function: Callable[[A], B], items: Iterable[A]) -> list[Future[B | Exception]]:
+        """Begins the calls; each future's result is the value, or the exception that was raised instead."""
+        return [self._pool.submit(_attempt, function, item) for item in items]
+
+    def run(self, function: Callable[[A], B], items: Iterable[A]) -> list[B | Exception]:
+        """The values in order; in the place of a call that failed stands its exception."""
+        return [future.result() for future in self.start(function, items)]
+
+
+def _attempt(function: Callable[[A], B], item: A) -> B | Exception:
+    try:
+        return function(item)
+    # Whatever one call fails with, it must not take the others down; the caller decides by the exception.
+    except Exception as error:  # noqa: BLE001
+        return error

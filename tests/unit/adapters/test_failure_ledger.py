@@ -1,0 +1,48 @@
+"""FailureLedger: all rows are written, or it says that they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pik.adapters.failure_ledger import FailureLedger, LedgerIncomplete
+from tests.fakes.stack import FAILURES_TABLE
+from tests.world import Stage
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def ledger(stage: Stage) -> FailureLedger:
+    client: Any = stage.aws.dynamodb
+    return FailureLedger(client, FAILURES_TABLE, stage.slept.append)
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [{"PK": "EVENT#e", "SK": f"AT#{n:03d}", "attempt": n} for n in range(count)]
+
+
+def test_rows_go_in_twenty_fives(stage: Stage) -> None:
+    ledger(stage).write(rows(60))
+    assert stage.calls() == {"batch_write_item": 3}
+    assert stage.failures() == rows(60)
+
+
+def test_rows_that_are_left_out_are_written_again_after_a_wait(stage: Stage) -> None:
+    left: Iterator[set[int]] = iter([{0, 1, 2}, {1}, set()])
+    stage.aws.partial = lambda *_: next(left)
+    ledger(stage).write(rows(5))
+    assert stage.failures() == rows(5)
+    assert len(stage.slept) == 2
+
+
+def test_rows_that_are_left_out_to_the_end_are_an_error(stage: Stage) -> None:
+    stage.aws.partial = lambda *_: {0}
+    with pytest.raises(LedgerIncomplete, match="1 rows"):
+        ledger(stage).write(rows(3))
+    assert len(stage.slept) == 3
+    assert len(stage.failures()) == 2

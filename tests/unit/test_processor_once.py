@@ -1,0 +1,239 @@
+"""The processor: every event counts once, whatever is repeated, lost, killed or done by others at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import processor as module
+from pik.domain.work import Work
+from tests.world import Killed, Stage, assert_counted_once, raises, timeout
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_any_order_batches_and_redelivery_end_in_the_same_day(data: st.DataObject) -> None:
+    stage = Stage(validate=False)
+    count = data.draw(st.integers(1, 60))
+    works = stage.orders(count, key="raw/all.ndjson")
+    again = data.draw(st.lists(st.sampled_from(works), max_size=30))
+    queue = list(data.draw(st.permutations([*works, *again])))
+    while queue:
+        size = data.draw(st.integers(1, 30))
+        batch, queue = queue[:size], queue[size:]
+        assert stage.process(*batch, receive_count=data.draw(st.sampled_from([1, 2]))) == []
+    assert_counted_once(stage, works)
+    announced = {it["version"]: it["event_ids"] for it in stage.announced()}
+    assert announced == {it.number: list(it.added) for it in stage.versions()}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_process_killed_between_any_two_calls_loses_and_doubles_nothing(data: st.DataObject) -> None:
+    stage = Stage(validate=False)
+    works = stage.orders(data.draw(st.sampled_from([1, 10, 39, 45, 60])), key="raw/all.ndjson")
+    receive_count = 0
+    if before := works[: len(works) // 2]:
+        stage.process(*before)
+    pending = works[len(works) // 3 :]
+    for _ in range(data.draw(st.integers(1, 3))):
+        receive_count += 1
+        operation = data.draw(
+            st.sampled_from(["query", "get_object", "put_item", "transact_write_items", "put_events"])
+        )
+        stage.once(operation, data.draw(st.sampled_from(["before", "after"])), raises(Killed()))
+        try:
+            stage.process(*pending, receive_count=receive_count)
+        except Killed:
+            continue
+    stage.calm()
+    assert stage.process(*pending, receive_count=receive_count + 1) == []
+    assert_counted_once(stage, works)
+    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+
+
+def test_a_first_delivery_that_was_counted_before_succeeds_in_silence(stage: Stage) -> None:
+    works = stage.orders(2)
+    stage.process(*works)
+    stage.calls()
+    assert stage.process(*works) == []
+    assert stage.calls() == {"get_object": 2, "query": 1}
+    assert len(stage.announced()) == 1
+
+
+def test_what_died_between_its_version_and_the_bus_is_announced_when_it_comes_back(stage: Stage) -> None:
+    works = stage.orders(3, key="raw/three.ndjson")
+    stage.once("put_events", "before", raises(Killed()))
+    with pytest.raises(Killed):
+        stage.process(*works)
+    assert stage.announced() == []
+    stage.calls()
+    assert stage.process(*works, receive_count=2) == []
+    assert stage.calls() == {"get_object": 1, "query": 1, "put_events": 1}
+    assert_counted_once(stage, works)
+    assert [it["event_ids"] for it in stage.announced()] == [[it.event_id for it in works]]
+
+
+def test_versions_are_announced_again_once_a_batch_and_in_the_same_words(stage: Stage) -> None:
+    works = stage.orders(6)
+    stage.process(*works[:2])
+    stage.process(*works[2:5])
+    stage.process(*works[5:])
+    first = stage.aws.events.published.copy()
+    stage.aws.events.published.clear()
+    stage.calls()
+    assert stage.process(*works[:4], receive_count=3) == []
+    assert stage.calls() == {"get_object": 4, "query": 1, "get_item": 2, "put_events": 1}
+    again = stage.aws.events.published
+    assert [it["Detail"] for it in again] == [it["Detail"] for it in first[:2]]
+
+
+def test_a_redriven_event_is_announced_again_although_its_message_is_new(stage: Stage) -> None:
+    (work,) = stage.orders(1)
+    stage.process(work)
+    stage.process(replace(work, attempts_before=5))
+    stage.process(replace(work, origin="redrive"))
+    assert len({it["id"] for it in stage.announced()}) == 1
+    assert len(stage.announced()) == 3
+
+
+def test_a_put_whose_answer_was_lost_and_that_the_sdk_repeats_is_announced(stage: Stage) -> None:
+    works = stage.orders(2)
+
+    class Repeating:
+        """A client whose every put is sent twice, as botocore does when the first answer does not arrive."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stage.aws.dynamodb, name)
+
+        def put_item(self, **request: Any) -> Any:
+            stage.aws.dynamodb.put_item(**request)
+            return stage.aws.dynamodb.put_item(**request)
+
+    clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=Repeating(), events=stage.aws.events)
+    processor = stage.new_processor(clients)
+    assert stage.process(*works, processor=processor) == []
+    assert_counted_once(stage, works)
+    assert len(stage.announced()) == 1
+
+
+def test_a_write_without_an_answer_fails_and_is_found_when_it_comes_back(stage: Stage) -> None:
+    works = stage.orders(2)
+    stage.once("put_item", "after", raises(timeout()))
+    assert stage.process(*works) == [0, 1]
+    assert {row["category"] for row in stage.failures()} == {"TIMEOUT"}
+    assert stage.process(*works, receive_count=2) == []
+    assert_counted_once(stage, works)
+    assert len(stage.announced()) == 1
+
+
+# --- in company -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [0, 39, 45])
+def test_a_version_that_another_processor_wrote_in_between_is_built_upon(stage: Stage, before: int) -> None:
+    works = stage.orders(before + 5, key="raw/all.ndjson")
+    if before:
+        stage.process(*works[:before])
+    mine, theirs, both = works[before : before + 2], works[before + 2 : before + 4], works[before + 4 :]
+    operation = "put_item" if before == 0 else "transact_write_items"
+    other = stage.new_processor()
+    stage.once(operation, "before", lambda: assert_none(stage.process(*theirs, *both, processor=other)))
+    stage.calls()
+    assert stage.process(*mine, *both) == []
+    assert stage.calls()["query"] == 3
+    assert_counted_once(stage, works)
+    assert len(stage.slept) == 1
+    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+
+
+def assert_none(failed: list[int]) -> None:
+    assert failed == []
+
+
+@pytest.mark.parametrize("before", [0, 39, 45])
+def test_events_that_another_processor_counted_in_between_are_not_counted_again(stage: Stage, before: int) -> None:
+    works = stage.orders(before + 3, key="raw/all.ndjson")
+    if before:
+        stage.process(*works[:before])
+    operation = "put_item" if before == 0 else "transact_write_items"
+    other = stage.new_processor()
+    stage.once(operation, "before", lambda: assert_none(stage.process(*works[before:], processor=other)))
+    assert stage.process(*works[before:]) == []
+    assert_counted_once(stage, works)
+
+
+def test_a_day_that_another_processor_carries_over_to_markers_in_between_goes_on(stage: Stage) -> None:
+    works = stage.orders(45, key="raw/all.ndjson")
+    stage.process(*works[:38])
+    other = stage.new_processor()
+    # This one plans a small version of forty; the other makes the day big first.
+    stage.once("put_item", "before", lambda: assert_none(stage.process(*works[40:], processor=other)))
+    assert stage.process(*works[38:40]) == []
+    assert [it.applied is None for it in stage.versions()] == [False, True, True]
+    assert_counted_once(stage, works)
+
+
+def test_many_processors_on_one_entity_end_in_the_exact_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_observe", lambda *_: None)  # processes do not share metrics; these threads would
+    stage = Stage(validate=False)
+    works = stage.orders(300, key="raw/all.ndjson")
+    deliveries = [works[at : at + 7] for at in range(0, 300, 5)]  # overlapping: each batch repeats two of its neighbour
+    queue: Iterator[list[Work]] = iter(deliveries)
+    lock = threading.Lock()
+    failed: list[int] = []
+
+    def work() -> None:
+        mine = stage.new_processor()
+        while True:
+            with lock:
+                batch = next(queue, None)
+            if batch is None:
+                return
+            failed.extend(stage.process(*batch, processor=mine))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for it in threads:
+        it.start()
+    for it in threads:
+        it.join()
+    assert failed == []
+    assert_counted_once(stage, works)
+    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+
+
+def test_a_race_that_is_lost_for_ever_ends_as_a_passing_failure(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VERSION_ATTEMPTS", 5)
+    (work,) = stage.orders(1)
+    rivals = stage.orders(20, first=100)
+    other = stage.new_processor()
+
+    def hook(_: str, called: str, request: Mapping[str, Any], when: str) -> None:
+        if (called, when) == ("put_item", "before") and work.event_id in str(request["Item"]["sample_event_ids"]):
+            assert stage.process(rivals.pop(), processor=other) == []
+
+    stage.aws.on_call = hook
+    assert stage.process(work) == [0]
+    stage.calm()
+    (row,) = stage.failures()
+    assert (row["category"], row["error_type"]) == ("TRANSIENT", "Contended")
+    assert len(stage.slept) == 4
+    assert stage.process(work, receive_count=2) == []
+    assert sum(it.added == (work.event_id,) for it in stage.versions()) == 1
+
+
+def test_waits_grow_and_are_bounded() -> None:
+    longest = [max(module._backoff(lost) for _ in range(300)) for lost in (1, 3, 6, 40)]
+    assert [round(it, 2) for it in longest] == [0.01, 0.04, 0.32, 0.32]
