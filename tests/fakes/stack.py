@@ -1,0 +1,153 @@
+"""The stack's stores as template.yaml makes them, on the fakes or on any other boto3-shaped clients."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+Function = Literal["ingest", "publisher", "processor"]
+
+RAW_BUCKET: Final = "pik-test-raw"
+EVENTS_TABLE: Final = "pik-test-events"
+DEDUPE_TABLE: Final = "pik-test-dedupe"
+AGGREGATES_TABLE: Final = "pik-test-aggregates"
+FAILURES_TABLE: Final = "pik-test-failures"
+RUNS_TABLE: Final = "pik-test-runs"
+WORK_QUEUE: Final = "pik-test-work"
+WORK_DEAD_LETTER_QUEUE: Final = "pik-test-work-dead"
+BUS_DEAD_LETTER_QUEUE: Final = "pik-test-bus-dead"
+EVENT_BUS: Final = "pik-test-bus"
+
+_TWO_WEEKS: Final = str(14 * 86_400)
+
+
+class Clients(Protocol):
+    """Anything with the four boto3 clients."""
+
+    s3: Any
+    dynamodb: Any
+    sqs: Any
+    events: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the stack's resources are called."""
+
+    raw_bucket: str
+    events_table: str
+    dedupe_table: str
+    aggregates_table: str
+    failures_table: str
+    runs_table: str
+    work_queue_url: str
+    work_dead_letter_queue_url: str
+    bus_dead_letter_queue_url: str
+    event_bus: str
+    max_receive_count: int
+
+    def environment(self, function: Function, **changes: str) -> dict[str, str]:
+        """The environment of a function; `changes` replace or add variables."""
+        common = {
+            "LOG_LEVEL": "INFO",
+            "POWERTOOLS_LOG_LEVEL": "INFO",
+            "POWERTOOLS_SERVICE_NAME": function,
+            "POWERTOOLS_METRICS_NAMESPACE": "PipelineInvestigationKit",
+            "DRY_RUN": "false",
+            "ENV_NAME": "test",
+        }
+        own: dict[Function, dict[str, str]] = {
+            "ingest": {
+                "RAW_BUCKET": self.raw_bucket,
+                "EVENTS_TABLE": self.events_table,
+                "DEDUPE_TABLE": self.dedupe_table,
+                "DEFAULT_EVENT_TYPE": "order",
+                "ALLOW_UNKNOWN_TYPES": "true",
+                "DEDUPE_TTL_DAYS": "30",
+                "ENABLE_PROCESSOR": "true",
+                "INGEST_AUTH": "AWS_IAM",
+            },
+            "publisher": {"WORK_QUEUE_URL": self.work_queue_url},
+            "processor": {
+                "RAW_BUCKET": self.raw_bucket,
+                "AGGREGATES_TABLE": self.aggregates_table,
+                "FAILURES_TABLE": self.failures_table,
+                "EVENT_BUS_NAME": self.event_bus,
+                "MAX_RECEIVE_COUNT": str(self.max_receive_count),
+                "FAILURES_TTL_DAYS": "30",
+            },
+        }
+        return {**common, **own[function], **changes}
+
+
+def deployed(aws: Clients, *, max_receive_count: int = 5, visibility_seconds: int = 180) -> Names:
+    """Create the bucket, the tables, the queues and the bus, and say what they are called."""
+    aws.s3.create_bucket(Bucket=RAW_BUCKET)
+    _create_tables(aws.dynamodb)
+    dead_url = _create_queue(aws.sqs, WORK_DEAD_LETTER_QUEUE, MessageRetentionPeriod=_TWO_WEEKS)
+    dead_arn = aws.sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": max_receive_count})
+    work_url = _create_queue(
+        aws.sqs,
+        WORK_QUEUE,
+        MessageRetentionPeriod=_TWO_WEEKS,
+        VisibilityTimeout=str(visibility_seconds),
+        RedrivePolicy=redrive,
+    )
+    bus_dead_url = _create_queue(aws.sqs, BUS_DEAD_LETTER_QUEUE, MessageRetentionPeriod=_TWO_WEEKS)
+    aws.events.create_event_bus(Name=EVENT_BUS)
+    return Names(
+        raw_bucket=RAW_BUCKET,
+        events_table=EVENTS_TABLE,
+        dedupe_table=DEDUPE_TABLE,
+        aggregates_table=AGGREGATES_TABLE,
+        failures_table=FAILURES_TABLE,
+        runs_table=RUNS_TABLE,
+        work_queue_url=work_url,
+        work_dead_letter_queue_url=dead_url,
+        bus_dead_letter_queue_url=bus_dead_url,
+        event_bus=EVENT_BUS,
+        max_receive_count=max_receive_count,
+    )
+
+
+def _create_tables(dynamodb: Any) -> None:
+    _create_table(
+        dynamodb,
+        EVENTS_TABLE,
+        ["PK", "SK"],
+        {"BySourceDay": ["source_day", "SK"]},
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    _create_table(dynamodb, DEDUPE_TABLE, ["event_id"])
+    _create_table(dynamodb, AGGREGATES_TABLE, ["PK", "SK"])
+    _create_table(dynamodb, FAILURES_TABLE, ["PK", "SK"], {"ByFingerprint": ["fingerprint", "SK"]})
+    _create_table(dynamodb, RUNS_TABLE, ["PK"])
+
+
+def _create_table(
+    dynamodb: Any, name: str, key: list[str], indexes: dict[str, list[str]] | None = None, **more: Any
+) -> None:
+    attributes = sorted({*key, *(attribute for index in (indexes or {}).values() for attribute in index)})
+    if indexes:
+        more["GlobalSecondaryIndexes"] = [
+            {"IndexName": index, "KeySchema": _key_schema(names), "Projection": {"ProjectionType": "ALL"}}
+            for index, names in indexes.items()
+        ]
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=_key_schema(key),
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def _key_schema(names: list[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": role} for name, role in zip(names, ("HASH", "RANGE"), strict=False)]
+
+
+def _create_queue(sqs: Any, name: str, **attributes: str) -> str:
+    url: str = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return url

@@ -1,0 +1,143 @@
+"""The payloads in `events/` are real: each is run through its handler, as `sam local invoke` would, and does what its
+name says. Without AWS where the dry run needs none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+import ingest
+import processor
+import publisher
+from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings
+from tests.fakes.aws import FakeAws
+from tests.fakes.stack import Names, deployed
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+ENVIRONMENT: dict[str, dict[str, str]] = json.loads((EVENTS / "env.local.json").read_text("utf-8"))
+
+INGEST = {
+    "health.json": (200, "ok"),
+    "ingest-base64.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-binary.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-structured.json": (202, "ACCEPTED"),
+    "ingest-malformed-json.json": (400, "REJECTED"),
+    "ingest-message-too-long-ja.json": (400, "REJECTED"),
+    "ingest-missing-member.json": (400, "REJECTED"),
+    "ingest-ndjson.json": (207, None),
+    "ingest-order-bare.json": (202, "ACCEPTED"),
+    "ingest-order.json": (202, "ACCEPTED"),
+    "ingest-wrong-content-type.json": (415, "REJECTED"),
+}
+PUBLISHER = {"publisher-stream.json", "publisher-poison-record.json"}
+PROCESSOR = {"processor-sqs.json", "processor-hash-mismatch.json", "processor-unreadable-message.json"}
+
+CONTEXT: Any = SimpleNamespace(
+    function_name="f", aws_request_id="r", log_stream_name="l", get_remaining_time_in_millis=lambda: 30_000
+)
+
+
+class NoAws:
+    """Fails on the first thought of a client."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a dry run asked for {name}")
+
+
+def payload(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text("utf-8"))
+
+
+def live(function: str) -> dict[str, str]:
+    return ENVIRONMENT[function] | {"DRY_RUN": "false"}
+
+
+def test_every_payload_is_tried_here() -> None:
+    there = {path.name for path in EVENTS.glob("*.json")}
+    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, "env.local.json"}
+
+
+@pytest.mark.parametrize("name", INGEST)
+def test_ingest_answers_its_payloads_without_aws(name: str) -> None:
+    app = ingest.Ingest(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
+    answer = app(payload(name), CONTEXT)
+    status, word = INGEST[name]
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == status
+    assert body.get("status") == word
+    assert body.get("dry_run", True) is True
+
+
+def test_the_japanese_payload_is_answered_in_japanese() -> None:
+    app = ingest.Ingest(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
+    body = json.loads(app(payload("ingest-message-too-long-ja.json"), CONTEXT)["body"])
+    assert "最大4000文字" in body["error"]["message"]
+
+
+def test_the_publisher_says_what_it_would_send_without_aws() -> None:
+    app = publisher.build(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
+    records = payload("publisher-stream.json")
+    first = records["Records"][0]["dynamodb"]["SequenceNumber"]
+    assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
+
+
+def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Names) -> None:
+    settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
+    records = payload("publisher-poison-record.json")
+    poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
+    assert publisher.build(settings, fake_aws)(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": poison}]}
+    (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
+    expected = payload("processor-sqs.json")["Records"][0]
+    assert json.loads(sent["Body"]) == json.loads(expected["body"])
+
+
+@pytest.fixture
+def names(fake_aws: FakeAws) -> Names:
+    return deployed(fake_aws)
+
+
+@pytest.fixture
+def run_processor(fake_aws: FakeAws, names: Names) -> Callable[[str], list[str]]:
+    """The processor on the raw objects that its payloads refer to, as ingest's payloads brought them."""
+    fake_aws.s3.create_bucket(Bucket="RawBucket")
+    bodies = [payload("ingest-order.json")["body"], payload("ingest-ndjson.json")["body"].split("\n")[1]]
+    for record, body in zip(payload("processor-sqs.json")["Records"], bodies, strict=True):
+        fake_aws.s3.put_object(Bucket="RawBucket", Key=json.loads(record["body"])["s3_key"], Body=body.encode())
+    environment = live("ProcessorFunction") | names.environment("processor") | {"RAW_BUCKET": "RawBucket"}
+    app = processor.build(ProcessorSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    return lambda name: [it["itemIdentifier"] for it in app(payload(name), CONTEXT)["batchItemFailures"]]
+
+
+def test_the_processor_counts_its_payload(fake_aws: FakeAws, run_processor: Callable[[str], list[str]]) -> None:
+    assert run_processor("processor-sqs.json") == []
+    entries = [json.loads(it["Detail"]) for it in fake_aws.events.published]
+    assert {it["entity_id"]: it["metrics"]["daily_event_count"] for it in entries} == {"customer-17": 1, "session-9": 1}
+
+
+@pytest.mark.parametrize("name", ["processor-hash-mismatch.json", "processor-unreadable-message.json"])
+def test_the_processor_reports_the_failing_message_alone(
+    fake_aws: FakeAws, names: Names, run_processor: Callable[[str], list[str]], name: str
+) -> None:
+    failing = payload(name)["Records"][-1]
+    assert run_processor(name) == [failing["messageId"]]
+    (row,) = fake_aws.dynamodb.scan(TableName=names.failures_table)["Items"]
+    assert row["category"]["S"] == "VALIDATION"
+
+
+def test_the_environment_names_what_the_template_sets() -> None:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+    template = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 (a SafeLoader's child)
+    shared = set(template["Globals"]["Function"]["Environment"]["Variables"]) - {"POWERTOOLS_METRICS_NAMESPACE"}
+    for function, variables in ENVIRONMENT.items():
+        own = set(template["Resources"][function]["Properties"]["Environment"]["Variables"])
+        assert set(variables) == (shared | own) - {"POWERTOOLS_SERVICE_NAME"}, function

@@ -1,0 +1,144 @@
+"""From the queue to aggregates, bus and ledger, against moto and the in-memory AWS alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pik.domain.aggregates import announce
+from tests.fakes.stack import RAW_BUCKET, WORK_QUEUE
+from tests.makers import sqs_record
+from tests.world import KEY, World, assert_counted_once
+
+
+@pytest.fixture
+def world(aws: Any) -> World:
+    return World(aws)
+
+
+class Spied:
+    """Clients that note the operations called on DynamoDB and let one of them be preceded by an act."""
+
+    def __init__(self, aws: Any) -> None:
+        self.s3, self.sqs, self.events = aws.s3, aws.sqs, aws.events
+        self.dynamodb = self
+        self.calls: list[str] = []
+        self.before: dict[str, Callable[[], object]] = {}
+        self._dynamodb = aws.dynamodb
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self.calls.append(name)
+            self.before.pop(name, lambda: None)()
+            return getattr(self._dynamodb, name)(**request)
+
+        return call
+
+
+def test_a_batch_is_counted_and_repeated_without_effect(world: World) -> None:
+    works = world.orders(12, key="raw/batch.ndjson")
+    assert world.process(*works[:7]) == []
+    assert world.process(*works[5:]) == []
+    assert world.process(*works, receive_count=2) == []
+    assert_counted_once(world, works)
+    assert [len(it.added) for it in world.versions()] == [7, 5]
+
+
+def test_a_day_grows_through_forty_and_on(world: World) -> None:
+    works = world.orders(110, key="raw/batch.ndjson")
+    for start, end in ((0, 30), (25, 40), (40, 41), (35, 105), (100, 110)):
+        assert world.process(*works[start:end]) == []
+    assert_counted_once(world, works)
+    assert [len(it.added) for it in world.versions()] == [30, 10, 1, 50, 14, 5]
+    assert [it.applied is None for it in world.versions()] == [False, False, True, True, True, True]
+    assert world.process(*works, receive_count=2) == []
+    assert_counted_once(world, works)
+
+
+@pytest.mark.parametrize(
+    ("before", "operation"), [(0, "put_item"), (38, "transact_write_items"), (45, "transact_write_items")]
+)
+def test_a_race_between_two_processors_is_lost_without_loss(
+    aws: Any, world: World, before: int, operation: str
+) -> None:
+    works = world.orders(before + 6, key="raw/batch.ndjson")
+    if before:
+        world.process(*works[:before])
+    spied = Spied(aws)
+    spied.before[operation] = lambda: world.process(*works[before + 2 :])
+    assert world.process(*works[before : before + 4], processor=world.new_processor(spied)) == []
+    assert spied.calls.count("query") == 2
+    assert_counted_once(world, works)
+
+
+def test_an_announcement_says_what_the_table_says(world: World) -> None:
+    """Through a rule to a queue, as a consumer gets it."""
+    queue = {"QueueUrl": world.names.work_queue_url, "AttributeNames": ["QueueArn"]}
+    arn = world.aws.sqs.get_queue_attributes(**queue)["Attributes"]["QueueArn"]
+    assert arn.endswith(WORK_QUEUE)
+    if not hasattr(world.aws.events, "put_rule"):
+        announced = world.aws.events.published
+    else:
+        bus = world.names.event_bus
+        pattern = json.dumps({"source": ["pipeline-investigation-kit"]})
+        world.aws.events.put_rule(Name="all", EventBusName=bus, EventPattern=pattern)
+        world.aws.events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        announced = []
+    works = world.orders(3)
+    assert world.process(*works) == []
+    assert world.process(*works, receive_count=2) == []
+    if hasattr(world.aws.events, "put_rule"):
+        received = world.aws.sqs.receive_message(QueueUrl=world.names.work_queue_url, MaxNumberOfMessages=10)
+        bodies = [json.loads(it["Body"]) for it in received["Messages"]]
+        announced = [{"DetailType": it["detail-type"], "Detail": json.dumps(it["detail"])} for it in bodies]
+    (version,) = world.versions()
+    assert [it["DetailType"] for it in announced] == ["events.processed"] * 2
+    assert [json.loads(it["Detail"]) for it in announced] == [json.loads(announce(version).detail)] * 2
+
+
+def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, world: World) -> None:
+    works = world.orders(4)
+    for work in works[1:3]:
+        aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
+    gone = replace(works[3], ref=replace(works[3].ref, key="raw/gone.json"), event_id="f" * 64)
+    event = {"Records": [sqs_record(it.message().body, n, 5) for n, it in enumerate([*works, gone])]}
+    assert world.failed(event) == [1, 2, 4]
+    assert_counted_once(world, [works[0], works[3]])
+    rows = world.failures()
+    assert {row["PK"] for row in rows} == {f"EVENT#{it}" for it in (works[1].event_id, works[2].event_id, "f" * 64)}
+    assert {row["disposition"] for row in rows} == {"DEAD_LETTER"}
+    (cause,) = {row["fingerprint"] for row in rows if row["error_type"] == "HashMismatch"}
+    found = aws.dynamodb.query(
+        TableName=world.names.failures_table,
+        IndexName="ByFingerprint",
+        KeyConditionExpression="fingerprint = :it",
+        ExpressionAttributeValues={":it": {"S": cause}},
+    )["Items"]
+    assert len(found) == 2
+
+
+def test_a_missing_table_fails_everything_and_loses_nothing(world: World) -> None:
+    works = world.orders(2)
+    blind = world.new_processor(aggregates_table="no-such-table")
+    assert world.process(*works, processor=blind) == [0, 1]
+    assert {(row["category"], row["error_type"]) for row in world.failures()} == {
+        ("PERMANENT", "ResourceNotFoundException")
+    }
+    assert world.process(*works, receive_count=2) == []
+    assert_counted_once(world, works)
+
+
+def test_a_dry_run_leaves_everything_as_it_was(aws: Any, world: World) -> None:
+    works = world.orders(3)
+    world.process(works[0])
+    before = world.rows()
+    spied = Spied(aws)
+    assert world.process(*works, receive_count=2, processor=world.new_processor(spied, dry_run=True)) == [0, 1, 2]
+    assert spied.calls == ["query"]
+    assert world.rows() == before
+    assert world.failures() == []
+    assert world.versions()[0].key == KEY
