@@ -174,7 +174,7 @@ class Note:
 
     def _own_row(self) -> Put:
         it = self.submission
-        return Put("events", noted_row(it.event, it.ref, it.request_id, it.index, self.status))
+        return Put("events", noted_row(it.event, it.ref, it.request_id, it.index, self.status, self.first))
 
 
 @dataclass(frozen=True, slots=True)

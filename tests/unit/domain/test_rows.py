@@ -77,13 +77,14 @@ def test_a_dedupe_row_expires_after_its_days(make_event: MakeEvent, make_ref: Ma
 def test_noted_rows_stand_beside_the_first_and_beside_each_other(make_event: MakeEvent, make_ref: MakeRef) -> None:
     event = make_event(event_time="2026-11-20T10:00:00Z")
     rows = [accepted_row(event, make_ref(), "r")] + [
-        noted_row(event, make_ref(), request, index, status)
+        noted_row(event, make_ref(), request, index, status, {"event_time": "2026-11-19T00:00:00.000000Z"})
         for request in ("r", "q")
         for index in (0, 1)
         for status in ("DUPLICATE", "CONFLICT")
     ]
     assert len({(row["PK"], row["SK"]) for row in rows}) == len(rows)
     assert all(row["SK"].startswith(rows[0]["SK"]) for row in rows)
+    assert {row["first_event_time"] for row in rows[1:]} == {"2026-11-19T00:00:00.000000Z"}
 
 
 @given(names, names, names, names)
