@@ -1,0 +1,91 @@
+"""The `pik` command: what an operator asks the pipeline."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from scripts.group import PikGroup
+from scripts.health import health
+from scripts.logs import logs
+from scripts.output import Mode, Output
+from scripts.send import send
+from scripts.session import Session
+from scripts.stack import VERSION, Options
+from scripts.status import status
+
+app = typer.Typer(
+    cls=PikGroup,
+    name="pik",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: it reads the same on a terminal, in a pipe and in a page of documentation
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pik {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    *,
+    stack: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The stack's name; also PIK_STACK. Everything is found from it.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(metavar="R", help="AWS region; also AWS_REGION.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="P", help="AWS profile; also AWS_PROFILE.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(metavar="U", help="Another address for AWS; also AWS_ENDPOINT_URL.")
+    ] = None,
+    output: Annotated[
+        Mode, typer.Option("--output", "-o", help="table for people, json for programs (stdout holds nothing else).")
+    ] = Mode.TABLE,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Investigate and feed an event pipeline on AWS or on this machine.
+
+    Without --stack and --endpoint-url, a local engine started by `make run` is found by itself.
+    These options may stand before or after the command.
+
+    Exit status: 0 fine, 1 a finding or a refusal, 2 wrong usage, 3 AWS unreachable, 130 after Ctrl-C.
+
+    \b
+    Examples:
+      pik status
+      pik --stack pik-dev --region eu-west-1 status
+      pik send events/sample.ndjson
+      pik --stack pik-dev logs processor --level ERROR --since 1h
+    """
+    session = Session(Options(stack, region, profile, endpoint_url), Output(output))
+    context.obj = session
+    context.call_on_close(session.close)
+
+
+app.command()(send)
+app.command()(status)
+app.command()(health)
+app.command()(logs)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a replaced stream need not know it
+            # A terminal that cannot write a character gets its escape instead of an error.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()
+
+
+if __name__ == "__main__":
+    main()

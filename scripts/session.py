@@ -1,0 +1,69 @@
+"""What every command gets: where to go, and where to print. Nothing is looked up before a command asks for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import typer
+
+from scripts.api import Api, http_client
+from scripts.output import Output
+from scripts.stack import Aws, Options, Stack, Target, find_stack, resolve
+
+
+@dataclass
+class Session:
+    """One run of the command."""
+
+    options: Options
+    output: Output
+
+    @cached_property
+    def target(self) -> Target:
+        """Raises Misuse when no stack is named and no local engine runs."""
+        target = resolve(self.options, os.environ, Path.cwd())
+        for note in target.notes:
+            self.output.note(note)
+        return target
+
+    @cached_property
+    def aws(self) -> Aws:
+        """Clients for the target."""
+        return Aws(self.target)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Raises Unreachable when there is none of this name."""
+        return find_stack(self.target, self.aws)
+
+    @cached_property
+    def api_url(self) -> str:
+        """The address of the HTTP API; the local engine's differs from what the template says for AWS."""
+        return self.target.local.api_url if self.target.local else self.stack.output("ApiUrl")
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """One client for all requests of the command."""
+        return http_client(local=self.target.local is not None)
+
+    def close(self) -> None:
+        """Let go of connections, if any were made."""
+        if "http" in vars(self):
+            self.http.close()
+
+    @property
+    def api(self) -> Api:
+        """The API without authorization."""
+        return Api(self.api_url, self.http)
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the root command has made."""
+    session = context.obj
+    if not isinstance(session, Session):
+        raise TypeError("a command runs below `pik`, which makes its session")
+    return session
