@@ -98,11 +98,15 @@ def _observe(records: Sequence[Any], plan: Plan, unsent: Mapping[int, Exception]
     for place, error in unsent.items():
         what = "a record that cannot become a message" if place in plan.poison else "a message was not sent"
         logger.error(what, sequence_number=_sequence(records[place]), exc_info=error)
-    sent = len(plan.messages.keys() - unsent.keys())
-    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, sent)
+    sent = [_event_id(records[place]) for place in plan.messages if place not in unsent]
+    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, len(sent))
     metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, len(unsent))
     metrics.flush_metrics()
     logger.info("batch published", records=len(records), sent=sent, unsent=len(unsent), skipped=plan.skipped)
+
+
+def _event_id(record: Mapping[str, Any]) -> str:
+    return str(record["dynamodb"]["NewImage"]["event_id"]["S"])
 
 
 def build(settings: PublisherSettings, clients: Clients) -> Publisher:
