@@ -35,7 +35,7 @@ class Schemas(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the producer said. `entity_id` and `event_time` may be absent; the paths are where type and payload stood."""
+    """What the producer said. `entity_id` and `event_time` may be absent; paths are where type and payload stood."""
 
     source: str
     event_type: str

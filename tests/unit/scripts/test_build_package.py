@@ -202,6 +202,8 @@ def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path
         done = subprocess.run(
             ["make", "--dry-run", "--makefile", str(ROOT / "src" / "Makefile"), f"build-{name}", "ARTIFACTS_DIR=/out"],
             cwd=tmp_path,
+            # These tests may run under make themselves, whose flags are not meant for this one.
+            env={key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
             capture_output=True,
             text=True,
             check=True,
