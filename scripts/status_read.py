@@ -24,7 +24,8 @@ QUEUES: Final = {
 }
 MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": "ProcessorQueueMappingId"}
 TABLES: Final = {
-    name: f"{name}Name" for name in ("EventsTable", "DedupeTable", "AggregatesTable", "FailuresTable", "RunsTable")
+    name: f"{name}Name"
+    for name in ("EventsTable", "DedupeTable", "AggregatesTable", "AppliedTable", "FailuresTable", "RunsTable")
 }
 
 

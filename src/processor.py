@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from pik.adapters.aggregate_store import AggregateStore
+from pik.adapters.applied_events import AppliedEvents
 from pik.adapters.clients import Clients
 from pik.adapters.event_bus import EventBus
 from pik.adapters.failure_ledger import FailureLedger
 from pik.adapters.raw_store import RawStore
 from pik.adapters.workers import Workers
 from pik.domain import times
-from pik.domain.aggregates import DayKey, Version, announce, next_step, sift
+from pik.domain.aggregates import DayKey, Past, Step, Version, announce, in_doubt, next_step
 from pik.domain.failures import Attempt, Category, Invocation, advice, classify, is_known, ledger_rows
 from pik.domain.limits import (
     DEADLINE_RESERVE_MS,
@@ -42,6 +43,7 @@ from pik.domain.processing import (
     Read,
     Tally,
     group_by_day,
+    ids_by_day,
     plan_reads,
     read_deliveries,
 )
@@ -65,61 +67,62 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 Opened = dict[str, Input | Exception]
 Outcomes = dict[str, Exception | None]
-Latest = dict[DayKey, Future[Version | Exception | None]]
+Pasts = dict[DayKey, Future[Past | Exception]]
 Left = Callable[[], int]  # milliseconds of the function's time
 
 
 class DayWriter:
-    """Counts events in an entity's day: read, decide, write; when another processor was first, again."""
+    """Counts events in an entity's day: look, decide, write; when another processor was first, again."""
 
-    def __init__(self, days: AggregateStore, now: Clock, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, days: AggregateStore, applied: AppliedEvents, now: Clock, sleep: Callable[[float], None]
+    ) -> None:
         self._days = days
+        self._applied = applied
         self._now = now
         self._sleep = sleep
 
-    def count(self, key: DayKey, events: Sequence[Input], latest: Version | Exception | None, time_left: Left) -> Tally:
+    def look(self, key: DayKey, event_ids: Sequence[str]) -> Past:
+        """The day's latest version and what became of these events: one read, on a big day two."""
+        latest = self._days.latest(key)
+        return Past.of(latest, event_ids, self._applied.versions(key, in_doubt(latest, event_ids)))
+
+    def count(self, key: DayKey, events: Sequence[Input], past: Past | Exception, time_left: Left) -> Tally:
         """Never raises: versions that were written stand, and a failure belongs to the other events alone."""
         tally = Tally(key)
         try:
-            if isinstance(latest, Exception):
-                raise latest
-            self._count(tally, events, latest, time_left)
+            if isinstance(past, Exception):
+                raise past
+            self._count(tally, events, past, time_left)
         # Whatever it is, it is the outcome of the events that are left, and their messages fail with it.
         except Exception as error:  # noqa: BLE001
             tally.error = error
         return tally
 
-    def _count(self, tally: Tally, pending: Sequence[Input], latest: Version | None, time_left: Left) -> None:
-        lost = 0
-        while pending := self._not_yet_counted(tally, pending, latest):
+    def _count(self, tally: Tally, events: Sequence[Input], past: Past, time_left: Left) -> None:
+        latest, pending, lost = past.latest, tally.sift(past, events), 0
+        while pending:
             if time_left() < DEADLINE_RESERVE_MS:
                 raise DeadlineNear(f"less than {DEADLINE_RESERVE_MS} ms are left")
             step = next_step(tally.key, latest, pending, times.from_datetime(self._now()))
-            refusal = self._days.write(step)
-            if refusal is None:
+            if self._write(step):
                 latest, lost = step.version, 0
-                tally.counted |= dict.fromkeys(latest.added, latest.number)
-                tally.at_hand[latest.number] = latest
+                tally.add(latest)
                 pending = pending[len(latest.added) :]
                 continue
-            pending, known = sift(refusal.applied, pending)
-            tally.known |= known
-            if refusal.stale:
-                # The SDK repeats a put whose answer was lost, and then meets its own version: that one is announced.
-                tally.contested |= set(step.version.added) - known.keys()
-                lost += 1
-                if lost == MAX_VERSION_ATTEMPTS:
-                    raise Contended(f"{lost} writes in a row lost their race for {tally.key}")
-                self._sleep(_backoff(lost))
-                latest = self._days.latest(tally.key)
+            # The SDK repeats a put whose answer was lost, and then meets its own version: that one is announced.
+            tally.contested |= set(step.version.added)
+            lost += 1
+            if lost == MAX_VERSION_ATTEMPTS:
+                raise Contended(f"{lost} writes in a row lost their race for {tally.key}")
+            self._sleep(_backoff(lost))
+            past = self.look(tally.key, [it.work.event_id for it in pending])
+            latest, pending = past.latest, tally.sift(past, pending)
 
-    def _not_yet_counted(self, tally: Tally, pending: Sequence[Input], latest: Version | None) -> list[Input]:
-        if latest is None:
-            return list(pending)
-        tally.at_hand[latest.number] = latest
-        fresh, known = sift(latest.applied or {}, pending)
-        tally.known |= known
-        return fresh
+    def _write(self, step: Step) -> bool:
+        """Whether the version was written. The markers come first: whoever can read the version relies on them."""
+        self._applied.mark(step.markers)
+        return self._days.append(step.version)
 
 
 class Processor:
@@ -137,25 +140,27 @@ class Processor:
         self._workers = Workers(PROCESS_THREADS)
         self._raw = RawStore(clients.s3, settings.raw_bucket)
         self._days = AggregateStore(clients.dynamodb, settings.aggregates_table)
-        self._writer = DayWriter(self._days, now, sleep)
+        applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
+        self._writer = DayWriter(self._days, applied, now, sleep)
         self._bus = EventBus(clients.events, settings.event_bus_name, self._workers, sleep)
         self._ledger = FailureLedger(clients.dynamodb, settings.failures_table, sleep)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         deliveries = read_deliveries(event["Records"])
-        latest = self._start_reading_days(deliveries)  # needs no event's bytes, so it need not wait for them
+        pasts = self._start_looking(deliveries)  # needs no event's bytes, so it need not wait for them
         opened = self._open(deliveries)
         if self._settings.dry_run:
-            return _answer(event, context, self._dry_run(opened, latest))
-        tallies = self._count(opened, latest, context.get_remaining_time_in_millis)
+            return _answer(event, context, self._dry_run(opened, pasts))
+        tallies = self._count(opened, pasts, context.get_remaining_time_in_millis)
         outcomes = self._announce(deliveries, opened, tallies)
         self._record_failures(deliveries, outcomes, context)
         _observe(tallies, outcomes)
         return _answer(event, context, outcomes)
 
-    def _start_reading_days(self, deliveries: Sequence[Delivery]) -> Latest:
-        keys = list(dict.fromkeys(DayKey.of(it.work) for it in deliveries if it.work))
-        return dict(zip(keys, self._workers.start(self._days.latest, keys), strict=True))
+    def _start_looking(self, deliveries: Sequence[Delivery]) -> Pasts:
+        groups = ids_by_day(deliveries)
+        pasts = self._workers.start(lambda group: self._writer.look(*group), groups.items())
+        return dict(zip(groups, pasts, strict=True))
 
     def _open(self, deliveries: Sequence[Delivery]) -> Opened:
         """Each message's event, or why there is none."""
@@ -168,11 +173,11 @@ class Processor:
     def _read(self, read: Read) -> Opened:
         return read.open(self._raw.read(read.key, read.offset, read.length))
 
-    def _count(self, opened: Opened, latest: Latest, time_left: Left) -> dict[DayKey, Tally]:
+    def _count(self, opened: Opened, pasts: Pasts, time_left: Left) -> dict[DayKey, Tally]:
         """Each day's events counted, days in parallel."""
         groups = group_by_day(it for it in opened.values() if isinstance(it, Input))
         tallies = self._workers.run(
-            lambda group: self._writer.count(*group, latest[group[0]].result(), time_left), groups.items()
+            lambda group: self._writer.count(*group, pasts[group[0]].result(), time_left), groups.items()
         )
         return {
             key: it if isinstance(it, Tally) else Tally(key, error=it) for key, it in zip(groups, tallies, strict=True)
@@ -217,15 +222,15 @@ class Processor:
         except Exception:  # noqa: BLE001
             logger.exception("the failure ledger was not written", messages=[it.message_id for it, _ in failed])
 
-    def _dry_run(self, opened: Opened, latest: Latest) -> Outcomes:
+    def _dry_run(self, opened: Opened, pasts: Pasts) -> Outcomes:
         """Says what would be written; every message fails, so that the queue keeps them."""
         for key, events in group_by_day(it for it in opened.values() if isinstance(it, Input)).items():
-            before = latest[key].result()
-            if isinstance(before, Exception):
-                logger.error("dry run: the day cannot be read", day=asdict(key), exc_info=before)
+            past = pasts[key].result()
+            if isinstance(past, Exception):
+                logger.error("dry run: the day cannot be read", day=asdict(key), exc_info=past)
                 continue
-            fresh, known = sift((before.applied if before else None) or {}, events)
-            new = next_step(key, before, fresh, times.from_datetime(self._now())).version if fresh else None
+            fresh, known = past.sift(events)
+            new = next_step(key, past.latest, fresh, times.from_datetime(self._now())).version if fresh else None
             logger.info(
                 "dry run: nothing written",
                 day=asdict(key),

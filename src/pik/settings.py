@@ -83,6 +83,7 @@ class ProcessorSettings:
 
     raw_bucket: str
     aggregates_table: str
+    applied_table: str
     failures_table: str
     event_bus_name: str
     max_receive_count: int
@@ -95,6 +96,7 @@ class ProcessorSettings:
         return cls(
             raw_bucket=_text(environ, "RAW_BUCKET"),
             aggregates_table=_text(environ, "AGGREGATES_TABLE"),
+            applied_table=_text(environ, "APPLIED_TABLE"),
             failures_table=_text(environ, "FAILURES_TABLE"),
             event_bus_name=_text(environ, "EVENT_BUS_NAME"),
             max_receive_count=_whole(environ, "MAX_RECEIVE_COUNT"),

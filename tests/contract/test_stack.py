@@ -25,6 +25,7 @@ def test_every_store_takes_what_belongs_there(aws: Any, names: Names) -> None:
     aws.dynamodb.put_item(TableName=names.events_table, Item=row("ENTITY#e", "TS#1", source_day="SRC#s"))
     aws.dynamodb.put_item(TableName=names.dedupe_table, Item={"event_id": {"S": "e"}})
     aws.dynamodb.put_item(TableName=names.aggregates_table, Item=row("ENTITY#e", "DAY#1"))
+    aws.dynamodb.put_item(TableName=names.applied_table, Item={"PK": {"S": "RUN#LIVE#DAY#1#EID#e"}})
     aws.dynamodb.put_item(TableName=names.failures_table, Item=row("EVENT#e", "AT#1", fingerprint="f"))
     aws.dynamodb.put_item(TableName=names.runs_table, Item={"PK": {"S": "RUN#1"}})
     entry = {"Source": "kit", "DetailType": "t", "Detail": "{}", "EventBusName": names.event_bus}

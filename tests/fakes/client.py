@@ -7,6 +7,8 @@ from functools import wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from botocore.hooks import HierarchicalEmitter
+
 from tests.fakes.errors import exceptions
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ class ServiceClient:
 
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
-        self.meta = SimpleNamespace(region_name=aws.region, endpoint_url=f"https://{self.service}.{aws.region}.fake")
+        self.meta = SimpleNamespace(
+            region_name=aws.region,
+            endpoint_url=f"https://{self.service}.{aws.region}.fake",
+            events=HierarchicalEmitter(),  # takes handlers and calls none: here is no HTTP to listen to
+        )
 
     @property
     def exceptions(self) -> Any:

@@ -12,6 +12,7 @@ RAW_BUCKET: Final = "pik-test-raw"
 EVENTS_TABLE: Final = "pik-test-events"
 DEDUPE_TABLE: Final = "pik-test-dedupe"
 AGGREGATES_TABLE: Final = "pik-test-aggregates"
+APPLIED_TABLE: Final = "pik-test-applied"
 FAILURES_TABLE: Final = "pik-test-failures"
 RUNS_TABLE: Final = "pik-test-runs"
 WORK_QUEUE: Final = "pik-test-work"
@@ -39,6 +40,7 @@ class Names:
     events_table: str
     dedupe_table: str
     aggregates_table: str
+    applied_table: str
     failures_table: str
     runs_table: str
     work_queue_url: str
@@ -72,6 +74,7 @@ class Names:
             "processor": {
                 "RAW_BUCKET": self.raw_bucket,
                 "AGGREGATES_TABLE": self.aggregates_table,
+                "APPLIED_TABLE": self.applied_table,
                 "FAILURES_TABLE": self.failures_table,
                 "EVENT_BUS_NAME": self.event_bus,
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
@@ -102,6 +105,7 @@ def deployed(aws: Clients, *, max_receive_count: int = 5, visibility_seconds: in
         events_table=EVENTS_TABLE,
         dedupe_table=DEDUPE_TABLE,
         aggregates_table=AGGREGATES_TABLE,
+        applied_table=APPLIED_TABLE,
         failures_table=FAILURES_TABLE,
         runs_table=RUNS_TABLE,
         work_queue_url=work_url,
@@ -122,6 +126,7 @@ def _create_tables(dynamodb: Any) -> None:
     )
     _create_table(dynamodb, DEDUPE_TABLE, ["event_id"])
     _create_table(dynamodb, AGGREGATES_TABLE, ["PK", "SK"])
+    _create_table(dynamodb, APPLIED_TABLE, ["PK"])
     _create_table(dynamodb, FAILURES_TABLE, ["PK", "SK"], {"ByFingerprint": ["fingerprint", "SK"]})
     _create_table(dynamodb, RUNS_TABLE, ["PK"])
 

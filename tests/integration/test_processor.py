@@ -50,24 +50,34 @@ def test_a_batch_is_counted_and_repeated_without_effect(world: World) -> None:
 
 def test_a_day_grows_through_forty_and_on(world: World) -> None:
     works = world.orders(110, key="raw/batch.ndjson")
-    for start, end in ((0, 30), (25, 40), (40, 41), (35, 105), (100, 110)):
+    for start, end in ((0, 30), (25, 40), (40, 41), (35, 95), (95, 96), (90, 110)):
         assert world.process(*works[start:end]) == []
     assert_counted_once(world, works)
-    assert [len(it.added) for it in world.versions()] == [30, 10, 1, 50, 14, 5]
+    assert [len(it.added) for it in world.versions()] == [30, 10, 1, 54, 1, 14]
     assert [it.applied is None for it in world.versions()] == [False, False, True, True, True, True]
     assert world.process(*works, receive_count=2) == []
     assert_counted_once(world, works)
 
 
+def test_a_hundred_and_more_of_one_day_in_a_batch(world: World) -> None:
+    works = world.orders(250, key="raw/batch.ndjson")
+    assert world.process(*works[:150]) == []
+    assert world.process(*works) == []
+    assert [len(it.added) for it in world.versions()] == [100, 50, 100]
+    assert_counted_once(world, works)
+
+
 @pytest.mark.parametrize(
-    ("before", "operation"), [(0, "put_item"), (38, "transact_write_items"), (45, "transact_write_items")]
+    ("before", "operation"),
+    [(0, "put_item"), (38, "put_item"), (45, "batch_write_item"), (46, "batch_get_item"), (46, "put_item")],
 )
 def test_a_race_between_two_processors_is_lost_without_loss(
     aws: Any, world: World, before: int, operation: str
 ) -> None:
     works = world.orders(before + 6, key="raw/batch.ndjson")
     if before:
-        world.process(*works[:before])
+        world.process(*works[: before - 1])
+        world.process(works[before - 1])
     spied = Spied(aws)
     spied.before[operation] = lambda: world.process(*works[before + 2 :])
     assert world.process(*works[before : before + 4], processor=world.new_processor(spied)) == []

@@ -9,6 +9,7 @@ from tests.template.breakage import CMK, REMOVED, STATEMENTS, Breakage, allowing
 
 RAW: Final = {"Fn::Sub": "${RawBucket.Arn}/raw/*"}
 AGGREGATES: Final = {"Fn::GetAtt": ["AggregatesTable", "Arn"]}
+APPLIED: Final = {"Fn::GetAtt": ["AppliedTable", "Arn"]}
 
 BREAKAGES: Final = (
     Breakage("action family", access.no_wildcards, STATEMENTS.format("IngestRole"), allowing("s3:*", RAW), "s3:*"),
@@ -94,6 +95,30 @@ BREAKAGES: Final = (
         "AggregatesTable/Properties/ResourcePolicy",
         REMOVED,
         "does not deny dynamodb:DeleteItem",
+    ),
+    *(
+        Breakage(
+            f"markers: {action}",
+            access.markers_are_kept,
+            STATEMENTS.format("ProcessorRole"),
+            allowing(action, APPLIED),
+            f"ProcessorRole/Slip may {action.rstrip('*')}",
+        )
+        for action in ("dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:Delete*")
+    ),
+    Breakage(
+        "markers: another writer",
+        access.markers_are_kept,
+        STATEMENTS.format("PublisherRole"),
+        allowing("dynamodb:BatchWriteItem", APPLIED),
+        "PublisherRole/Slip may write markers",
+    ),
+    Breakage(
+        "markers unguarded",
+        access.markers_are_kept,
+        "AppliedTable/Properties/ResourcePolicy",
+        REMOVED,
+        "AppliedTable's own policy does not deny dynamodb:DeleteItem",
     ),
     Breakage(
         "shared role",

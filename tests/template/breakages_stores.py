@@ -12,7 +12,7 @@ BREAKAGES: Final = (
         Breakage(
             f"{policy} of {name}", stores.stores_are_retained, f"{name}/{policy}", "Delete", f"{name} has no {policy}"
         )
-        for name in ("RawBucket", "EventsTable", "AggregatesTable", "WorkDeadLetterQueue")
+        for name in ("RawBucket", "EventsTable", "AggregatesTable", "AppliedTable", "WorkDeadLetterQueue")
         for policy in ("DeletionPolicy", "UpdateReplacePolicy")
     ),
     Breakage(

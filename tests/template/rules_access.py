@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from typing import Any, Final
 
 from tests.template.iam import as_list, denials, documents, grants, names_in, prefix_of
@@ -49,6 +50,9 @@ AGGREGATES_FORBIDDEN: Final = (
     "dynamodb:UpdateItem",
     "dynamodb:UpdateTable",
     "dynamodb:UpdateTimeToLive",
+)
+ROW_CHANGES: Final = frozenset(
+    {"dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:UpdateItem"}
 )
 RAW_WRITERS: Final = {"IngestRole": {"raw/*", "rejected/*"}, "PublisherRole": {"aws/lambda/*"}}
 
@@ -108,27 +112,35 @@ _RAW_DENIALS: Final[tuple[tuple[str, Any], ...]] = (
 
 def aggregates_are_append_only(template: Template) -> list[str]:
     """No role may change or remove versions, nor write them in batches, which know no conditions."""
-    found = [
-        f"{grant.owner}/{grant.sid} may {action} on AggregatesTable"
+    return _kept(template, "AggregatesTable", AGGREGATES_FORBIDDEN, {*ROW_CHANGES, "dynamodb:BatchWriteItem"})
+
+
+def markers_are_kept(template: Template) -> list[str]:
+    """No role may change or remove what says that an event was counted, and one role alone writes it, in batches."""
+    forbidden = (*(set(AGGREGATES_FORBIDDEN) - {"dynamodb:BatchWriteItem"}), "dynamodb:PutItem")
+    return _kept(template, "AppliedTable", sorted(forbidden), ROW_CHANGES) + [
+        f"{grant.owner}/{grant.sid} may write markers"
         for grant in grants(template)
-        for action in AGGREGATES_FORBIDDEN
-        if grant.allows(action) and grant.concerns("AggregatesTable")
+        if grant.allows("dynamodb:BatchWriteItem") and grant.concerns("AppliedTable") and grant.owner != "ProcessorRole"
     ]
-    policy = properties(template, "AggregatesTable").get("ResourcePolicy", {}).get("PolicyDocument", {"Statement": []})
+
+
+def _kept(template: Template, table: str, forbidden: Iterable[str], changes: Set[str]) -> list[str]:
+    """No role is allowed what is forbidden on a table, whose own policy denies the changes of its rows to everybody."""
+    found = [
+        f"{grant.owner}/{grant.sid} may {action} on {table}"
+        for grant in grants(template)
+        for action in forbidden
+        if grant.allows(action) and grant.concerns(table)
+    ]
+    policy = properties(template, table).get("ResourcePolicy", {}).get("PolicyDocument", {"Statement": []})
     denied = {
         action
         for statement in policy["Statement"]
         if statement["Effect"] == "Deny" and statement["Principal"] == "*" and "Condition" not in statement
         for action in as_list(statement["Action"])
     }
-    changes = {
-        "dynamodb:BatchWriteItem",
-        "dynamodb:DeleteItem",
-        "dynamodb:PartiQLDelete",
-        "dynamodb:PartiQLUpdate",
-        "dynamodb:UpdateItem",
-    }
-    return found + [f"AggregatesTable's own policy does not deny {action}" for action in sorted(changes - denied)]
+    return found + [f"{table}'s own policy does not deny {action}" for action in sorted(changes - denied)]
 
 
 def own_role_each(template: Template) -> list[str]:
@@ -201,6 +213,7 @@ RULES: Final = (
     no_wildcards,
     raw_is_immutable,
     aggregates_are_append_only,
+    markers_are_kept,
     own_role_each,
     only_tls,
     the_key_is_allowed_where_it_is_used,

@@ -101,7 +101,8 @@ def test_the_processor_knows_its_stores_and_its_queues_bound() -> None:
     queue = properties(deployed(MaxReceiveCount="9"), "WorkQueue")
     settings = ProcessorSettings.from_env(variables)
     assert settings.max_receive_count == queue["RedrivePolicy"]["maxReceiveCount"] == 9
-    assert (settings.aggregates_table, settings.failures_table) == ("AggregatesTable", "FailuresTable")
+    assert (settings.aggregates_table, settings.applied_table) == ("AggregatesTable", "AppliedTable")
+    assert settings.failures_table == "FailuresTable"
     assert (settings.raw_bucket, settings.event_bus_name) == ("RawBucket", "EventBus")
 
 

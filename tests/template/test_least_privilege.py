@@ -17,12 +17,13 @@ ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
     "dynamodb.put_item": frozenset({"dynamodb:PutItem"}),
     "dynamodb.get_item": frozenset({"dynamodb:GetItem"}),
     "dynamodb.query": frozenset({"dynamodb:Query"}),
+    "dynamodb.batch_get_item": frozenset({"dynamodb:BatchGetItem"}),
     "dynamodb.batch_write_item": frozenset({"dynamodb:BatchWriteItem"}),
     "dynamodb.transact_write_items": frozenset({"dynamodb:PutItem"}),
     "sqs.send_message_batch": frozenset({"sqs:SendMessage"}),
     "events.put_events": frozenset({"events:PutEvents"}),
 }
-"""IAM's name for each call; a batch or transaction is allowed by the names of its parts, except a batch write."""
+"""IAM's name for each call; a transaction and a batch of messages are allowed by the names of their parts."""
 
 BESIDE_CALLS: Final = {
     "IngestRole": frozenset[str](),
@@ -84,7 +85,7 @@ def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
     [
         ("IngestRole", {"RawBucket", "EventsTable", "DedupeTable"}),
         ("PublisherRole", {"RawBucket", "EventsTable", "WorkQueue"}),
-        ("ProcessorRole", {"RawBucket", "AggregatesTable", "FailuresTable", "WorkQueue", "EventBus"}),
+        ("ProcessorRole", {"RawBucket", "AggregatesTable", "AppliedTable", "FailuresTable", "WorkQueue", "EventBus"}),
     ],
 )
 def test_a_role_reaches_the_stores_of_its_own_flow_alone(role: str, stores: set[str]) -> None:
@@ -104,6 +105,19 @@ def test_the_publisher_reads_the_stream_and_not_the_table() -> None:
     grants_of_rows = [one for one in grants(deployed()) if one.owner == "PublisherRole" and "dynamodb" in one.action]
     assert all(one.resource == {"Fn::GetAtt": ["EventsTable", "StreamArn"]} for one in grants_of_rows)
     assert grants_of_rows
+
+
+def test_what_each_table_of_the_processor_is_for() -> None:
+    granted = [one for one in grants(deployed()) if one.owner == "ProcessorRole" and one.resource != "*"]
+    actions = {
+        table: {one.action for one in granted if one.concerns(table)}
+        for table in ("AggregatesTable", "AppliedTable", "FailuresTable")
+    }
+    assert actions == {
+        "AggregatesTable": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+        "AppliedTable": {"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"},
+        "FailuresTable": {"dynamodb:BatchWriteItem"},
+    }
 
 
 def test_nobody_reads_or_writes_the_runs_yet() -> None:

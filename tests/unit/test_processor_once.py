@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import processor as module
 from pik.domain.work import Work
+from tests.fakes.stack import APPLIED_TABLE
 from tests.world import Killed, Stage, assert_counted_once, raises, timeout
 
 
@@ -43,15 +44,16 @@ def test_any_order_batches_and_redelivery_end_in_the_same_day(data: st.DataObjec
 @given(st.data())
 def test_a_process_killed_between_any_two_calls_loses_and_doubles_nothing(data: st.DataObject) -> None:
     stage = Stage(validate=False)
-    works = stage.orders(data.draw(st.sampled_from([1, 10, 39, 45, 60])), key="raw/all.ndjson")
+    works = stage.orders(data.draw(st.sampled_from([1, 10, 39, 45, 90, 100])), key="raw/all.ndjson")
     receive_count = 0
-    if before := works[: len(works) // 2]:
-        stage.process(*before)
+    for before in (works[: len(works) // 4], works[len(works) // 4 : len(works) // 2]):
+        if before:
+            stage.process(*before)
     pending = works[len(works) // 3 :]
     for _ in range(data.draw(st.integers(1, 3))):
         receive_count += 1
         operation = data.draw(
-            st.sampled_from(["query", "get_object", "put_item", "transact_write_items", "put_events"])
+            st.sampled_from(["query", "get_object", "batch_get_item", "batch_write_item", "put_item", "put_events"])
         )
         stage.once(operation, data.draw(st.sampled_from(["before", "after"])), raises(Killed()))
         try:
@@ -142,20 +144,34 @@ def test_a_write_without_an_answer_fails_and_is_found_when_it_comes_back(stage: 
 # --- in company -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", [0, 39, 45])
-def test_a_version_that_another_processor_wrote_in_between_is_built_upon(stage: Stage, before: int) -> None:
-    works = stage.orders(before + 5, key="raw/all.ndjson")
-    if before:
-        stage.process(*works[:before])
+STEPS = ["query", "batch_get_item", "batch_write_item", "put_item"]
+"""What a processor asks of DynamoDB for a version of a big day, in order."""
+
+
+def grown(stage: Stage, count: int, more: int) -> list[Work]:
+    """Orders of which the first `count` have been counted, in two versions."""
+    works = stage.orders(count + more, key="raw/all.ndjson")
+    if count:
+        stage.process(*works[: count - 1])
+        stage.process(works[count - 1])
+    return works
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize(("before", "operation"), [(0, "put_item"), (39, "put_item"), *((45, it) for it in STEPS)])
+def test_a_version_that_another_processor_wrote_in_between_is_built_upon(
+    stage: Stage, before: int, operation: str, phase: str
+) -> None:
+    works = grown(stage, before, 5)
     mine, theirs, both = works[before : before + 2], works[before + 2 : before + 4], works[before + 4 :]
-    operation = "put_item" if before == 0 else "transact_write_items"
     other = stage.new_processor()
-    stage.once(operation, "before", lambda: assert_none(stage.process(*theirs, *both, processor=other)))
+    stage.once(operation, phase, lambda: assert_none(stage.process(*theirs, *both, processor=other)))
     stage.calls()
     assert stage.process(*mine, *both) == []
-    assert stage.calls()["query"] == 3
+    late = (operation, phase) in {("query", "before"), ("put_item", "after")}  # then nobody lost a race
+    assert stage.calls()["query"] == 2 + (not late)
     assert_counted_once(stage, works)
-    assert len(stage.slept) == 1
+    assert len(stage.slept) == (not late)
     assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
 
 
@@ -163,15 +179,78 @@ def assert_none(failed: list[int]) -> None:
     assert failed == []
 
 
-@pytest.mark.parametrize("before", [0, 39, 45])
-def test_events_that_another_processor_counted_in_between_are_not_counted_again(stage: Stage, before: int) -> None:
-    works = stage.orders(before + 3, key="raw/all.ndjson")
-    if before:
-        stage.process(*works[:before])
-    operation = "put_item" if before == 0 else "transact_write_items"
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize(("before", "operation"), [(0, "put_item"), (39, "put_item"), *((45, it) for it in STEPS)])
+def test_events_that_another_processor_counted_in_between_are_not_counted_again(
+    stage: Stage, before: int, operation: str, phase: str
+) -> None:
+    works = grown(stage, before, 3)
     other = stage.new_processor()
-    stage.once(operation, "before", lambda: assert_none(stage.process(*works[before:], processor=other)))
+    stage.once(operation, phase, lambda: assert_none(stage.process(*works[before:], processor=other)))
     assert stage.process(*works[before:]) == []
+    assert_counted_once(stage, works)
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("operation", STEPS)
+def test_what_another_processor_counted_two_versions_ago_is_not_counted_again(
+    stage: Stage, operation: str, phase: str
+) -> None:
+    """Then neither the version that this one looked at nor the one that it lost to carries it, but it has a marker."""
+    works = grown(stage, 45, 3)
+    other = stage.new_processor()
+
+    def rival() -> None:
+        for work in works[45:]:
+            assert stage.process(work, processor=other) == []
+
+    stage.once(operation, phase, rival)
+    assert stage.process(works[45]) == []
+    assert_counted_once(stage, works)
+
+
+@pytest.mark.parametrize(
+    ("count", "operation", "phase", "marked"),
+    # A day of forty has its markers written in two calls, and the process dies after one of them or after both.
+    [(40, "batch_write_item", "after", 25), (40, "put_item", "before", 40), (45, "batch_write_item", "after", 45)],
+)
+def test_what_died_between_its_markers_and_its_version_is_counted_when_it_comes_back(
+    stage: Stage, count: int, operation: str, phase: str, marked: int
+) -> None:
+    works = grown(stage, count, 4)
+    stage.once(operation, phase, raises(Killed()))
+    with pytest.raises(Killed):
+        stage.process(*works[count:])
+    assert [it.number for it in stage.versions()] == [1, 2]
+    assert len(stage.markers()) == marked
+    assert stage.process(*works[count + 2 :]) == []  # another batch is first to write the next version
+    assert stage.process(*works[count:], receive_count=2) == []
+    assert_counted_once(stage, works)
+    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+
+
+def test_markers_and_keys_that_dynamodb_leaves_out_are_asked_for_until_they_are_done(stage: Stage) -> None:
+    works = grown(stage, 60, 5)
+    left = {"batch_get_item": iter([{0, 3}, {1}]), "batch_write_item": iter([{0}])}
+    stage.aws.partial = lambda service, operation, request: next(left.get(operation, iter(())), set())
+    stage.calls()
+    assert stage.process(*works[55:]) == []
+    calls = stage.calls()
+    assert (calls["batch_get_item"], calls["batch_write_item"], calls["put_item"]) == (3, 2, 1)
+    assert_counted_once(stage, works)
+
+
+@pytest.mark.parametrize("operation", ["batch_get_item", "batch_write_item"])
+def test_no_version_is_written_while_markers_cannot_be_read_or_written(stage: Stage, operation: str) -> None:
+    works = grown(stage, 60, 5)
+    stage.aws.partial = lambda service, called, request: (
+        {0} if called == operation and APPLIED_TABLE in request["RequestItems"] else set()
+    )
+    assert stage.process(*works[58:]) == ([0, 1, 2, 3, 4, 5, 6] if operation == "batch_get_item" else [2, 3, 4, 5, 6])
+    assert len(stage.versions()) == 2
+    assert {(row["category"], row["error_type"]) for row in stage.failures()} == {("TRANSIENT", "RowsUnprocessed")}
+    stage.calm()
+    assert stage.process(*works[58:], receive_count=2) == []
     assert_counted_once(stage, works)
 
 

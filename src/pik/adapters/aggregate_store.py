@@ -1,24 +1,17 @@
-"""AggregatesTable: reads versions and appends steps. Nothing here can change or delete a row that is there."""
+"""AggregatesTable: reads versions and appends new ones. Nothing here can change or delete a row that is there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from pik.adapters.items import from_item, to_item
-from pik.domain.aggregates import DayKey, Refusal, Step, Version, short
+from pik.domain.aggregates import DayKey, Version
 from pik.domain.processing import MissingVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-    from pik.domain.rows import Row
-
-_REFUSED: Final = "ConditionalCheckFailed"
-_PASSING: Final = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-_STALE: Final = Refusal(stale=True)
 
 
 class AggregateStore:
@@ -51,62 +44,14 @@ class AggregateStore:
             raise MissingVersion(f"version {number} of {key} is referred to and not there")
         return Version.of(from_item(answer["Item"]))
 
-    def write(self, step: Step) -> Refusal | None:
-        """Writes all rows of a step, or none and says why. None: written."""
-        if not step.carried and not step.markers:
-            return self._put(step.version.row())
-        return self._transact(step)
-
-    def _put(self, row: Row) -> Refusal | None:
+    def append(self, version: Version) -> bool:
+        """Writes a version where none of its number is. False: there is one."""
         try:
             self._dynamodb.put_item(
-                TableName=self._table, Item=to_item(row), ConditionExpression="attribute_not_exists(PK)"
+                TableName=self._table, Item=to_item(version.row()), ConditionExpression="attribute_not_exists(PK)"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in {"ConditionalCheckFailedException", "TransactionConflictException"}:
-                return _STALE
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
             raise
-        return None
-
-    def _transact(self, step: Step) -> Refusal | None:
-        rows = [step.version.row(), *(marker.row() for marker in (*step.carried, *step.markers))]
-        try:
-            self._dynamodb.transact_write_items(TransactItems=[{"Put": self._new(row)} for row in rows])
-        except ClientError as error:
-            match error.response["Error"]["Code"]:
-                case "TransactionCanceledException":
-                    return _refusal(step, cast("Any", error.response)["CancellationReasons"], error)
-                case "TransactionInProgressException":
-                    return _STALE
-            raise
-        return None
-
-    def _new(self, row: Row) -> Any:
-        return {
-            "TableName": self._table,
-            "Item": to_item(row),
-            "ConditionExpression": "attribute_not_exists(PK)",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-
-def _refusal(step: Step, reasons: Sequence[Mapping[str, Any]], error: ClientError) -> Refusal:
-    """What a cancelled transaction says, action by action: the version, the carried markers, the new markers."""
-    for reason in reasons:
-        if reason["Code"] not in _PASSING and reason["Code"] != _REFUSED:
-            raise error  # such as a row that DynamoDB will never take: a bug, not a race
-    own = 1 + len(step.carried)
-    applied = {
-        short(marker.event_id): _version_of(reason)
-        for marker, reason in zip(step.markers, reasons[own:], strict=True)
-        if reason["Code"] == _REFUSED
-    }
-    only_applied = all(
-        reason["Code"] == "None" or (reason["Code"] == _REFUSED and place >= own)
-        for place, reason in enumerate(reasons)
-    )
-    return Refusal(stale=not (applied and only_applied), applied=applied)
-
-
-def _version_of(reason: Mapping[str, Any]) -> int:
-    return int(from_item(reason["Item"])["version"])
+        return True

@@ -1,23 +1,27 @@
 """The versions of an entity's day: which events are new to it, and what to write for them so that each counts once.
 
-A small day carries the ids of its events in its latest version, so the next version is one conditional put: version,
-lock and dedupe in one write. A big day has a marker row an event, written in one transaction with the version that adds
-it. Either way the next event costs the same, whether ten came before it or a hundred thousand:
+A version is one put on the condition that it is not there: version, lock and dedupe in one write. It carries event ids:
+on a small day those of all events so far, on a big day those that it added itself. What a version will not carry on
+gets markers before it is written, rows of another table that say which version counted an event:
 
-    up to INLINE_IDS events    VER#1 (ids) -> VER#2 (ids) -> ...            one conditional put a version
-    the version beyond them    VER#n + a marker for each id carried so far and for each new one
-    ever after                 VER#n + a marker for each new event          one transaction a version
+    up to INLINE_IDS events    VER#1 (ids) -> VER#2 (ids) -> ...    one put a version
+    ever after                 markers of what VER#n carries, then VER#n+1 (the ids that it adds)
 
-Versions are never changed. Two processors that want to write the same version meet on its key: one wins, the other
-reads the latest version again and starts from there.
+So once version n can be read, all events before it have markers, because its writer wrote them first: what n carries
+and what has a marker are all of the past. Whoever checks new events against the two and then puts version n+1 on its
+condition has checked and written in one step, for the put fails if anything was counted since. A writer that dies in
+between leaves markers that are true anyway; one that loses the race starts again from the version that won.
+
+The next event costs the same, whether a hundred came before it or a hundred thousand. Versions and markers are never
+changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pik import __version__
@@ -58,14 +62,15 @@ class DayKey:
 
     @property
     def versions(self) -> str:
-        """What the sort keys of all versions begin with; the markers' keys lie outside."""
+        """What the sort keys of all versions begin with."""
         return f"DAY#{self.day}#RUN#{self.run}#VER#"
 
     def version_sk(self, number: int) -> str:
         return f"{self.versions}{number:010d}"
 
-    def marker_sk(self, event_id: str) -> str:
-        return f"DAY#{self.day}#RUN#{self.run}#EID#{short(event_id)}"
+    def marker_pk(self, event_id: str) -> str:
+        """The key of an event's marker: no entity, which the event id stands for too, so a hot day has no hot key."""
+        return f"RUN#{self.run}#DAY#{self.day}#EID#{short(event_id)}"
 
 
 def short(event_id: str) -> str:
@@ -87,7 +92,7 @@ def combine_hashes(a: str, b: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Version:
     """One row of AggregatesTable. `applied` says which version added each event (short ids), while the day is small;
-    None when the day has markers. `added` has whole ids. `replayed`: every event added came from a replay."""
+    None when it is big. `added` has whole ids. `replayed`: every event added came from a replay."""
 
     key: DayKey
     number: int
@@ -99,6 +104,13 @@ class Version:
     code_version: str
     replayed: bool
     applied: Mapping[str, int] | None
+
+    @property
+    def carried(self) -> Mapping[str, int]:
+        """The events that this row knows of (short ids), and the versions that counted them."""
+        if self.applied is not None:
+            return self.applied
+        return {short(event_id): self.number for event_id in self.added}
 
     def row(self) -> Row:
         """As it is stored."""
@@ -141,7 +153,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The row that says that an event of a big day has been counted, and by which version."""
+    """One row of AppliedTable: which version counted an event. It always says the same, so it can be put again."""
 
     key: DayKey
     event_id: str
@@ -149,52 +161,61 @@ class Marker:
 
     def row(self) -> Row:
         """As it is stored."""
-        return {"PK": self.key.pk, "SK": self.key.marker_sk(self.event_id), "version": self.version}
+        return {"PK": self.key.marker_pk(self.event_id), "version": self.version}
+
+
+def in_doubt(latest: Version | None, event_ids: Iterable[str]) -> list[str]:
+    """The events of which only markers can say whether they were counted; none if the latest version carries all."""
+    carried = latest.carried if latest else {}
+    if latest is None or len(carried) == latest.input_count:
+        return []
+    return [event_id for event_id in event_ids if short(event_id) not in carried]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A day as its next version finds it: the latest version, and the versions that counted the events in hand."""
+
+    latest: Version | None
+    counted: Mapping[str, int]
+
+    @classmethod
+    def of(cls, latest: Version | None, event_ids: Iterable[str], marked: Mapping[str, int]) -> Past:
+        """`marked`: what markers say of the events that were in doubt."""
+        carried = latest.carried if latest else {}
+        known = {event_id: carried[short(event_id)] for event_id in event_ids if short(event_id) in carried}
+        return cls(latest, {**known, **marked})
+
+    def sift(self, events: Iterable[Input]) -> tuple[list[Input], dict[str, int]]:
+        """The events that were not counted, and the versions that counted the others."""
+        fresh: list[Input] = []
+        known: dict[str, int] = {}
+        for event in events:
+            version = self.counted.get(event.work.event_id)
+            if version is None:
+                fresh.append(event)
+            else:
+                known[event.work.event_id] = version
+        return fresh, known
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to write, all or nothing, and only where no row is. Without markers it is a single put.
+    """What to write: first the markers, however often, then the version, and only where none is."""
 
-    `carried` are the markers of events that earlier versions counted; `markers` those of the events of this one.
-    """
-
+    markers: tuple[Marker, ...]
     version: Version
-    carried: tuple[Marker, ...] = ()
-    markers: tuple[Marker, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a step was not written. `applied`: which of its own events had been counted, and by which version (short
-    ids). `stale`: there may be a newer version, so the latest must be read again."""
-
-    stale: bool
-    applied: Mapping[str, int] = field(default_factory=dict)
-
-
-def sift(applied: Mapping[str, int], events: Iterable[Input]) -> tuple[list[Input], dict[str, int]]:
-    """The events that are not among `applied` (short ids), and the versions that counted the others (whole ids)."""
-    fresh: list[Input] = []
-    known: dict[str, int] = {}
-    for event in events:
-        version = applied.get(short(event.work.event_id))
-        if version is None:
-            fresh.append(event)
-        else:
-            known[event.work.event_id] = version
-    return fresh, known
 
 
 def next_step(key: DayKey, latest: Version | None, fresh: Sequence[Input], computed_at: str) -> Step:
-    """What to write to count events that the latest version does not know; at most EVENTS_PER_VERSION of them."""
+    """What to write to count events that are new to the day; at most EVENTS_PER_VERSION of them."""
     events = fresh[:EVENTS_PER_VERSION]
     number = latest.number + 1 if latest else 1
     count = (latest.input_count if latest else 0) + len(events)
-    carried = latest.applied if latest else {}
     applied = None
-    if carried is not None and count <= INLINE_IDS:
-        applied = {**carried, **{short(event.work.event_id): number for event in events}}
+    if count <= INLINE_IDS:
+        new = {short(event.work.event_id): number for event in events}
+        applied = {**(latest.carried if latest else {}), **new}
     version = Version(
         key=key,
         number=number,
@@ -207,13 +228,15 @@ def next_step(key: DayKey, latest: Version | None, fresh: Sequence[Input], compu
         replayed=all(event.work.origin == "replay" for event in events),
         applied=applied,
     )
-    if applied is not None:
-        return Step(version)
-    return Step(
-        version,
-        carried=tuple(Marker(key, event_id, by) for event_id, by in (carried or {}).items()),
-        markers=tuple(Marker(key, event.work.event_id, number) for event in events),
-    )
+    return Step(tuple(_markers_between(latest, version)) if latest else (), version)
+
+
+def _markers_between(latest: Version, following: Version) -> Iterator[Marker]:
+    """Those of the events that the latest version carries and the following one will not."""
+    kept = following.carried
+    for event_id, by in latest.carried.items():
+        if event_id not in kept:
+            yield Marker(latest.key, event_id, by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,10 @@ class TimeoutFailure(Failure):
     category = Category.TIMEOUT
 
 
+class RowsUnprocessed(TransientFailure):
+    """DynamoDB left rows of a batch unprocessed for as long as there was time to ask."""
+
+
 class EntryRefused(Exception):
     """AWS took a call and refused one entry of it; in the shape of a ClientError, so that it is judged like one."""
 

@@ -70,10 +70,11 @@ PROCESS_THREADS: Final = 16
 """Reads, or writes, of one batch of messages under way at once; as many as a client has connections."""
 
 INLINE_IDS: Final = 40
-"""Event ids that a version row carries itself: 680 bytes, so that the row of a small day costs a write unit or two."""
+"""Events up to which a version row carries all ids: 680 bytes, so that it costs a write unit or two."""
 
-EVENTS_PER_VERSION: Final = 50
-"""Events that one version adds: with its own row and INLINE_IDS markers carried over, 91 of a transaction's 100."""
+EVENTS_PER_VERSION: Final = 100
+"""Events that one version adds: their markers are looked up in one BatchGetItem, which takes 100 keys, and their whole
+ids leave its row below the 4 KB of one read unit."""
 
 MAX_SAMPLE_IDS: Final = 3
 """Event ids that a version row shows to a person; all that it added are in `added`."""
@@ -108,14 +109,17 @@ MAX_ORDER_AMOUNT: Final = 1_000_000
 MAX_SUM_DIGITS: Final = 700
 """Digits in which amounts are added: the decimals of doubles span 309 + 324 places, and a trillion of them 12 more."""
 
-LEDGER_ENTRIES: Final = 25
+BATCH_PUTS: Final = 25
 """Rows of one BatchWriteItem: DynamoDB's own limit."""
 
-LEDGER_ROUNDS: Final = 4
-"""Writes of a ledger row that DynamoDB leaves unprocessed, under throttling."""
+BATCH_KEYS: Final = 100
+"""Keys of one BatchGetItem: DynamoDB's own limit."""
 
-LEDGER_BACKOFF_SECONDS: Final = 0.05
-"""The longest wait before unprocessed ledger rows are written again, doubled each round."""
+BATCH_ROUNDS: Final = 4
+"""Calls for a row that DynamoDB leaves unprocessed, under throttling; then its messages come back through the queue."""
+
+BATCH_BACKOFF_SECONDS: Final = 0.05
+"""The longest wait before unprocessed rows are asked for again, doubled each round."""
 
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
 """A failure's message in the ledger; the log has all of it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pik.domain.aggregates import DayKey, Version
+from pik.domain.aggregates import DayKey, Past, Version
 from pik.domain.envelope import payload_with_sha
 from pik.domain.failures import (
     Attempt,
@@ -171,6 +171,15 @@ def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:
     return {key: list(by_id.values()) for key, by_id in groups.items()}
 
 
+def ids_by_day(deliveries: Iterable[Delivery]) -> dict[DayKey, list[str]]:
+    """The ids of a batch's events by what they count towards, before anything of them has been read."""
+    groups: dict[DayKey, dict[str, None]] = {}
+    for it in deliveries:
+        if it.work:
+            groups.setdefault(DayKey.of(it.work), {})[it.work.event_id] = None
+    return {key: list(ids) for key, ids in groups.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A version that must be on the bus before a message is done."""
@@ -193,6 +202,19 @@ class Tally:
     contested: set[str] = field(default_factory=set)
     at_hand: dict[int, Version] = field(default_factory=dict)
     error: Exception | None = None
+
+    def sift(self, past: Past, events: Iterable[Input]) -> list[Input]:
+        """The events that are still to be counted; of the others it is noted which versions counted them."""
+        fresh, known = past.sift(events)
+        self.known |= known
+        if past.latest:
+            self.at_hand[past.latest.number] = past.latest
+        return fresh
+
+    def add(self, version: Version) -> None:
+        """A version that was written here and now."""
+        self.counted |= dict.fromkeys(version.added, version.number)
+        self.at_hand[version.number] = version
 
     def due(self, delivery: Delivery, event_id: str) -> Due | None:
         """The version to announce for a message; None when there is nothing left to do for it.

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pik.adapters.failure_ledger import FailureLedger, LedgerIncomplete
+from pik.adapters.failure_ledger import FailureLedger
+from pik.domain.failures import RowsUnprocessed
 from tests.fakes.stack import FAILURES_TABLE
 from tests.world import Stage
 
@@ -42,7 +43,7 @@ def test_rows_that_are_left_out_are_written_again_after_a_wait(stage: Stage) -> 
 
 def test_rows_that_are_left_out_to_the_end_are_an_error(stage: Stage) -> None:
     stage.aws.partial = lambda *_: {0}
-    with pytest.raises(LedgerIncomplete, match="1 rows"):
+    with pytest.raises(RowsUnprocessed, match=FAILURES_TABLE):
         ledger(stage).write(rows(3))
     assert len(stage.slept) == 3
     assert len(stage.failures()) == 2

@@ -13,26 +13,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pik.adapters.items import to_item
 from pik.domain.aggregates import (
     EMPTY_HASH,
     DayKey,
     Marker,
+    Past,
     Step,
     Version,
     announce,
     combine_hashes,
+    in_doubt,
     input_hash,
     next_step,
     short,
-    sift,
 )
 from pik.domain.work import Input
+from tests.fakes.values import item_size
 from tests.makers import make_input
 
 KEY = DayKey("customer-17", "2026-11-20", "LIVE")
 NOW = "2026-11-20T12:00:00.000000Z"
 HASHES = st.integers(0, 2**256 - 1).map(lambda number: f"{number:064x}")
-EVENTS = [make_input(n, amount=n / 4) for n in range(120)]
+EVENTS = [make_input(n, amount=n / 4) for n in range(260)]
+IDS = [it.work.event_id for it in EVENTS]
 
 
 def chain(*batches: Sequence[Input], latest: Version | None = None) -> list[Step]:
@@ -47,7 +51,7 @@ def chain(*batches: Sequence[Input], latest: Version | None = None) -> list[Step
 def test_the_first_version_is_one_row_with_its_ids() -> None:
     (step,) = chain(EVENTS[:2])
     first, second = (it.work.event_id for it in EVENTS[:2])
-    assert (step.carried, step.markers) == ((), ())
+    assert step.markers == ()
     assert step.version.row() == {
         "PK": "ENTITY#customer-17",
         "SK": "DAY#2026-11-20#RUN#LIVE#VER#0000000001",
@@ -89,52 +93,58 @@ def test_a_version_reads_back_as_it_was_written() -> None:
         assert Version.of(stored) == step.version
 
 
-def test_forty_events_are_carried_and_one_more_brings_a_marker_for_each() -> None:
-    small, big = chain(EVENTS[:40], EVENTS[40:41])
-    assert small.version.applied is not None
-    assert len(small.version.applied) == 40
+def test_forty_events_are_carried_by_one_row_and_the_next_version_brings_their_markers() -> None:
+    _, small, big = chain(EVENTS[:30], EVENTS[30:40], EVENTS[40:41])
+    assert small.markers == ()
+    assert small.version.carried == {short(it): 1 + (n >= 30) for n, it in enumerate(IDS[:40])}
     assert big.version.applied is None
-    assert "applied_ids" in big.version.row()
     assert big.version.row()["applied_ids"] is None
-    assert {it.event_id: it.version for it in big.carried} == dict(small.version.applied)
-    assert [(it.event_id, it.version) for it in big.markers] == [(EVENTS[40].work.event_id, 2)]
+    assert [(it.event_id, it.version) for it in big.markers] == list(small.version.carried.items())
+    assert big.version.carried == {short(IDS[40]): 3}
+
+
+def test_a_version_of_a_big_day_brings_the_markers_of_the_one_before_it() -> None:
+    *_, before, step = chain(EVENTS[:40], EVENTS[40:41], EVENTS[41:43], EVENTS[43:44])
+    assert before.version.carried == {short(it): 3 for it in IDS[41:43]}
+    assert step.markers == tuple(Marker(KEY, short(it), 3) for it in IDS[41:43])
 
 
 def test_a_big_day_never_becomes_small_again() -> None:
-    *_, step = chain(EVENTS[:40], EVENTS[40:41], EVENTS[41:43])
-    assert step.version.applied is None
-    assert step.carried == ()
-    assert [it.event_id for it in step.markers] == [it.work.event_id for it in EVENTS[41:43]]
+    assert [it.version.applied is None for it in chain(EVENTS[:40], EVENTS[40:41], EVENTS[41:43])] == [
+        False,
+        True,
+        True,
+    ]
 
 
-def test_a_first_batch_over_forty_starts_with_markers() -> None:
+def test_a_first_batch_over_forty_starts_big_and_without_markers() -> None:
     (step,) = chain(EVENTS[:41])
     assert step.version.number == 1
-    assert step.carried == ()
-    assert len(step.markers) == 41
+    assert step.version.applied is None
+    assert step.markers == ()
 
 
-def test_a_version_takes_fifty_events_and_fits_one_transaction_also_at_the_transition() -> None:
-    small, big = chain(EVENTS[:40], EVENTS[40:120])
-    assert small.version.input_count == 40
-    assert big.version.added == tuple(it.work.event_id for it in EVENTS[40:90])
-    assert 1 + len(big.carried) + len(big.markers) == 91
+def test_a_version_takes_a_hundred_events_and_is_read_with_one_unit() -> None:
+    _, big = chain(EVENTS[:40], EVENTS[40:260])
+    assert big.version.added == tuple(IDS[40:140])
+    assert item_size(to_item(big.version.row())) <= 4096
 
 
-def test_markers_have_one_key_whether_they_were_carried_or_new() -> None:
-    event_id = EVENTS[0].work.event_id
-    carried, new = Marker(KEY, short(event_id), 1), Marker(KEY, event_id, 1)
-    assert carried.row() == new.row()
-    assert new.row() == {
-        "PK": "ENTITY#customer-17",
-        "SK": f"DAY#2026-11-20#RUN#LIVE#EID#{event_id[:32]}",
-        "version": 1,
-    }
+def test_the_row_of_a_small_day_costs_two_write_units_at_most_and_of_a_lone_event_on_a_big_day_one() -> None:
+    *small, _, big = chain(*([it] for it in EVENTS[:42]))
+    assert all(item_size(to_item(it.version.row())) <= 2048 for it in small)
+    assert all(item_size(to_item(it.version.row())) <= 1024 for it in small[:20])
+    assert item_size(to_item(big.version.row())) <= 1024
 
 
-def test_the_prefix_of_versions_excludes_markers_and_other_days_and_runs() -> None:
+def test_a_marker_has_one_key_whether_its_id_is_whole_or_short() -> None:
+    event_id = IDS[0]
+    assert Marker(KEY, short(event_id), 1).row() == Marker(KEY, event_id, 1).row()
+    assert Marker(KEY, event_id, 1).row() == {"PK": f"RUN#LIVE#DAY#2026-11-20#EID#{event_id[:32]}", "version": 1}
+
+
+def test_the_prefix_of_versions_excludes_other_days_and_runs() -> None:
     assert KEY.version_sk(7).startswith(KEY.versions)
-    assert not KEY.marker_sk(EVENTS[0].work.event_id).startswith(KEY.versions)
     for other in (replace(KEY, day="2026-11-21"), replace(KEY, run="LIVE2"), replace(KEY, run="LIV")):
         assert not other.version_sk(7).startswith(KEY.versions)
 
@@ -144,12 +154,35 @@ def test_text_order_of_versions_is_their_order() -> None:
     assert sorted(map(KEY.version_sk, numbers)) == list(map(KEY.version_sk, numbers))
 
 
-def test_events_that_were_counted_are_told_from_those_that_were_not() -> None:
-    (step,) = chain(EVENTS[:3])
-    assert step.version.applied is not None
-    fresh, known = sift(step.version.applied, EVENTS[1:5])
-    assert fresh == EVENTS[3:5]
-    assert known == {EVENTS[1].work.event_id: 1, EVENTS[2].work.event_id: 1}
+def test_only_markers_can_tell_of_what_the_latest_version_does_not_carry() -> None:
+    first, small, big = (it.version for it in chain(EVENTS[:39], EVENTS[39:40], EVENTS[40:43]))
+    assert in_doubt(None, IDS[:3]) == []
+    assert in_doubt(first, IDS[:60]) == in_doubt(small, IDS[:60]) == []
+    assert in_doubt(big, IDS[38:45]) == [*IDS[38:40], *IDS[43:45]]
+
+
+def test_a_first_version_carries_all_that_it_counts_however_much_that_is() -> None:
+    (step,) = chain(EVENTS[:100])
+    assert in_doubt(step.version, IDS[90:110]) == []
+
+
+@pytest.mark.parametrize(("latest", "known"), [(1, {0: 1, 29: 1}), (2, {0: 1, 29: 1, 30: 2, 39: 2})])
+def test_the_past_of_a_small_day_is_what_its_row_carries(latest: int, known: dict[int, int]) -> None:
+    steps = chain(EVENTS[:30], EVENTS[30:40])
+    past = Past.of(steps[latest - 1].version, [IDS[n] for n in (0, 29, 30, 39, 40)], {})
+    assert past.counted == {IDS[n]: version for n, version in known.items()}
+
+
+def test_the_past_of_a_big_day_is_what_its_row_carries_and_what_has_markers() -> None:
+    *_, big = chain(EVENTS[:30], EVENTS[30:40], EVENTS[40:43])
+    past = Past.of(big.version, IDS[35:50], dict.fromkeys(IDS[35:40], 2))
+    fresh, known = past.sift(EVENTS[35:50])
+    assert fresh == EVENTS[43:50]
+    assert known == {**dict.fromkeys(IDS[35:40], 2), **dict.fromkeys(IDS[40:43], 3)}
+
+
+def test_a_day_without_versions_has_no_past() -> None:
+    assert Past.of(None, IDS[:3], {}).sift(EVENTS[:3]) == (EVENTS[:3], {})
 
 
 @given(HASHES, HASHES, HASHES)
@@ -167,14 +200,10 @@ def test_any_order_and_any_batches_end_in_the_same_day(data: st.DataObject) -> N
     events = data.draw(st.permutations(EVENTS[:count]))
     cuts = sorted(data.draw(st.lists(st.integers(0, count), max_size=6)))
     edges = [0, *cuts, count]
-    batches = [events[a:b][at : at + 50] for a, b in pairwise(edges) for at in range(0, b - a, 50)]
-    steps = chain(*[batch for batch in batches if batch])
+    batches = [batch for a, b in pairwise(edges) if (batch := events[a:b])]
+    steps = chain(*batches)
     last = steps[-1].version
-    whole = (
-        chain(EVENTS[: min(count, 50)], EVENTS[50:count])[-1].version
-        if count > 50
-        else chain(EVENTS[:count])[0].version
-    )
+    whole = chain(EVENTS[:count])[0].version
     assert last.metrics == whole.metrics
     assert last.inputs_hash == whole.inputs_hash
     assert last.input_count == count
@@ -182,8 +211,17 @@ def test_any_order_and_any_batches_end_in_the_same_day(data: st.DataObject) -> N
     assert sorted(event_id for it in steps for event_id in it.version.added) == sorted(
         it.work.event_id for it in EVENTS[:count]
     )
-    marked = {short(it.event_id) for step in steps for it in (*step.carried, *step.markers)}
-    assert marked == (set() if last.applied is not None else {short(it.work.event_id) for it in EVENTS[:count]})
+    assert_the_past_is_always_known(steps)
+
+
+def assert_the_past_is_always_known(steps: Sequence[Step]) -> None:
+    """What a version carries and what has been marked before it was written are all events up to it."""
+    marked: dict[str, int] = {}
+    counted: dict[str, int] = {}
+    for step in steps:
+        marked |= {it.event_id: it.version for it in step.markers}
+        counted |= {short(it): step.version.number for it in step.version.added}
+        assert {**marked, **step.version.carried} == counted
 
 
 def test_inputs_hash_tells_payloads_apart() -> None:
