@@ -35,6 +35,7 @@ class Function(StrEnum):
     INGEST = "ingest"
     PUBLISHER = "publisher"
     PROCESSOR = "processor"
+    REPLAY = "replay"
     ALL = "all"
 
 
@@ -42,6 +43,7 @@ _OUTPUTS: Final = {
     Function.INGEST: "IngestLogGroupName",
     Function.PUBLISHER: "PublisherLogGroupName",
     Function.PROCESSOR: "ProcessorLogGroupName",
+    Function.REPLAY: "ReplayLogGroupName",
 }
 
 

@@ -12,6 +12,7 @@ from scripts.group import PikGroup
 from scripts.health import health
 from scripts.logs import logs
 from scripts.output import Mode, Output
+from scripts.replay import app as replay
 from scripts.send import send
 from scripts.session import Session
 from scripts.stack import VERSION, Options
@@ -66,6 +67,7 @@ def root(
       pik --stack pik-dev --region eu-west-1 status
       pik send events/sample.ndjson
       pik --stack pik-dev logs processor --level ERROR --since 1h
+      pik replay --entity customer-17 --from 2026-11-20 --to 2026-11-21 --dry-run
     """
     session = Session(Options(stack, region, profile, endpoint_url), Output(output))
     context.obj = session
@@ -76,6 +78,7 @@ app.command()(send)
 app.command()(status)
 app.command()(health)
 app.command()(logs)
+app.add_typer(replay)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pik import __version__
+from pik import __version__, startup
 from pik.adapters.clients import Clients
 from pik.adapters.event_index import EventIndex, Unsettled
 from pik.adapters.failure_signs import AWS_FAILURES, is_passing
@@ -183,3 +183,4 @@ def _built() -> Ingest:
 
 if in_lambda(environment()):
     _built()
+    startup.done()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from pik import startup
 from pik.adapters.aggregate_store import AggregateStore
 from pik.adapters.applied_events import AppliedEvents
 from pik.adapters.clients import Clients
@@ -321,3 +322,4 @@ def _built() -> Processor:
 
 if in_lambda(environment()):
     _built()
+    startup.done()

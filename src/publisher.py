@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pik import startup
 from pik.adapters.clients import Clients
 from pik.adapters.items import from_item
 from pik.adapters.work_queue import WorkQueue
@@ -131,3 +132,4 @@ def _built() -> Publisher:
 
 if in_lambda(environment()):
     _built()
+    startup.done()

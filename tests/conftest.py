@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.aws import FakeAws
 from tests.fakes.clock import Clock
 
 if TYPE_CHECKING:
     from tests.fakes.moto_backend import MotoAws
+
+
+# Times belong to benchmarks: a slow machine fails no test.
+settings.register_profile("kit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -105,6 +105,26 @@ class ProcessorSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """What `replay.handler` needs."""
+
+    events_table: str
+    runs_table: str
+    work_queue_url: str
+    dry_run: bool
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises SettingsError."""
+        return cls(
+            events_table=_text(environ, "EVENTS_TABLE"),
+            runs_table=_text(environ, "RUNS_TABLE"),
+            work_queue_url=_text(environ, "WORK_QUEUE_URL"),
+            dry_run=_switch(environ, "DRY_RUN"),
+        )
+
+
 def _text(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:

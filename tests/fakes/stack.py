@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-Function = Literal["ingest", "publisher", "processor"]
+Function = Literal["ingest", "publisher", "processor", "replay"]
 
 RAW_BUCKET: Final = "pik-test-raw"
 EVENTS_TABLE: Final = "pik-test-events"
@@ -79,6 +79,11 @@ class Names:
                 "EVENT_BUS_NAME": self.event_bus,
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
                 "FAILURES_TTL_DAYS": "30",
+            },
+            "replay": {
+                "EVENTS_TABLE": self.events_table,
+                "RUNS_TABLE": self.runs_table,
+                "WORK_QUEUE_URL": self.work_queue_url,
             },
         }
         return {**common, **own[function], **changes}

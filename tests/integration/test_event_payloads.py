@@ -15,7 +15,8 @@ import yaml
 import ingest
 import processor
 import publisher
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings
+import replay
+from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings
 from tests.fakes.aws import FakeAws
 from tests.fakes.stack import Names, deployed
 
@@ -38,6 +39,14 @@ INGEST = {
 }
 PUBLISHER = {"publisher-stream.json", "publisher-poison-record.json"}
 PROCESSOR = {"processor-sqs.json", "processor-hash-mismatch.json", "processor-unreadable-message.json"}
+REPLAY = {
+    "replay-entity.json": (200, "COMPLETE"),
+    "replay-foreign-token.json": (400, "foreign_token"),
+    "replay-run.json": (404, "unknown_run"),
+    "replay-shadow.json": (200, "COMPLETE"),
+    "replay-source.json": (200, "COMPLETE"),
+    "replay-unscoped.json": (400, "unscoped_window"),
+}
 
 CONTEXT: Any = SimpleNamespace(
     function_name="f", aws_request_id="r", log_stream_name="l", get_remaining_time_in_millis=lambda: 30_000
@@ -61,7 +70,7 @@ def live(function: str) -> dict[str, str]:
 
 def test_every_payload_is_tried_here() -> None:
     there = {path.name for path in EVENTS.glob("*.json")}
-    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, "env.local.json"}
+    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, *REPLAY, "env.local.json"}
 
 
 @pytest.mark.parametrize("name", INGEST)
@@ -129,6 +138,18 @@ def test_the_processor_reports_the_failing_message_alone(
     assert run_processor(name) == [failing["messageId"]]
     (row,) = fake_aws.dynamodb.scan(TableName=names.failures_table)["Items"]
     assert row["category"]["S"] == "VALIDATION"
+
+
+@pytest.mark.parametrize("name", REPLAY)
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_replay_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
+    environment = ENVIRONMENT["ReplayFunction"] | names.environment("replay", DRY_RUN=dry_run)
+    app = replay.build(ReplaySettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    answer = app(payload(name), CONTEXT)
+    status, word = REPLAY[name]
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body.get("status") or body["error"]["code"]) == (status, word)
+    assert body.get("dry_run", False) is (status == 200 and dry_run == "true")
 
 
 def test_the_environment_names_what_the_template_sets() -> None:

@@ -26,11 +26,13 @@ OUTPUTS = [
     "IngestFunctionName",
     "PublisherFunctionName",
     "ProcessorFunctionName",
+    "ReplayFunctionName",
     "PublisherStreamMappingId",
     "ProcessorQueueMappingId",
     "IngestLogGroupName",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",
+    "ReplayLogGroupName",
 ]
 
 
@@ -128,6 +130,14 @@ def test_health_is_always_open(parameters: dict[str, str]) -> None:
         "AuthorizationType": "NONE",
         "AuthorizerId": None,
     }
+
+
+@pytest.mark.parametrize("parameters", [{}, TOKEN, {"IngestAuth": "NONE"}])
+@pytest.mark.parametrize(
+    ("name", "key"), [("ReplayStartRoute", "POST /replay"), ("ReplayRunRoute", "GET /replay/{run_id}")]
+)
+def test_replays_are_always_authorized_by_iam(name: str, key: str, parameters: dict[str, str]) -> None:
+    assert route(name, **parameters) == {"RouteKey": key, "AuthorizationType": "AWS_IAM", "AuthorizerId": None}
 
 
 def test_tokens_are_checked_for_issuer_and_audience() -> None:

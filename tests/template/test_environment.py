@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, SettingsError
+from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings, SettingsError
 from tests.template.stack import deployed, properties
 
 SETTINGS: Mapping[str, Any] = {
     "IngestFunction": IngestSettings,
     "PublisherFunction": PublisherSettings,
     "ProcessorFunction": ProcessorSettings,
+    "ReplayFunction": ReplaySettings,
 }
 FOR_LIBRARIES = {
     "LOG_LEVEL": "what Powertools read before POWERTOOLS_LOG_LEVEL, and other libraries still do",

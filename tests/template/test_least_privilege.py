@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.template.iam import grants
-from tests.template.stack import ROOT, deployed, properties
+from tests.template.stack import ROOT, deployed
 
 ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
     "s3.put_object": frozenset({"s3:PutObject"}),
@@ -17,6 +17,7 @@ ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
     "dynamodb.put_item": frozenset({"dynamodb:PutItem"}),
     "dynamodb.get_item": frozenset({"dynamodb:GetItem"}),
     "dynamodb.query": frozenset({"dynamodb:Query"}),
+    "dynamodb.update_item": frozenset({"dynamodb:UpdateItem"}),
     "dynamodb.batch_get_item": frozenset({"dynamodb:BatchGetItem"}),
     "dynamodb.batch_write_item": frozenset({"dynamodb:BatchWriteItem"}),
     "dynamodb.transact_write_items": frozenset({"dynamodb:PutItem"}),
@@ -37,6 +38,7 @@ BESIDE_CALLS: Final = {
             "s3:PutObject",
         }
     ),
+    "ReplayRole": frozenset[str](),
     "ProcessorRole": frozenset(
         {
             "sqs:DeleteMessage",
@@ -85,6 +87,7 @@ def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
     [
         ("IngestRole", {"RawBucket", "EventsTable", "DedupeTable"}),
         ("PublisherRole", {"RawBucket", "EventsTable", "WorkQueue"}),
+        ("ReplayRole", {"EventsTable", "RunsTable", "WorkQueue"}),
         ("ProcessorRole", {"RawBucket", "AggregatesTable", "AppliedTable", "FailuresTable", "WorkQueue", "EventBus"}),
     ],
 )
@@ -120,6 +123,17 @@ def test_what_each_table_of_the_processor_is_for() -> None:
     }
 
 
-def test_nobody_reads_or_writes_the_runs_yet() -> None:
-    assert not [grant for grant in grants(deployed()) if grant.concerns("RunsTable") and grant.resource != "*"]
-    assert properties(deployed(), "RunsTable")["KeySchema"]
+def test_the_runs_are_added_and_changed_by_replay_alone_and_deleted_by_nobody() -> None:
+    reached = [grant for grant in grants(deployed()) if grant.concerns("RunsTable") and grant.resource != "*"]
+    assert {grant.owner for grant in reached} == {"ReplayRole"}
+    assert {grant.action for grant in reached} == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+
+
+def test_replay_queries_the_table_and_its_index_by_source_and_day() -> None:
+    queried = [
+        one.resource for one in grants(deployed()) if (one.owner, one.action) == ("ReplayRole", "dynamodb:Query")
+    ]
+    assert queried == [
+        {"Fn::GetAtt": ["EventsTable", "Arn"]},
+        {"Fn::Sub": "${EventsTable.Arn}/index/BySourceDay"},
+    ]

@@ -34,6 +34,7 @@ EXPECTED = [
     "IngestReservedConcurrency",
     "PublisherReservedConcurrency",
     "ProcessorReservedConcurrency",
+    "ReplayReservedConcurrency",
     "UseKmsCmk",
     "VpcSubnetIds",
     "VpcSecurityGroupIds",
@@ -169,10 +170,12 @@ def test_zero_reserves_and_caps_nothing_and_a_number_does() -> None:
         IngestReservedConcurrency="11",
         PublisherReservedConcurrency="12",
         ProcessorReservedConcurrency="13",
+        ReplayReservedConcurrency="14",
     )
     assert "ScalingConfig" not in properties(free, "ProcessorQueueMapping")
     assert properties(bound, "ProcessorQueueMapping")["ScalingConfig"] == {"MaximumConcurrency": 7}
-    for name, reserved in (("IngestFunction", 11), ("PublisherFunction", 12), ("ProcessorFunction", 13)):
+    reservations = {"IngestFunction": 11, "PublisherFunction": 12, "ProcessorFunction": 13, "ReplayFunction": 14}
+    for name, reserved in reservations.items():
         assert "ReservedConcurrentExecutions" not in properties(free, name)
         assert properties(bound, name)["ReservedConcurrentExecutions"] == reserved
 
@@ -181,14 +184,14 @@ def test_a_network_is_used_only_when_subnets_are_named() -> None:
     without = deployed()
     within = deployed(VpcSubnetIds="subnet-1,subnet-2", VpcSecurityGroupIds="sg-1")
     assert "FunctionsVpcPolicy" not in without["Resources"]
-    for name in ("IngestFunction", "PublisherFunction", "ProcessorFunction"):
+    for name in ("IngestFunction", "PublisherFunction", "ProcessorFunction", "ReplayFunction"):
         assert "VpcConfig" not in properties(without, name)
         assert properties(within, name)["VpcConfig"] == {
             "SubnetIds": ["subnet-1", "subnet-2"],
             "SecurityGroupIds": ["sg-1"],
         }
     assert "ec2:" not in str(without)
-    for role in ("IngestRole", "PublisherRole", "ProcessorRole"):
+    for role in ("IngestRole", "PublisherRole", "ProcessorRole", "ReplayRole"):
         assert properties(within, role)["ManagedPolicyArns"] == [{"Ref": "FunctionsVpcPolicy"}]
 
 

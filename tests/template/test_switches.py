@@ -40,6 +40,7 @@ def test_a_dry_run_disables_both_mappings_and_tells_the_functions() -> None:
         variable("IngestFunction", "DRY_RUN"): "true",
         variable("PublisherFunction", "DRY_RUN"): "true",
         variable("ProcessorFunction", "DRY_RUN"): "true",
+        variable("ReplayFunction", "DRY_RUN"): "true",
     }
 
 

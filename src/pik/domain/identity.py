@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import json
+import re
+from typing import Any, Final
 
 import rfc8785
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+_MAY_DIFFER: Final = re.compile(r"[0-9]e[-+]|[0-9]{16}")
+_WHOLE_FLOAT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(-?[0-9]+)\.0(?![0-9])')  # strings are passed over whole
+
 
 def canonical_json(value: Any) -> bytes:
-    """RFC 8785 (JSON Canonicalization Scheme): one byte text for one value, so 42.50 and 42.5 are the same amount."""
-    return rfc8785.dumps(value)
+    """RFC 8785 (JSON Canonicalization Scheme): one byte text for one value of JSON, so 42.50 and 42.5 are the same.
+
+    The standard library writes the same text where all is ASCII, so that its order of members is that of UTF-16, and no
+    number has an exponent or sixteen digits, where Python and ECMAScript (or the limits of I-JSON) part; its `.0` is
+    taken off. That is a third of the CPU of an event. All else is left to the library, as is saying what is wrong.
+    """
+    try:
+        text = _ENCODE(value)
+    except (TypeError, ValueError):
+        return rfc8785.dumps(value)
+    if not text.isascii() or _MAY_DIFFER.search(text):
+        return rfc8785.dumps(value)
+    return (_WHOLE_FLOAT.sub(_without_fraction, text) if ".0" in text else text).encode()
+
+
+def _without_fraction(match: re.Match[str]) -> str:
+    whole: str | None = match[1]
+    if whole is None:
+        return match[0]
+    return "0" if whole == "-0" else whole
 
 
 def payload_sha(payload: Any) -> str:

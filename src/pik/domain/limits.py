@@ -124,6 +124,37 @@ BATCH_BACKOFF_SECONDS: Final = 0.05
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
 """A failure's message in the ledger; the log has all of it."""
 
+# --- Replay -----------------------------------------------------------------------------------------------------------
+MAX_REPLAY_DAYS: Final = 366
+"""UTC days that a source's window may touch: 366 x 16 partitions are read in under a minute even when all are empty."""
+
+MAX_REPLAY_LIMIT: Final = 1_000_000
+"""Events of one run: two minutes of sending; beyond it the queue's age, not the replay, sets the pace."""
+
+REPLAY_THREADS: Final = 16
+"""Reads and sends of one replay under way at once; as many as a client has connections."""
+
+REPLAY_LANES: Final = 16
+"""Partitions that are read at once: the shards of a source's day. A token holds the position of each."""
+
+REPLAY_PAGE_ROWS: Final = 1_000
+"""Rows of one read: about the megabyte that DynamoDB reads at most, and a bound on rows of any size."""
+
+REPLAY_PAGE_ROWS_LEAST: Final = 10
+"""Rows of one read when few may still be sent: one batch's worth."""
+
+REPLAY_SEND_EVENTS: Final = 1_600
+"""Events sent between two looks at the clock: ten batches a thread, a tenth of a second when all is well."""
+
+REPLAY_BACKLOG_EVENTS: Final = 3_200
+"""Events read and not yet sent beyond which no page is asked for: 4 MB, and the senders never wait for a read."""
+
+REPLAY_RESERVE_MS: Final = 8_000
+"""Milliseconds before the function's end at which nothing more is sent: a slow last round, the record, the answer."""
+
+MAX_REPLAY_TOKEN_CHARS: Final = 16_384
+"""A token of 16 positions has 5,000; what is longer is none of ours."""
+
 # --- The pik command --------------------------------------------------------------------------------------------------
 CLI_BATCH_EVENTS: Final = 100
 """Events that `pik send` puts in a request: two transactions, answered well within the API's 30 seconds."""

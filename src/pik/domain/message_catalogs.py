@@ -50,7 +50,30 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "all_rejected": "All events of the request were rejected ({count}). "
     "Correct the errors listed with each and send them again.",
     "unknown_route": "There is nothing at {given}. Check the method and the path.",
-    "unavailable": "The event could not be stored just now. Send the same request again in a moment.",
+    "unavailable": "This could not be done just now. Send the same request again in a moment.",
+    # replay
+    "request_not_an_object": "A request must be a JSON object, but this is {given}. Send an object.",
+    "replay_without_scope": "Nothing says which events to replay. Send entity_id, or source and event_type.",
+    "replay_with_two_scopes": "A replay is of an entity, or of a source and an event type. Send one of the two.",
+    "unscoped_window": 'The window has no "{member}". Send both start_time and end_time.',
+    "empty_window": "The window is empty: start_time {start} is not before end_time {end}. Correct them.",
+    "window_too_long": "The window touches {days} days; at most {maximum} are allowed for a source. "
+    "Replay it in several parts.",
+    "broken_token": "The token cannot be read. Send next_token as it was answered, or leave it out to begin anew.",
+    "foreign_token": "The token belongs to a replay with other filters. "
+    "Send the filters that it was answered to, or leave it out to begin anew.",
+    "unknown_run": 'There is no replay "{given}". Check the run_id; a dry run is not recorded.',
+    "replay_sent": "Of {scanned} rows that were read, {count} went to the queue.",
+    "replay_found_nothing": "Nothing was sent: the window holds no event of this scope. "
+    "Event times count, not arrival; names are case-sensitive.",
+    "replay_read_nothing": "Nothing was sent: no row was read yet.",
+    "replay_all_skipped": "Nothing was sent: each of the {count} rows that were read has a reason ({detail}).",
+    "replay_all_limited": "Nothing was sent: the limit had been reached before the {count} rows that were read.",
+    "replay_partial": "More remains: send the same request with next_token.",
+    "replay_failed": "{count} messages did not reach the queue: send the same request with next_token in a moment.",
+    "replay_stopped": "Reading stopped early ({detail}): send the same request with next_token in a moment.",
+    "replay_limited": "The limit of {maximum} was reached; the window may hold more.",
+    "replay_dry_run": "This was a dry run: nothing was sent or recorded, the counts say what would have been.",
     # keywords of JSON Schema
     "required": 'The required member "{member}" is missing. Add it.',
     "type": "The value must be {expected}, but is {given}. Change its type.",
@@ -119,7 +142,31 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "all_rejected": "リクエストのすべてのイベント（{count}件）が拒否されました。"
     "それぞれのエラーを直して送り直してください。",
     "unknown_route": "{given} はありません。メソッドとパスを確認してください。",
-    "unavailable": "ただいまイベントを保存できませんでした。少し待って同じリクエストを送り直してください。",
+    "unavailable": "ただいま処理できませんでした。少し待って同じリクエストを送り直してください。",
+    # replay
+    "request_not_an_object": "リクエストはJSONオブジェクトでなければなりませんが、{given}が送られました。"
+    "オブジェクトを送ってください。",
+    "replay_without_scope": "再送する対象が指定されていません。entity_id、またはsourceとevent_typeを指定してください。",
+    "replay_with_two_scopes": "再送の対象は、エンティティか、sourceとevent_typeのどちらかです。"
+    "一方だけを指定してください。",
+    "unscoped_window": "期間に「{member}」がありません。start_timeとend_timeの両方を指定してください。",
+    "empty_window": "期間が空です。start_time {start} が end_time {end} より前ではありません。直してください。",
+    "window_too_long": "期間が {days} 日に及びます（sourceの場合は最大 {maximum} 日）。分けて再送してください。",
+    "broken_token": "トークンを読み取れません。返されたnext_tokenをそのまま送るか、最初から行う場合は省いてください。",
+    "foreign_token": "このトークンは別の条件の再送のものです。同じ条件で送るか、最初から行う場合は省いてください。",
+    "unknown_run": "再送「{given}」はありません。run_idを確認してください（ドライランは記録されません）。",
+    "replay_sent": "読み取った {scanned} 行のうち {count} 件をキューに送りました。",
+    "replay_found_nothing": "何も送っていません。この期間に対象のイベントがありません。"
+    "期間は到着時刻ではなくイベント時刻で、名前は大文字と小文字を区別します。",
+    "replay_read_nothing": "何も送っていません。まだ一行も読み取っていません。",
+    "replay_all_skipped": "何も送っていません。読み取った {count} 行にはそれぞれ理由があります（{detail}）。",
+    "replay_all_limited": "何も送っていません。読み取った {count} 行より前に上限に達していました。",
+    "replay_partial": "続きがあります。同じリクエストをnext_token付きで送ってください。",
+    "replay_failed": "{count} 件がキューに届きませんでした。少し待って同じリクエストをnext_token付きで送ってください。",
+    "replay_stopped": "読み取りが途中で止まりました（{detail}）。"
+    "少し待って同じリクエストをnext_token付きで送ってください。",
+    "replay_limited": "上限の {maximum} 件に達しました。期間にはまだ残っている可能性があります。",
+    "replay_dry_run": "ドライランのため、何も送信も記録もしていません。件数は実行した場合のものです。",
     # keywords of JSON Schema
     "required": "必須のメンバー「{member}」がありません。追加してください。",
     "type": "値は{expected}でなければなりませんが、{given}です。型を直してください。",

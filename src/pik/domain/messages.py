@@ -24,6 +24,7 @@ _OURS: Final = frozenset({"allowed", "detail", "expected", "known", "pattern", "
 
 _TYPED: Final[Mapping[str, frozenset[str]]] = {
     "not_an_object": frozenset({"given"}),
+    "request_not_an_object": frozenset({"given"}),
     "type": frozenset({"expected", "given"}),
     "wrong_type": frozenset({"expected"}),
 }

@@ -23,6 +23,7 @@ ORIGINS: Final = frozenset({"live", "replay", "redrive"})
 
 _HEX_64: Final = re.compile(r"[0-9a-f]{64}")
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")  # part of a sort key, so without its separator
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # one for all: json.dumps would make one for each message
 _GROUP: Final = re.compile(r"[!-~]{1,128}")  # what SQS takes as a MessageGroupId
 
 
@@ -80,7 +81,7 @@ class Work:
     def message(self) -> Message:
         """The message as it is sent. Raises BadWork when SQS would refuse it for its size."""
         # ASCII, because SQS refuses some characters that JSON and the kit allow in names.
-        message = Message(json.dumps(self.columns(), separators=(",", ":")), group_of(self.source))
+        message = Message(_ENCODER.encode(self.columns()), group_of(self.source))
         if message.size > MAX_SEND_BYTES:
             raise BadWork(f"work message: {message.size} bytes; SQS takes {MAX_SEND_BYTES}")
         return message
@@ -99,9 +100,14 @@ def group_of(source: str) -> str:
     return source if _GROUP.fullmatch(source) else hashlib.sha256(source.encode()).hexdigest()
 
 
-def work_of_row(row: Mapping[str, Any]) -> Work:
-    """The live message of an index row. Raises BadWork."""
-    return _checked({**row, "origin": "live", "run": LIVE, "attempts_before": 0})
+def work_of_row(row: Mapping[str, Any], origin: str = "live", run: str = LIVE) -> Work:
+    """The message of an index row: the live one, or a replay's. Raises BadWork."""
+    return _checked({**row, "origin": origin, "run": run, "attempts_before": 0})
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text can stand in the sort keys of a run's aggregates."""
+    return _RUN.fullmatch(text) is not None
 
 
 def parse_work(body: str) -> Work:
@@ -160,6 +166,8 @@ def _whole(members: Mapping[str, Any], name: str, smallest: int, largest: int | 
 
 def _time(members: Mapping[str, Any], name: str) -> str:
     value = _text(members, name)
+    if times.is_normal(value):
+        return value
     try:
         normal = times.normalise(value)
     except times.BadTime as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+import rfc8785
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pik.domain.identity import canonical_json, event_id, payload_sha
@@ -16,6 +18,18 @@ VECTORS = json.loads((Path(__file__).parent / "identity_vectors.json").read_text
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 identities = st.tuples(names, names, names, st.none() | names, st.none() | names, names)
+
+numbers = (
+    st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.decimals(-(10**9), 10**9, places=2).map(float)  # amounts
+    | st.builds(lambda digits, power: float(f"{digits}e{power}"), st.integers(-9999, 9999), st.integers(-12, 24))
+)
+strings = st.text() | st.text('0123456789.-+eE"\\\x00\n\x1f\x7f\u00e9\ud83d\ude00\uffff,:[]{}', max_size=30)
+scalars = st.none() | st.booleans() | numbers | strings
+json_values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(strings, inner, max_size=4), max_leaves=12
+)
 
 
 def id_of(parts: tuple[Any, ...]) -> str:
@@ -45,6 +59,29 @@ def test_a_number_is_its_value_not_its_spelling() -> None:
     assert payload_sha({"amount": 42.50}) == payload_sha({"amount": 42.5})
     assert payload_sha({"amount": 42.0}) == payload_sha({"amount": 42})
     assert canonical_json({"b": 1, "a": [1e21, 0.1]}) == b'{"a":[1e+21,0.1],"b":1}'
+
+
+def outcome(write: Callable[[Any], bytes], value: Any) -> bytes | str:
+    try:
+        return write(value)
+    except ValueError as error:  # CanonicalizationError, and UnicodeEncodeError for a member's name
+        return type(error).__name__
+
+
+@settings(max_examples=500, deadline=None)
+@given(json_values)
+@example([1.0, -0.0, 10.05, 1e15, 1e16, 1e-4, 1e-5, 100.0, 2**53 - 1])
+@example({"1.0": "2.0", "\\": '3.0"', "\x7f": "\x1f", "e": "1e-5", "a": [5.0]})
+@example({"\uffff": 1, "\U00010000": 2})
+@example([2**53, float("nan"), float("inf"), "\ud800"])
+def test_canonical_json_is_that_of_rfc_8785_whichever_way_it_is_written(value: Any) -> None:
+    assert outcome(canonical_json, value) == outcome(rfc8785.dumps, value)
+
+
+@pytest.mark.parametrize("value", [2**53, float("nan"), float("inf"), -float("inf"), "\ud800", {"\ud800": 1}])
+def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        canonical_json([value])
 
 
 def test_the_order_of_members_does_not_count_and_the_order_of_elements_does() -> None:

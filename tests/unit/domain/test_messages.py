@@ -56,6 +56,25 @@ PARAMETERS = {
     "data_base64_not_json": set(),
     "unknown_route": {"given"},
     "unavailable": set(),
+    "request_not_an_object": {"given"},
+    "replay_without_scope": set(),
+    "replay_with_two_scopes": set(),
+    "unscoped_window": {"member"},
+    "empty_window": {"start", "end"},
+    "window_too_long": {"days", "maximum"},
+    "broken_token": set(),
+    "foreign_token": set(),
+    "unknown_run": {"given"},
+    "replay_sent": {"scanned", "count"},
+    "replay_found_nothing": set(),
+    "replay_read_nothing": set(),
+    "replay_all_skipped": {"count", "detail"},
+    "replay_all_limited": {"count"},
+    "replay_partial": set(),
+    "replay_failed": {"count"},
+    "replay_stopped": {"detail"},
+    "replay_limited": {"maximum"},
+    "replay_dry_run": set(),
     "required": {"member"},
     "type": {"expected", "given"},
     "enum": {"allowed"},
@@ -93,7 +112,11 @@ def test_there_are_two_catalogs_and_each_names_the_types_of_json() -> None:
     assert set(TYPE_NAMES["en"]) == set(TYPE_NAMES["ja"])
 
 
-NOTHING_TO_DO = {"already_received", "kept_unprocessed"}  # they tell what became of an event, not what is wrong
+NOTHING_TO_DO = {
+    "already_received",
+    "kept_unprocessed",
+    *(code for code in CODES if code.startswith("replay_") and "_with" not in code),
+}  # they tell what became of an event or a replay, not what is wrong
 
 
 @pytest.mark.parametrize("code", sorted(set(CODES) - NOTHING_TO_DO))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pik.domain.times import BadTime, day_of, epoch_seconds, from_datetime, lag_ms, normalise, to_datetime
+from pik.domain.times import BadTime, day_of, epoch_seconds, from_datetime, is_normal, lag_ms, normalise, to_datetime
 
 moments = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 (bounds)
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -84,3 +84,23 @@ def test_lag_is_negative_when_the_producer_is_ahead() -> None:
 def test_day_and_epoch_of_a_time() -> None:
     assert day_of("2026-11-20T23:59:59.999999Z") == "2026-11-20"
     assert epoch_seconds("1970-01-02T00:00:00.900000Z") == 86_400
+
+
+NEARLY_NORMAL = st.from_regex(
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\.[0-9]{6}Z", fullmatch=True
+)
+
+
+@given(NEARLY_NORMAL | st.text(max_size=30))
+@example("2026-11-20T10:15:30.250000Z")
+@example("2026-02-30T10:15:30.250000Z")
+@example("2026-11-20T24:00:00.000000Z")
+@example("1969-12-31T23:59:59.999999Z")
+@example("2026-11-20T10:15:30.250000z")
+@example("2026-11-20T10:15:30.25000\u0660Z")
+def test_a_time_is_normal_exactly_when_normalising_leaves_it_as_it_is(text: str) -> None:
+    try:
+        unchanged = normalise(text) == text
+    except BadTime:
+        unchanged = False
+    assert is_normal(text) is unchanged

@@ -248,11 +248,9 @@ def test_what_is_remembered_while_following_is_bounded() -> None:
 def engine_logs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
     """A local engine whose log groups hold these events; a group that is missing here is missing there."""
     write_state(machine, "http://127.0.0.1:9", log_file="/tmp/the-engine.log")
-    groups: dict[str, list[dict[str, Any]]] = {"g-ingest": [], "g-publisher": [], "g-processor": []}
-    outputs = [
-        {"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"}
-        for name in ("Ingest", "Publisher", "Processor")
-    ]
+    names = ("Ingest", "Publisher", "Processor", "Replay")
+    groups: dict[str, list[dict[str, Any]]] = {f"g-{name.lower()}": [] for name in names}
+    outputs = [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
     stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
 
     def paginate(*, logGroupName: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (AWS's names)

@@ -19,7 +19,7 @@ from scripts.output import Output, dump, safe
 from tests.unit.scripts.api_server import ApiServer
 from tests.unit.scripts.conftest import Pik
 
-COMMANDS = ("send", "status", "health", "logs")
+COMMANDS = ("send", "status", "health", "logs", "replay")
 
 
 def help_of(pik: Pik, *command: str) -> str:
@@ -70,7 +70,8 @@ def test_help_names_the_exit_statuses(pik: Pik) -> None:
         ["send", "x", "--batch-size", "501"],
         ["send", "x", "--format", "xml"],
         ["status", "--interval", "0"],
-        ["logs", "replay"],
+        ["logs", "redrive"],
+        ["replay", "--limit", "0"],
         ["logs", "--limit", "none"],
         ["-o", "yaml", "status"],
         ["wash"],

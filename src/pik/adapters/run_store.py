@@ -1,0 +1,51 @@
+"""RunsTable: what operators have run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pik.adapters.items import from_item, to_item
+from pik.domain.replay_run import run_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from pik.domain.rows import Row
+
+
+class RunStore:
+    """One row a run."""
+
+    def __init__(self, dynamodb: DynamoDBClient, runs_table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = runs_table
+
+    def begin(self, row: Row) -> None:
+        """Adds a run's row, over none but this very request's own (the SDK repeats writes whose answer was lost).
+
+        Raises ClientError.
+        """
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item=to_item(row),
+            ConditionExpression="attribute_not_exists(PK) OR request_id = :request_id",
+            ExpressionAttributeValues={":request_id": {"S": row["request_id"]}},
+        )
+
+    def update(self, run_id: str, changes: Row) -> None:
+        """Sets attributes of a run that has begun. Raises ClientError."""
+        names = {f"#{place}": name for place, name in enumerate(changes)}
+        values = to_item({f":{place}": value for place, value in enumerate(changes.values())})
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"PK": {"S": run_key(run_id)}},
+            UpdateExpression="SET " + ", ".join(f"#{place} = :{place}" for place in range(len(changes))),
+            ConditionExpression="attribute_exists(PK)",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
+
+    def get(self, run_id: str) -> Row | None:
+        """A run's row, None when there is none. Raises ClientError."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key={"PK": {"S": run_key(run_id)}}, ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
