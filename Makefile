@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint build deploy lock clean
+.PHONY: help setup run demo test simulate lint bench build deploy lock clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -25,10 +25,16 @@ test: setup ## all tests; those of the local engine in one process after the oth
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/e2e
 	$(BIN)/python -m pytest -q tests/e2e
 
+simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the first that fails; SEED=s begins there or is told alone
+	@$(BIN)/python -m tests.simulation --seeds '$(SEEDS)' --seed '$(SEED)'
+
 lint: setup ## ruff, mypy, cfn-lint, sam validate
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint && $(BIN)/sam validate --lint --region us-east-1
+
+bench: setup ## measure cost, rate, CPU and cold start; ARGS=--save renews the figures in README.md and docs/
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 build: setup ## package the functions (sam build)
 	$(BIN)/sam build

@@ -1,0 +1,134 @@
+"""The functions as they are deployed: real handlers on the in-memory AWS, a process an invocation at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, Final
+
+import ingest
+import processor
+import publisher
+import replay
+from pik.adapters.failure_signs import AWS_FAILURES
+from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings
+from tests.fakes.aws import FakeAws
+from tests.fakes.stack import Names
+from tests.simulation.injector import Trace
+from tests.simulation.scheduler import Killed, Scheduler, Task
+from tests.simulation.violations import Violation
+
+TIMEOUTS: Final[Mapping[str, float]] = {"ingest": 29.0, "publisher": 60.0, "processor": 30.0, "replay": 29.0}
+"""Seconds that an invocation may take, as in template.yaml; the API's own 30 cut those behind it short."""
+
+_STATUS: Final = re.compile(r'"status": "(\w+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """Lambda's context object, as far as handlers look at it."""
+
+    function_name: str
+    aws_request_id: str
+    deadline: float
+    clock: Callable[[], float]
+    log_stream_name: str = "2026/11/20/[$LATEST]simulated"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.deadline - self.clock()) * 1000)
+
+
+class Deployment:
+    """Starts invocations. A process serves one at a time and is kept for the next, unless it died."""
+
+    def __init__(self, aws: FakeAws, names: Names, scheduler: Scheduler, trace: Trace) -> None:
+        self._names = names
+        self._scheduler = scheduler
+        self._trace = trace
+        self._clients: Any = SimpleNamespace(s3=aws.s3, dynamodb=aws.dynamodb, sqs=aws.sqs, events=aws.events)
+        self._idle: defaultdict[tuple[str, bool], list[Callable[[Any, Any], Any]]] = defaultdict(list)
+        self._count: Counter[str] = Counter()
+
+    def invoke(
+        self, function: str, event: Mapping[str, Any], ended: Callable[[Task], None], *, dry: bool = False
+    ) -> Task:
+        """Begin an invocation; `ended` is called by the driver when it is over."""
+        self._count[function] += 1
+        name = f"{function}-{self._count[function]}"
+        now = self._scheduler.clock.now
+        task = Task(name, function, now + TIMEOUTS[function], dry=dry)
+        task.ended = lambda it: self._ended(it, ended)
+        self._trace.append((now, name, f"begins: {_gist(event)}{', dry' if dry else ''}"))
+        context = Invocation(function, name, task.deadline, self._scheduler.clock)
+
+        def work() -> Any:
+            idle = self._idle[function, dry]
+            process: Callable[[Any, Any], Any] | None = idle.pop() if idle else self._new(function, dry=dry)
+            try:
+                return process(event, context)
+            except Killed:
+                process = None  # whatever it held is gone
+                raise
+            finally:
+                if process is not None:
+                    idle.append(process)
+
+        self._scheduler.start(task, work)
+        return task
+
+    def _ended(self, task: Task, ended: Callable[[Task], None]) -> None:
+        how = "killed" if task.killed else f"raised {task.error!r}" if task.error else f"answered {_gist(task.value)}"
+        self._trace.append((self._scheduler.clock.now, task.name, how))
+        if task.error is not None and not isinstance(task.error, AWS_FAILURES):
+            raise Violation("functions raise nothing but what AWS refused", repr(task.error)) from task.error
+        ended(task)
+
+    def _new(self, function: str, *, dry: bool) -> Callable[[Any, Any], Any]:
+        build: Callable[..., Callable[[Any, Any], Any]] = getattr(self, f"_{function}")
+        return build(dry)
+
+    def _ingest(self, dry: bool) -> ingest.Ingest:
+        settings = replace(IngestSettings.from_env(self._names.environment("ingest")), dry_run=dry)
+        return ingest.Ingest(settings, self._clients, self._now, self._scheduler.sleep)
+
+    def _publisher(self, dry: bool) -> publisher.Publisher:
+        settings = replace(PublisherSettings.from_env(self._names.environment("publisher")), dry_run=dry)
+        return publisher.Publisher(settings, self._clients)
+
+    def _processor(self, dry: bool) -> processor.Processor:
+        settings = replace(ProcessorSettings.from_env(self._names.environment("processor")), dry_run=dry)
+        return processor.Processor(settings, self._clients, self._now, self._scheduler.sleep)
+
+    def _replay(self, dry: bool) -> replay.Replay:
+        settings = replace(ReplaySettings.from_env(self._names.environment("replay")), dry_run=dry)
+        return replay.Replay(settings, self._clients, self._now, self._chance)
+
+    def _chance(self) -> str:
+        self._count["chance"] += 1
+        return f"{self._count['chance']:08x}"
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._scheduler.clock.now, UTC)
+
+
+def _gist(value: Mapping[str, Any]) -> str:
+    """A few words on what went in or came out."""
+    if "Records" in value:
+        return ", ".join(_record(it) for it in value["Records"])
+    if "batchItemFailures" in value:
+        return "failed " + (", ".join(it["itemIdentifier"][-4:] for it in value["batchItemFailures"]) or "none")
+    if "requestContext" in value:
+        return str(value["requestContext"]["requestId"])
+    return f"{value['statusCode']} " + ", ".join(_STATUS.findall(value["body"]))
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    if "dynamodb" in record:
+        return f"{record['dynamodb']['SequenceNumber'][-4:]} {record['dynamodb']['NewImage']['event_id']['S'][:6]}"
+    event_id = json.loads(record["body"])["event_id"][:6]
+    return f"{record['messageId'][-4:]} {event_id} x{record['attributes']['ApproximateReceiveCount']}"

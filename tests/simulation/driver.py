@@ -1,0 +1,156 @@
+"""One seed's world from its first request to rest: who goes on next, and what operators do when the faults are over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final, Protocol
+
+from tests.fakes.aws import FakeAws
+from tests.fakes.clock import Clock
+from tests.fakes.stack import deployed
+from tests.simulation import stored
+from tests.simulation.conditions import Conditions
+from tests.simulation.deployment import Deployment
+from tests.simulation.expiry import Expiry
+from tests.simulation.faults import Fault
+from tests.simulation.injector import Injector, Trace
+from tests.simulation.producers import Producers
+from tests.simulation.replays import Operators
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.stream import Stream
+from tests.simulation.violations import check
+from tests.simulation.work_queue import WorkQueueMapping
+from tests.simulation.workload import Request
+
+_MAX_STEPS: Final = 30_000
+_MAX_RECEIVES: Final = 5
+_VISIBILITY_SECONDS: Final = 190
+
+
+class Actor(Protocol):
+    """Something that starts invocations."""
+
+    def can_start(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def wake(self) -> float | None: ...
+
+
+class World:
+    """Everything of one run. After `run`, its state is there to be judged."""
+
+    def __init__(
+        self, conditions: Conditions, requests: Sequence[Request], faults: Sequence[Fault], rng: Random
+    ) -> None:
+        self.conditions = conditions
+        self.requests = requests
+        self.clock = Clock(conditions.start)
+        self.aws = FakeAws(clock=self.clock, validate=False)
+        self.names = deployed(self.aws, max_receive_count=_MAX_RECEIVES, visibility_seconds=_VISIBILITY_SECONDS)
+        self.trace: Trace = []
+        self._rng = rng
+        self.scheduler = Scheduler(self.clock, rng, stickiness=conditions.stickiness)
+        self.watch = stored.Watch(self.aws, self.names)
+        self.injector = Injector(self.aws, self.scheduler, faults, self.trace, self.watch)
+        deployment = Deployment(self.aws, self.names, self.scheduler, self.trace)
+        self.producers = Producers(requests, deployment, self.scheduler, conditions, rng)
+        self.stream = Stream(self.aws, self.names, deployment, self.scheduler, conditions, rng)
+        self.work = WorkQueueMapping(self.aws, self.names, deployment, self.scheduler, conditions, rng)
+        self.operators = Operators(requests, self.aws, self.names, deployment, self.scheduler, conditions, rng)
+        expiry = Expiry(
+            requests,
+            self.aws,
+            self.names,
+            conditions,
+            rng,
+            self.producers.rest,
+            lambda: self.watch.after("dynamodb", "delete_item"),
+        )
+        self._actors: list[Actor] = [self.producers, self.stream, self.work, self.operators, expiry]
+        self._steps = 0
+        self._dry_windows = conditions.dry_windows
+        self._off_windows = conditions.off_windows
+
+    def run(self) -> None:
+        """To the end: first with faults until all is quiet, then without, with operators who send again what was
+        given up. Raises Violation."""
+        try:
+            self._until_quiet()
+            self._calm()
+            self._until_quiet()
+            self._note("operator", "sends again what is at the failure destination")
+            self.stream.send_kept()
+            self._until_quiet()
+            check(not self.stream.kept, "without faults the publisher sends all", self.stream.kept)
+            self._note("operator", f"redrives {self.work.redrive()} dead letters")
+            self._until_quiet()
+        finally:
+            self.scheduler.close()
+
+    def _calm(self) -> None:
+        self._note("operator", "the faults are over")
+        self.injector.calm()
+        self.work.careful = True
+        self._dry_windows = self._off_windows = ()
+
+    def _until_quiet(self) -> None:
+        while True:
+            self._steps += 1
+            check(self._steps < _MAX_STEPS, "the pipeline comes to rest", f"{_MAX_STEPS} steps")
+            self._turn_switches()
+            if not self._go_on() and not self._let_time_pass():
+                return
+            if self.injector.violations:
+                raise self.injector.violations[0]
+
+    def _go_on(self) -> bool:
+        """One step of something that can go on now; whether there was one."""
+        tasks = self.scheduler.runnable()
+        if not tasks or self._rng.random() < self.conditions.eagerness:
+            actors = [it for it in self._actors if it.can_start()]
+            if actors:
+                actors[self._rng.randrange(len(actors))].start()
+                return True
+        if not tasks:
+            return False
+        self.scheduler.step(tasks[self._rng.randrange(len(tasks))])
+        return True
+
+    def _let_time_pass(self) -> bool:
+        """To the next moment at which something can go on; whether there is one."""
+        moments = [it.wake() for it in (self.scheduler, *self._actors)]
+        later = [it for it in moments if it is not None and it < self.clock.now + 1e8]
+        if not later:
+            return self._end_windows()
+        self.clock.now = max(self.clock.now, min(later))
+        return True
+
+    def _turn_switches(self) -> None:
+        self._switch(
+            dry=_within(self._dry_windows, self._steps),
+            enabled=not _within(self._off_windows, self._steps),
+        )
+
+    def _end_windows(self) -> bool:
+        """Nobody waits for ever with a switch thrown: when all is quiet, the switches are put back."""
+        if not self.producers.dry and self.work.enabled:
+            return False
+        self._dry_windows = self._off_windows = ()
+        return True
+
+    def _switch(self, *, dry: bool, enabled: bool) -> None:
+        if dry != self.producers.dry:
+            self._note("operator", f"DryRun={dry}")
+        if enabled != self.work.enabled:
+            self._note("operator", f"EnableProcessor={enabled}")
+        self.producers.dry = self.stream.dry = self.work.dry = self.operators.dry = dry
+        self.work.enabled = enabled
+
+    def _note(self, who: str, what: str) -> None:
+        self.trace.append((self.clock.now, who, what))
+
+
+def _within(windows: Sequence[tuple[int, int]], step: int) -> bool:
+    return any(begin <= step < end for begin, end in windows)

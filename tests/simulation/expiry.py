@@ -1,0 +1,56 @@
+"""DynamoDB's TTL on DedupeTable: rows are gone at some moment when nobody is about to send."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from random import Random
+
+from tests.fakes.aws import FakeAws
+from tests.fakes.stack import Names
+from tests.simulation import stored
+from tests.simulation.conditions import Conditions
+from tests.simulation.workload import Request
+
+
+class Expiry:
+    """Removes a dedupe row now and then. Only of events that say when they happened: without its dedupe row, one that
+    is its payload alone is a new event when it comes again, which is what the TTL promises. And only of events that
+    come with one payload: an idempotency key that is used again after its TTL for something else is not simulated."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        aws: FakeAws,
+        names: Names,
+        conditions: Conditions,
+        rng: Random,
+        ingest_rests: Callable[[], bool],
+        noticed: Callable[[], None],
+    ) -> None:
+        self._aws = aws
+        self._table = names.dedupe_table
+        self._rng = rng
+        self._ingest_rests = ingest_rests
+        self._noticed = noticed
+        self._left = conditions.expiries
+        payloads: defaultdict[str, set[str]] = defaultdict(set)
+        for it in (event for request in requests for event in request.events if event.event_time is not None):
+            payloads[it.event_id].add(it.payload_sha)
+        self._fit = {event_id for event_id, found in payloads.items() if len(found) == 1}
+
+    def can_start(self) -> bool:
+        return bool(self._left and self._ingest_rests() and self._rows())
+
+    def start(self) -> None:
+        """Let one row go."""
+        self._left -= 1
+        event_id = self._rng.choice(self._rows())
+        self._aws.dynamodb.delete_item(TableName=self._table, Key={"event_id": {"S": event_id}})
+        self._noticed()
+
+    def wake(self) -> None:
+        """It never waits for a moment."""
+
+    def _rows(self) -> list[str]:
+        return [row["event_id"] for row in stored.rows(self._aws, self._table) if row["event_id"] in self._fit]

@@ -1,0 +1,265 @@
+"""Faults planted in the real code, one at a time, to show that the simulation finds them: each a bug that somebody
+could write. None of them is in src/; each is set on the loaded modules for the length of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, Final
+
+import processor
+import publisher
+from ingest import Ingest
+from pik.adapters import raw_store
+from pik.adapters.aggregate_store import AggregateStore
+from pik.adapters.batches import BatchTable
+from pik.adapters.event_bus import EventBus
+from pik.adapters.event_index import EventIndex
+from pik.adapters.items import to_item
+from pik.adapters.work_queue import WorkQueue
+from pik.domain import ingest_plan, rows
+from pik.domain.aggregates import Past, Step
+from pik.domain.ingest_plan import Note, Result, Settled
+from pik.domain.processing import Tally
+from pik.domain.replay import Progress
+from tests.simulation.patches import Patches
+
+Plant = Callable[[Patches], None]
+PLANTED: Final[dict[str, Plant]] = {}
+"""The planted faults by name; docs/simulation.md lists them."""
+
+
+def _plant(name: str) -> Callable[[Plant], Plant]:
+    def register(plant: Plant) -> Plant:
+        PLANTED[name] = plant
+        return plant
+
+    return register
+
+
+@_plant("dedupe before raw")
+def _dedupe_before_raw(patches: Patches) -> None:
+    real = Ingest._accept
+
+    def accept(self: Any, arrival: Any, data: bytes, taken: Any) -> Any:
+        raw, late = getattr(self, "_raw", None), []
+        self._raw = SimpleNamespace(put=lambda *asked: late.append(asked))
+        try:
+            results = real(self, arrival, data, taken)
+        finally:
+            self._raw = raw
+        for asked in late:
+            raw.put(*asked)  # type: ignore[union-attr]
+        return results
+
+    patches.set(Ingest, "_accept", accept)
+
+
+@_plant("raw overwritten")
+def _raw_overwritten(patches: Patches) -> None:
+    def put(self: Any, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata))
+
+    patches.set(raw_store.RawStore, "put", put)
+
+
+@_plant("duplicate over the first row")
+def _duplicate_over_the_first(patches: Patches) -> None:
+    real_row, real_arguments = ingest_plan.noted_row, EventIndex._put_arguments
+
+    def noted_row(event: Any, *more: Any) -> Any:
+        return real_row(event, *more) | {"SK": rows.time_key(event.event_time, event.event_id)}
+
+    def arguments(self: Any, action: Any) -> Any:
+        found = real_arguments(self, action)
+        if action.row.get("status", "ACCEPTED") == "ACCEPTED":
+            return found
+        return {"TableName": found["TableName"], "Item": to_item(action.row)}
+
+    patches.set(ingest_plan, "noted_row", noted_row)
+    patches.set(EventIndex, "_put_arguments", arguments)
+
+
+@_plant("conflict taken for a duplicate")
+def _conflict_as_duplicate(patches: Patches) -> None:
+    patches.set(Note, "status", property(lambda self: "DUPLICATE"))
+
+
+@_plant("repair removed")
+def _repair_removed(patches: Patches) -> None:
+    def following(self: Note, outcomes: Any) -> Any:
+        return self if outcomes[0] is Result.NOT_WRITTEN else Settled(self.status, self.first)
+
+    patches.set(Note, "actions", lambda self: (self._own_row(),))
+    patches.set(Note, "next", following)
+
+
+@_plant("Failed ignored")
+def _failed_ignored(patches: Patches) -> None:
+    real = WorkQueue._send_batch
+
+    def send_batch(self: Any, batch: Any, messages: Any) -> Any:
+        real(self, batch, messages)
+        return {}
+
+    patches.set(WorkQueue, "_send_batch", send_batch)
+
+
+@_plant("highest failure reported")
+def _highest_reported(patches: Patches) -> None:
+    def answer(records: Any, unsent: Any) -> Any:
+        failures = [{"itemIdentifier": publisher._sequence(records[max(unsent)])}] if unsent else []
+        return {"batchItemFailures": failures}
+
+    patches.set(publisher, "_answer", answer)
+
+
+@_plant("done before sent")
+def _done_before_sent(patches: Patches) -> None:
+    real = publisher.Publisher.__call__
+
+    def call(self: Any, event: Any, context: Any) -> Any:
+        if self._settings.dry_run:
+            return real(self, event, context)
+        late, self._late = getattr(self, "_late", None), event
+        if late is not None:
+            real(self, late, context)
+        return {"batchItemFailures": []}
+
+    patches.set(publisher.Publisher, "__call__", call)
+
+
+@_plant("deleted before written")
+def _deleted_before_written(patches: Patches) -> None:
+    real_init, real_call = processor.Processor.__init__, processor.Processor.__call__
+
+    def init(self: Any, settings: Any, clients: Any, *more: Any) -> None:
+        real_init(self, settings, clients, *more)
+        self._sqs = clients.sqs
+
+    def call(self: Any, event: Any, context: Any) -> Any:
+        for record in () if self._settings.dry_run else event["Records"]:
+            *_, region, account, queue = record["eventSourceARN"].split(":")
+            url = f"https://sqs.{region}.amazonaws.com/{account}/{queue}"
+            self._sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
+        return real_call(self, event, context)
+
+    patches.set(processor.Processor, "__init__", init)
+    patches.set(processor.Processor, "__call__", call)
+
+
+@_plant("redelivery counted twice")
+def _counted_twice(patches: Patches) -> None:
+    patches.set(Past, "sift", lambda self, events: (list(events), {}))
+
+
+@_plant("wall-clock version")
+def _wall_clock_version(patches: Patches) -> None:
+    real = processor.next_step
+
+    def next_step(key: Any, latest: Any, fresh: Any, computed_at: str) -> Step:
+        step = real(key, latest, fresh, computed_at)
+        number = int(computed_at[11:13]) * 10 + int(computed_at[14:16]) // 6  # tenths of hours fit a byte
+        applied = step.version.applied and {
+            event_id: number if by == step.version.number else by for event_id, by in step.version.applied.items()
+        }
+        return replace(step, version=replace(step.version, number=number, applied=applied))
+
+    patches.set(processor, "next_step", next_step)
+
+
+@_plant("version put without its condition")
+def _unconditional_version(patches: Patches) -> None:
+    def append(self: Any, version: Any) -> bool:
+        self._dynamodb.put_item(TableName=self._table, Item=to_item(version.row()))
+        return True
+
+    patches.set(AggregateStore, "append", append)
+
+
+@_plant("markers after their version")
+def _markers_late(patches: Patches) -> None:
+    def write(self: Any, step: Step) -> bool:
+        written: bool = self._days.append(step.version)
+        if written:
+            self._applied.mark(step.markers)
+        return written
+
+    patches.set(processor.DayWriter, "_write", write)
+
+
+@_plant("UnprocessedItems ignored")
+def _unprocessed_items_ignored(patches: Patches) -> None:
+    real = BatchTable._put
+
+    def put(self: Any, requests: Any) -> None:
+        real(self, requests)
+
+    patches.set(BatchTable, "_put", put)
+
+
+@_plant("UnprocessedKeys ignored")
+def _unprocessed_keys_ignored(patches: Patches) -> None:
+    real = BatchTable._ask_until_done
+
+    def ask_until_done(self: Any, ask: Any, asked: Any) -> None:
+        if "Keys" in asked:
+            ask(asked)
+        else:
+            real(self, ask, asked)
+
+    patches.set(BatchTable, "_ask_until_done", ask_until_done)
+
+
+@_plant("error swallowed")
+def _error_swallowed(patches: Patches) -> None:
+    real = processor._due
+
+    def due(delivery: Any, event: Any, tallies: Any) -> Any:
+        found = real(delivery, event, tallies)
+        return None if isinstance(found, Exception) else found
+
+    patches.set(processor, "_due", due)
+
+
+@_plant("bus failures ignored")
+def _bus_failures_ignored(patches: Patches) -> None:
+    real = EventBus.publish
+
+    def publish(self: Any, announcements: Any) -> dict[str, Exception]:
+        real(self, announcements)
+        return {}
+
+    patches.set(EventBus, "publish", publish)
+
+
+@_plant("repeated put not announced")
+def _repeated_put_silent(patches: Patches) -> None:
+    real = Tally.due
+
+    def due(self: Tally, delivery: Any, event_id: str) -> Any:
+        self.contested.clear()
+        return real(self, delivery, event_id)
+
+    patches.set(Tally, "due", due)
+
+
+@_plant("failure without a ledger row")
+def _no_ledger(patches: Patches) -> None:
+    patches.set(processor.Processor, "_record_failures", lambda *_: None)
+
+
+@_plant("dry run that writes")
+def _dry_run_writes(patches: Patches) -> None:
+    real = processor.Processor.__init__
+
+    def init(self: Any, settings: Any, *more: Any) -> None:
+        real(self, replace(settings, dry_run=False), *more)
+
+    patches.set(processor.Processor, "__init__", init)
+
+
+@_plant("replay goes on behind what it did not send")
+def _replay_skips(patches: Patches) -> None:
+    patches.set(Progress, "_is_settled", lambda self, outcome: True)

@@ -1,0 +1,86 @@
+"""Thread pools of functions without threads: one call after the other, now or when asked, in an order of the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from tests.simulation.scheduler import Killed
+
+
+class SerialFuture(Future[Any]):
+    """A call that is made when its pool gets to it; at the latest when its result is asked for."""
+
+    def __init__(self, pool: SerialPool, call: Callable[[], Any]) -> None:
+        super().__init__()
+        self.pool = pool
+        self.call = call
+
+    def result(self, timeout: float | None = None) -> Any:
+        while not self.done():
+            self.pool.make_one()
+        return super().result(timeout)
+
+    def make(self) -> None:
+        """Make the call. What ends the process ends it here."""
+        try:
+            self.set_result(self.call())
+        # A future holds whatever its call raised.
+        except Exception as error:  # noqa: BLE001
+            self.set_exception(error)
+        except BaseException:
+            self.pool.dead = True
+            raise
+
+
+class SerialPool:
+    """Stands for ThreadPoolExecutor."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._pending: list[SerialFuture] = []
+        self.dead = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):  # a dead process begins nothing more
+            self.shutdown()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> SerialFuture:
+        future = SerialFuture(self, lambda: function(*args, **named))
+        self._pending.append(future)
+        if self._rng.random() < 0.5:
+            self.make_one()
+        return future
+
+    def map(self, function: Callable[..., Any], *items: Iterable[Any]) -> Iterator[Any]:
+        futures = [self.submit(function, *args) for args in zip(*items, strict=False)]
+        return (future.result() for future in futures)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        while self._pending:
+            self.make_one()
+
+    def make_one(self) -> None:
+        """Make one of the calls that wait. Raises Killed when the process died in one of them."""
+        if self.dead:
+            raise Killed("the process ended")
+        future = self._pending.pop(self._rng.randrange(len(self._pending)))
+        future.make()
+
+
+def wait(futures: Iterable[SerialFuture], timeout: float | None = None, return_when: str = ALL_COMPLETED) -> Any:
+    """Stands for concurrent.futures.wait."""
+    waiting = list(futures)
+    while not all(it.done() for it in waiting):
+        if return_when == FIRST_COMPLETED and any(it.done() for it in waiting):
+            break
+        next(it for it in waiting if not it.done()).pool.make_one()
+    return {it for it in waiting if it.done()}, {it for it in waiting if not it.done()}

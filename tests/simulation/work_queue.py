@@ -1,0 +1,132 @@
+"""WorkQueue and its mapping: batches of any size in any order, deliveries that repeat, deletes that do not arrive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.fakes.aws import FakeAws
+from tests.fakes.stack import Names
+from tests.simulation import stored
+from tests.simulation.conditions import Conditions
+from tests.simulation.deployment import Deployment
+from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.violations import check
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """A message that an invocation reported as failed."""
+
+    task: str
+    message_id: str
+    receive_count: int
+    body: str
+
+
+class WorkQueueMapping:
+    """The mapping. `failed` are all failures that were reported; `enabled` is the kill switch."""
+
+    def __init__(
+        self,
+        aws: FakeAws,
+        names: Names,
+        deployment: Deployment,
+        scheduler: Scheduler,
+        conditions: Conditions,
+        rng: Random,
+    ) -> None:
+        self._aws = aws
+        self._names = names
+        self._deployment = deployment
+        self._scheduler = scheduler
+        self._conditions = conditions
+        self._rng = rng
+        self._running = 0
+        self.careful = False
+        """No delivery repeats and no delete is lost any more."""
+        self.dry = False
+        self.enabled = True
+        self.failed: list[FailedAttempt] = []
+
+    def can_start(self) -> bool:
+        if not self.enabled or self._running >= self._conditions.processors:
+            return False
+        now = self._scheduler.clock.now
+        return any(it.visible_at <= now for it in self._queue.messages.values())
+
+    def wake(self) -> float | None:
+        """When a message can be seen again."""
+        if not self.enabled or self._running >= self._conditions.processors:
+            return None
+        return min((it.visible_at for it in self._queue.messages.values()), default=None)
+
+    @property
+    def _queue(self) -> Any:
+        return stored.queue(self._aws, self._names.work_queue_url)
+
+    def start(self) -> None:
+        """Hand messages to a processor."""
+        messages = self._receive(self._rng.randint(1, self._conditions.queue_batch))
+        if not messages:
+            return  # those that there were went to the dead-letter queue
+        self._running += 1
+        event = self._aws.sqs.lambda_event(messages)
+        self._deployment.invoke("processor", event, lambda task: self._ended(messages, task), dry=self.dry)
+
+    def redrive(self) -> int:
+        """What an operator does about dead letters: each goes back as a message that says that it is one. How many."""
+        moved = 0
+        url = self._names.work_dead_letter_queue_url
+        while found := self._aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]):
+            if "Messages" not in found:
+                break
+            for message in found["Messages"]:
+                body = json.loads(message["Body"])
+                received = int(message["Attributes"]["ApproximateReceiveCount"]) - 1
+                body |= {"origin": "redrive", "attempts_before": body["attempts_before"] + received}
+                self._aws.sqs.send_message(QueueUrl=self._names.work_queue_url, MessageBody=json.dumps(body))
+                self._aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                moved += 1
+        return moved
+
+    def _receive(self, most: int) -> list[Message]:
+        queue = self._queue
+        shuffled = list(queue.messages.items())
+        self._rng.shuffle(shuffled)
+        queue.messages = dict(shuffled)
+        found: list[Message] = []
+        while len(found) < most:
+            size = min(10, most - len(found))
+            part = self._aws.sqs.receive_message(
+                QueueUrl=self._names.work_queue_url, MaxNumberOfMessages=size, AttributeNames=["All"]
+            ).get("Messages", [])
+            found.extend(part)
+            if len(part) < size:
+                break
+        if not self.careful:
+            for message in found:
+                if self._rng.random() < self._conditions.twice:
+                    queue.messages[message["MessageId"]].visible_at = self._scheduler.clock.now
+        return found
+
+    def _ended(self, messages: list[Message], task: Task) -> None:
+        self._running -= 1
+        if task.value is None:
+            return
+        failed = {it["itemIdentifier"] for it in task.value["batchItemFailures"]}
+        check(failed <= {it["MessageId"] for it in messages}, "the processor reports messages of its batch", failed)
+        for message in messages:
+            if message["MessageId"] in failed:
+                count = int(message["Attributes"]["ApproximateReceiveCount"])
+                if not task.dry:
+                    self.failed.append(FailedAttempt(task.name, message["MessageId"], count, message["Body"]))
+            elif self.careful or self._rng.random() >= self._conditions.lost_deletes:
+                self._aws.sqs.delete_message(
+                    QueueUrl=self._names.work_queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
