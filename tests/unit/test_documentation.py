@@ -12,6 +12,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from benchmarks import report
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.curve import SIZES
+from benchmarks.plot import svg
 from pik.domain import limits
 from pik.domain.message_catalogs import CATALOGS
 from scripts.main import app
@@ -115,3 +119,16 @@ def test_paths_that_are_named_exist(path: Path) -> None:
     named = re.findall(r"`((?:src|scripts|tests|docs|events)/[\w./-]+)`", path.read_text("utf-8"))
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    saved = json.loads(report.SAVED.read_text("utf-8"))
+    assert report.between_marks(README) == report.readme_table(saved)
+    assert report.between_marks(report.PAGE.read_text("utf-8")) == report.page_tables(saved)
+    assert report.PLOT.read_text("utf-8") == svg(saved["curve"])
+
+
+def test_the_figures_are_of_every_benchmark_and_of_all_that_they_can_say() -> None:
+    saved = json.loads(report.SAVED.read_text("utf-8"))
+    assert len(saved["figures"]) == len(BENCHMARKS)
+    assert [point["batch"] for point in saved["curve"]] == list(SIZES)
