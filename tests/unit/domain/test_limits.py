@@ -1,0 +1,23 @@
+"""Bounds that depend on each other."""
+
+from __future__ import annotations
+
+from pik.domain import limits
+
+
+def test_a_replay_can_always_fill_a_batch() -> None:
+    # It sends whole batches while more may come: fewer lanes, or less backlog, than a batch holds would wait for ever.
+    assert limits.REPLAY_LANES >= limits.MAX_SEND_ENTRIES
+    assert limits.REPLAY_BACKLOG_EVENTS >= limits.MAX_SEND_ENTRIES
+
+
+def test_an_events_two_rows_fit_the_transaction_that_carries_them() -> None:
+    assert 2 * limits.EVENTS_PER_TRANSACTION <= 100
+
+
+def test_a_version_asks_for_its_markers_in_one_call() -> None:
+    assert limits.EVENTS_PER_VERSION <= limits.BATCH_KEYS
+
+
+def test_ids_carried_by_a_small_day_name_their_version_in_one_byte() -> None:
+    assert limits.INLINE_IDS < 256
