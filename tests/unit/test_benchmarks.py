@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from math import isclose
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -202,3 +205,11 @@ def test_what_stands_between_the_marks_of_a_page_is_replaced() -> None:
     renewed = report.replaced(page, "new")
     assert report.between_marks(renewed) == "new"
     assert (renewed.startswith("before\n"), renewed.endswith("after\n")) == (True, True)
+
+
+def test_the_make_target_starts() -> None:
+    root = Path(__file__).parents[2]
+    recipe = next(line for line in (root / "Makefile").read_text("utf-8").splitlines() if "-m benchmarks" in line)
+    command = recipe.strip().lstrip("@").replace("$(BIN)/python", sys.executable).replace("$(ARGS)", "--help")
+    done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
