@@ -34,7 +34,7 @@ lint: setup ## ruff, mypy, cfn-lint, sam validate
 	$(BIN)/cfn-lint && $(BIN)/sam validate --lint --region us-east-1
 
 bench: setup ## measure cost, rate, CPU and cold start; ARGS=--save renews the figures in README.md and docs/
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@PYTHONPATH=src $(BIN)/python -m benchmarks $(ARGS)
 
 build: setup ## package the functions (sam build)
 	$(BIN)/sam build
