@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from pik import __version__, startup
@@ -161,9 +162,6 @@ def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None
     }
 
 
-_ingest: Ingest | None = None
-
-
 def handler(event: dict[str, Any], context: object) -> Response:
     """Lambda's entry point; payload format 2.0."""
     try:
@@ -174,11 +172,10 @@ def handler(event: dict[str, Any], context: object) -> Response:
         raise
 
 
+@cache
 def _built() -> Ingest:
-    global _ingest  # noqa: PLW0603 (one for the life of the process: clients and validators are built once)
-    if _ingest is None:
-        _ingest = Ingest(IngestSettings.from_env(environment()), Clients())
-    return _ingest
+    """One for the life of the process: what it is made of is built once."""
+    return Ingest(IngestSettings.from_env(environment()), Clients())
 
 
 if in_lambda(environment()):

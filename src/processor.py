@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -300,24 +301,15 @@ def _answer(event: dict[str, Any], context: LambdaContext, outcomes: Outcomes) -
     return process_partial_response(event=event, record_handler=raise_outcome, processor=batch, context=context)
 
 
-def build(settings: ProcessorSettings, clients: Clients) -> Processor:
-    """A processor on given clients."""
-    return Processor(settings, clients)
-
-
-_processor: Processor | None = None
-
-
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Lambda's entry point; a batch of WorkQueue."""
     return _built()(event, context)
 
 
+@cache
 def _built() -> Processor:
-    global _processor  # noqa: PLW0603 (one for the life of the process: clients and threads are built once)
-    if _processor is None:
-        _processor = build(ProcessorSettings.from_env(environment()), Clients())
-    return _processor
+    """One for the life of the process: what it is made of is built once."""
+    return Processor(ProcessorSettings.from_env(environment()), Clients())
 
 
 if in_lambda(environment()):

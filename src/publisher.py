@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pik import startup
@@ -110,24 +111,15 @@ def _event_id(record: Mapping[str, Any]) -> str:
     return str(record["dynamodb"]["NewImage"]["event_id"]["S"])
 
 
-def build(settings: PublisherSettings, clients: Clients) -> Publisher:
-    """A publisher on given clients."""
-    return Publisher(settings, clients)
-
-
-_publisher: Publisher | None = None
-
-
 def handler(event: dict[str, Any], context: object) -> Response:
     """Lambda's entry point; a batch of a DynamoDB stream."""
     return _built()(event, context)
 
 
+@cache
 def _built() -> Publisher:
-    global _publisher  # noqa: PLW0603 (one for the life of the process: its client is built once)
-    if _publisher is None:
-        _publisher = build(PublisherSettings.from_env(environment()), Clients())
-    return _publisher
+    """One for the life of the process: what it is made of is built once."""
+    return Publisher(PublisherSettings.from_env(environment()), Clients())
 
 
 if in_lambda(environment()):

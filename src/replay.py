@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol
 
 from pik import startup
@@ -301,14 +302,6 @@ def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None
     }
 
 
-def build(settings: ReplaySettings, clients: Clients) -> Replay:
-    """A replay on given clients."""
-    return Replay(settings, clients)
-
-
-_replay: Replay | None = None
-
-
 def handler(event: dict[str, Any], context: Context) -> Response:
     """Lambda's entry point; payload format 2.0."""
     try:
@@ -319,11 +312,10 @@ def handler(event: dict[str, Any], context: Context) -> Response:
         raise
 
 
+@cache
 def _built() -> Replay:
-    global _replay  # noqa: PLW0603 (one for the life of the process: its clients are built once)
-    if _replay is None:
-        _replay = build(ReplaySettings.from_env(environment()), Clients())
-    return _replay
+    """One for the life of the process: what it is made of is built once."""
+    return Replay(ReplaySettings.from_env(environment()), Clients())
 
 
 if in_lambda(environment()):

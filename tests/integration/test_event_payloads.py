@@ -91,7 +91,7 @@ def test_the_japanese_payload_is_answered_in_japanese() -> None:
 
 
 def test_the_publisher_says_what_it_would_send_without_aws() -> None:
-    app = publisher.build(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
+    app = publisher.Publisher(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
     records = payload("publisher-stream.json")
     first = records["Records"][0]["dynamodb"]["SequenceNumber"]
     assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
@@ -101,7 +101,8 @@ def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Name
     settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
     records = payload("publisher-poison-record.json")
     poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
-    assert publisher.build(settings, fake_aws)(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": poison}]}
+    answer = publisher.Publisher(settings, fake_aws)(records, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": poison}]}
     (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
     expected = payload("processor-sqs.json")["Records"][0]
     assert json.loads(sent["Body"]) == json.loads(expected["body"])
@@ -120,7 +121,7 @@ def run_processor(fake_aws: FakeAws, names: Names) -> Callable[[str], list[str]]
     for record, body in zip(payload("processor-sqs.json")["Records"], bodies, strict=True):
         fake_aws.s3.put_object(Bucket="RawBucket", Key=json.loads(record["body"])["s3_key"], Body=body.encode())
     environment = live("ProcessorFunction") | names.environment("processor") | {"RAW_BUCKET": "RawBucket"}
-    app = processor.build(ProcessorSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    app = processor.Processor(ProcessorSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
     return lambda name: [it["itemIdentifier"] for it in app(payload(name), CONTEXT)["batchItemFailures"]]
 
 
@@ -144,7 +145,7 @@ def test_the_processor_reports_the_failing_message_alone(
 @pytest.mark.parametrize("dry_run", ["true", "false"])
 def test_replay_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
     environment = ENVIRONMENT["ReplayFunction"] | names.environment("replay", DRY_RUN=dry_run)
-    app = replay.build(ReplaySettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    app = replay.Replay(ReplaySettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
     answer = app(payload(name), CONTEXT)
     status, word = REPLAY[name]
     body = json.loads(answer["body"])

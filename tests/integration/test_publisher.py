@@ -10,7 +10,7 @@ import pytest
 from pik.adapters.items import to_item
 from pik.domain.work import Work, parse_work
 from pik.settings import PublisherSettings
-from publisher import Publisher, build
+from publisher import Publisher
 from tests.fakes.stack import EVENTS_TABLE, Names, deployed
 from tests.makers import index_row, make_work, stream_record
 
@@ -26,7 +26,7 @@ def names(aws: Any) -> Names:
 
 @pytest.fixture
 def publisher(aws: Any, names: Names) -> Publisher:
-    return build(PublisherSettings.from_env(names.environment("publisher")), aws)
+    return Publisher(PublisherSettings.from_env(names.environment("publisher")), aws)
 
 
 def records(aws: Any, works: list[Work], status: str = "ACCEPTED") -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def test_the_first_poison_record_is_reported(aws: Any, names: Names, publisher: 
 
 
 def test_a_queue_that_is_not_there_holds_the_stream_where_it_is(aws: Any, names: Names) -> None:
-    lost = build(PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False), aws)
+    lost = Publisher(PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False), aws)
     batch = records(aws, WORKS[:3])
     assert lost({"Records": batch}, None) == {
         "batchItemFailures": [{"itemIdentifier": batch[0]["dynamodb"]["SequenceNumber"]}]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -15,8 +14,7 @@ from tests.simulation.workload import Request
 
 class Expiry:
     """Removes a dedupe row now and then. Only of events that say when they happened: without its dedupe row, one that
-    is its payload alone is a new event when it comes again, which is what the TTL promises. And only of events that
-    come with one payload: an idempotency key that is used again after its TTL for something else is not simulated."""
+    is its payload alone is a new event when it comes again, which is what the TTL promises."""
 
     def __init__(
         self,
@@ -34,10 +32,8 @@ class Expiry:
         self._ingest_rests = ingest_rests
         self._noticed = noticed
         self._left = conditions.expiries
-        payloads: defaultdict[str, set[str]] = defaultdict(set)
-        for it in (event for request in requests for event in request.events if event.event_time is not None):
-            payloads[it.event_id].add(it.payload_sha)
-        self._fit = {event_id for event_id, found in payloads.items() if len(found) == 1}
+        events = [event for request in requests for event in request.events]
+        self._fit = {it.event_id for it in events if it.event_time is not None}
 
     def can_start(self) -> bool:
         return bool(self._left and self._ingest_rests() and self._rows())

@@ -12,7 +12,6 @@ import pytest
 import processor as module
 from pik.domain.aggregates import announce
 from pik.domain.rows import RawRef
-from processor import build
 from tests.fakes.stack import RAW_BUCKET
 from tests.makers import Context, make_work, sqs_event, sqs_record
 from tests.world import Stage, assert_counted_once, refused, timeout
@@ -356,13 +355,12 @@ def test_a_dry_run_that_cannot_read_says_so_and_still_drains_nothing(stage: Stag
 
 
 def test_the_entry_point_is_built_once_from_the_environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[Any] = []
-    monkeypatch.setattr(module, "_processor", None)
-    monkeypatch.setattr(module, "environment", lambda: stage.names.environment("processor"))
+    read: list[str] = []
+    monkeypatch.setattr(module, "environment", lambda: read.append("") or stage.names.environment("processor"))
     monkeypatch.setattr(module, "Clients", lambda: stage.aws)
-    monkeypatch.setattr(module, "build", lambda settings, clients: built.append(settings) or build(settings, clients))
+    module._built.cache_clear()
     works = stage.orders(2)
     assert module.handler(sqs_event(works[0]), Context()) == {"batchItemFailures": []}  # type: ignore[arg-type]
     assert module.handler(sqs_event(works[1]), Context()) == {"batchItemFailures": []}  # type: ignore[arg-type]
-    assert built == [stage.settings]
+    assert len(read) == 1
     assert_counted_once(stage, works)

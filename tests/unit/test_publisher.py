@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import publisher as module
 from pik.domain.work import Work, parse_work
 from pik.settings import PublisherSettings
-from publisher import Publisher, build
+from publisher import Publisher
 from tests.fakes.aws import FakeAws
 from tests.fakes.stack import deployed
 from tests.makers import index_row, make_work, sequence, stream_record
@@ -138,7 +138,7 @@ def test_an_answer_that_forgets_an_entry_does_not_count_as_sent(stage: Stage) ->
         def send_message_batch(self, **request: Any) -> Any:
             return {"Successful": [{"Id": it["Id"]} for it in request["Entries"] if it["Id"] != "1"]}
 
-    publisher = build(PublisherSettings(stage.url, dry_run=False), SimpleNamespace(sqs=Forgetful()))  # type: ignore[arg-type]
+    publisher = Publisher(PublisherSettings(stage.url, dry_run=False), SimpleNamespace(sqs=Forgetful()))  # type: ignore[arg-type]
     answer = publisher({"Records": RECORDS[:3]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": sequence(1)}]}
 
@@ -208,17 +208,11 @@ def test_a_dry_run_sends_nothing_and_does_not_move_the_stream(monkeypatch: pytes
 
 
 def test_the_entry_point_is_built_once_from_the_environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[PublisherSettings] = []
-
-    def noted(settings: PublisherSettings, clients: Any) -> Publisher:
-        built.append(settings)
-        return build(settings, clients)
-
-    monkeypatch.setattr(module, "_publisher", None)
-    monkeypatch.setattr(module, "environment", lambda: stage.names.environment("publisher"))
+    read: list[str] = []
+    monkeypatch.setattr(module, "environment", lambda: read.append("") or stage.names.environment("publisher"))
     monkeypatch.setattr(module, "Clients", lambda: stage.aws)
-    monkeypatch.setattr(module, "build", noted)
+    module._built.cache_clear()
     for record in RECORDS[:2]:
         assert module.handler({"Records": [record]}, None) == {"batchItemFailures": []}
-    assert built == [PublisherSettings(stage.url, dry_run=False)]
+    assert len(read) == 1
     assert len(stage.queued()) == 2

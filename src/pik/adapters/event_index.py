@@ -118,7 +118,9 @@ class EventIndex:
                 "ConditionCheck": {
                     "TableName": self._tables["events"],
                     "Key": to_item({"PK": action.pk, "SK": action.sk}),
-                    "ConditionExpression": "attribute_exists(PK)",
+                    "ConditionExpression": "payload_sha = :sha",
+                    "ExpressionAttributeValues": {":sha": {"S": action.payload_sha}},
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
                 }
             }
         return {"Put": self._put_arguments(action)}
@@ -134,7 +136,7 @@ class EventIndex:
 
 def _outcome(action: Action, reason: Mapping[str, Any], error: ClientError) -> Outcome:
     if reason["Code"] == _REFUSED:
-        return Result.MISSING if isinstance(action, Check) else Exists(from_item(reason["Item"]))
+        return Exists(from_item(reason["Item"])) if "Item" in reason else Result.MISSING
     if reason["Code"] in _PASSING:
         return Result.NOT_WRITTEN
     raise error  # a row that DynamoDB will never take, such as one over 400 KB: a bug, not bad luck

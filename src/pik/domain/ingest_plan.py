@@ -7,7 +7,7 @@ Each step is a group of writes, all or nothing; what became of them decides the 
       +-> Index   the index row, only if absent                             written: ACCEPTED
       |  the id is known
       v
-    Note    a row of its own + a check that the first's index row exists    written: DUPLICATE or CONFLICT
+    Note    a row of its own + a check that the first's index row is there  written: DUPLICATE or CONFLICT
       |  the first's request died between its dedupe row and its index row
       v
     Repair  a row of its own + the first's index row, only if absent        written: DUPLICATE or CONFLICT
@@ -56,10 +56,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Go on only when the index row with this key exists."""
+    """Go on only when the index row with this key exists and holds this payload."""
 
     pk: str
     sk: str
+    payload_sha: str
 
     @property
     def target(self) -> tuple[str, ...]:
@@ -79,7 +80,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """A row stood there already."""
+    """A row stood there already, or, where a check met it, another one than was expected."""
 
     row: Mapping[str, Any]
 
@@ -162,10 +163,13 @@ class Note:
         return DUPLICATE if self.first["payload_sha"] == self.submission.event.payload_sha else CONFLICT
 
     def actions(self) -> tuple[Action, ...]:
-        return (self._own_row(), Check(self.first["pk"], self.first["sk"]))
+        return (self._own_row(), Check(self.first["pk"], self.first["sk"], self.first["payload_sha"]))
 
     def next(self, outcomes: Sequence[Outcome]) -> Step | Settled:
         own, check = outcomes
+        if isinstance(check, Exists):
+            # The first outlived its dedupe row, and a conflict's request has put its own in that place.
+            return Note(self.submission, known_from_index(check.row))
         if check is Result.MISSING:
             return Repair(self.submission, self.first)
         if Result.NOT_WRITTEN in (own, check):

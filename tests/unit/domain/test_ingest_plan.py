@@ -47,8 +47,10 @@ class Tables:
         outcomes: list[Outcome] = []
         for action in actions:
             stored = self.rows.get(action.target)
-            if isinstance(action, Check):
-                outcomes.append(Result.MISSING if stored is None else Result.NOT_WRITTEN)
+            if stored is None and isinstance(action, Check):
+                outcomes.append(Result.MISSING)
+            elif isinstance(action, Check) and stored is not None and stored["payload_sha"] == action.payload_sha:
+                outcomes.append(Result.NOT_WRITTEN)
             else:
                 outcomes.append(Result.NOT_WRITTEN if stored is None else Exists(stored))
         refused = any(it is Result.MISSING or isinstance(it, Exists) for it in outcomes)
@@ -177,6 +179,21 @@ def test_an_event_that_outlived_its_dedupe_row_is_still_a_duplicate(make_event: 
     others = [make_event({"n": n}) for n in range(2, company + 1)]
     assert request(tables, [event, *others], "after TTL")[0].status == "DUPLICATE"
     assert tables.statuses()["ACCEPTED"] == company
+
+
+@pytest.mark.parametrize("company", [1, 2])
+def test_a_conflict_after_the_dedupe_row_has_expired_does_not_take_the_first_events_place(
+    make_event: MakeEvent, company: int
+) -> None:
+    tables = Tables()
+    first, other = (
+        make_event({"n": n}, idempotency_key="k", event_time="2026-11-20T10:00:00Z") for n in ("first", "other")
+    )
+    others = [make_event({"n": n}) for n in range(2, company + 1)]
+    request(tables, [first], "before")
+    del tables.rows["dedupe", first.event_id]
+    ends = [request(tables, [it, *others], f"r-{at}")[0].status for at, it in enumerate([other, first, other, first])]
+    assert ends == ["CONFLICT", "DUPLICATE", "CONFLICT", "DUPLICATE"]
 
 
 def test_a_repair_that_comes_too_late_becomes_an_ordinary_note(make_event: MakeEvent) -> None:
