@@ -1,4 +1,4 @@
-"""WorkQueue: sends messages in batches and says which of them are not safely there."""
+"""WorkQueue, or its dead-letter queue: sends messages in batches and says which of them are not safely there."""
 
 from __future__ import annotations
 
@@ -48,10 +48,7 @@ class WorkQueue:
         return failed
 
     def _send_batch(self, batch: Sequence[int], messages: Mapping[int, Message]) -> dict[int, Exception]:
-        entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(number), "MessageBody": messages[number].body, "MessageGroupId": messages[number].group}
-            for number in batch
-        ]
+        entries = [_entry(number, messages[number]) for number in batch]
         answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         sent = {entry["Id"] for entry in answer.get("Successful", [])}
         reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
@@ -63,3 +60,18 @@ class WorkQueue:
                 code, message = (reason["Code"], reason.get("Message", "")) if reason else ("Unknown", "no answer")
                 failed[number] = EntryRefused(code, message)
         return failed
+
+
+def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef:
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(number),
+        "MessageBody": message.body,
+        "MessageGroupId": message.group,
+    }
+    if message.attributes:
+        entry["MessageAttributes"] = {
+            name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+        }
+    if message.delay:
+        entry["DelaySeconds"] = message.delay
+    return entry

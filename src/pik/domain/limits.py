@@ -124,6 +124,9 @@ BATCH_BACKOFF_SECONDS: Final = 0.05
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
 """A failure's message in the ledger; the log has all of it."""
 
+MAX_REASON_CHARS: Final = 256
+"""A failure's message on the dead letter itself: enough to recognise the cause; the ledger has more."""
+
 # --- Replay -----------------------------------------------------------------------------------------------------------
 MAX_REPLAY_DAYS: Final = 366
 """UTC days that a source's window may touch: 366 x 16 partitions are read in under a minute even when all are empty."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pik.domain import times
@@ -33,20 +33,24 @@ class BadWork(ValidationFailure):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What SQS is given: a body and a MessageGroupId, both ASCII."""
+    """What SQS is given: a body and a MessageGroupId, both ASCII; attributes, all texts; and seconds of delay."""
 
     body: str
     group: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    delay: int = 0
 
     @property
     def size(self) -> int:
-        """Bytes."""
-        return len(self.body) + len(self.group)
+        """Bytes, as SQS counts them for a batch."""
+        extra = sum(len(name) + len(value.encode()) + len("String") for name, value in self.attributes.items())
+        return len(self.body) + len(self.group) + extra
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One event to process. `attempts_before` counts attempts under earlier messages of the same event."""
+    """One event to process. `attempts_before` counts attempts under earlier messages of the same event, `redrives` how
+    often it was redriven; `redrive_run` is the run of the last time, empty when it never was."""
 
     event_id: str
     event_type: str
@@ -58,13 +62,16 @@ class Work:
     origin: str = "live"
     run: str = LIVE
     attempts_before: int = 0
+    redrives: int = 0
+    redrive_run: str = ""
 
     @property
     def day(self) -> str:
         return times.day_of(self.event_time)
 
     def columns(self) -> Row:
-        """The message's members, flat."""
+        """The message's members, flat; what only redriven messages have is left out of the others."""
+        redriven = {"redrives": self.redrives, "redrive_run": self.redrive_run} if self.redrives else {}
         return {
             "event_id": self.event_id,
             "event_type": self.event_type,
@@ -76,6 +83,7 @@ class Work:
             "origin": self.origin,
             "run": self.run,
             "attempts_before": self.attempts_before,
+            **redriven,
         }
 
     def message(self) -> Message:
@@ -139,7 +147,14 @@ def _checked(members: Mapping[str, Any]) -> Work:
         origin=_origin(members),
         run=_matching(members, "run", _RUN),
         attempts_before=_whole(members, "attempts_before", smallest=0),
+        **_redriven(members),
     )
+
+
+def _redriven(members: Mapping[str, Any]) -> dict[str, Any]:
+    if "redrives" not in members:
+        return {}
+    return {"redrives": _whole(members, "redrives", smallest=1), "redrive_run": _matching(members, "redrive_run", _RUN)}
 
 
 def _text(members: Mapping[str, Any], name: str, longest: int = MAX_NAME_CHARS) -> str:
