@@ -14,6 +14,7 @@ from benchmarks.cpu import ingest_cpu
 from benchmarks.curve import curve
 from benchmarks.days import next_event
 from benchmarks.figures import Figure
+from benchmarks.redrive import redrive
 from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
 from scripts.output import Mode, Output
@@ -23,6 +24,7 @@ BENCHMARKS: Final[dict[str, Callable[[], Figure]]] = {
     "ingest-batch": ingest_batch,
     "publish": publish,
     "replay": replay,
+    "redrive": redrive,
     "process": process_hot,
     "next-event": next_event,
     "cold-start": cold_start,

@@ -84,6 +84,14 @@ class Meter:
     def _send_message_batch(self, params: Params, _: Params) -> None:
         self.usage.sqs_requests += prices.chunks(sum(len(it["MessageBody"].encode()) for it in params["Entries"]))
 
+    def _receive_message(self, _: Params, answer: Params) -> None:
+        self.usage.sqs_requests += prices.chunks(sum(len(it["Body"].encode()) for it in answer.get("Messages", ())))
+
+    def _get_queue_attributes(self, _: Params, __: Params) -> None:
+        self.usage.sqs_requests += 1
+
+    _delete_message_batch = _change_message_visibility_batch = _get_queue_attributes
+
     def _put_events(self, params: Params, _: Params) -> None:
         for it in params["Entries"]:
             size = sum(len(it[name].encode()) for name in ("Source", "DetailType", "Detail"))
@@ -99,6 +107,5 @@ class Meter:
 
     def _create_bucket(self, _: Params, __: Params) -> None: ...
 
-    _create_queue = _get_queue_attributes = _create_event_bus = _receive_message = _delete_message_batch = (
-        _create_bucket  # the stack's making, and the mapping's work, which `world` prices by itself
-    )
+    _create_queue = _create_event_bus = _create_state_machine = _create_bucket  # the stack's making
+    _start_execution = _create_bucket  # executions are charged by their transitions

@@ -34,6 +34,9 @@ SQS_REQUEST: Final = 0.40 / MILLION
 BUS_EVENT: Final = 1.00 / MILLION
 """Custom events; each started 64 KiB of an event counts. aws.amazon.com/eventbridge/pricing"""
 
+STATE_TRANSITION: Final = 25.00 / MILLION
+"""Standard workflows. aws.amazon.com/step-functions/pricing"""
+
 KIB: Final = 1024
 CHUNK_BYTES: Final = 64 * KIB
 API_CHUNK_BYTES: Final = 512 * KIB
@@ -53,6 +56,7 @@ class Usage:
     s3_gets: int = 0
     sqs_requests: int = 0
     bus_events: int = 0
+    state_transitions: int = 0
 
     def invoked(self, seconds: float, memory_mb: int) -> None:
         """A function ran."""
@@ -72,6 +76,7 @@ class Usage:
             "s3": self.s3_puts * S3_PUT + self.s3_gets * S3_GET,
             "sqs": self.sqs_requests * SQS_REQUEST,
             "bus": self.bus_events * BUS_EVENT,
+            "states": self.state_transitions * STATE_TRANSITION,
         }
 
     def total(self) -> float:

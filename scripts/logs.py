@@ -36,6 +36,8 @@ class Function(StrEnum):
     PUBLISHER = "publisher"
     PROCESSOR = "processor"
     REPLAY = "replay"
+    REDRIVE = "redrive"
+    REDRIVE_STEP = "redrive-step"
     ALL = "all"
 
 
@@ -44,6 +46,8 @@ _OUTPUTS: Final = {
     Function.PUBLISHER: "PublisherLogGroupName",
     Function.PROCESSOR: "ProcessorLogGroupName",
     Function.REPLAY: "ReplayLogGroupName",
+    Function.REDRIVE: "RedriveLogGroupName",
+    Function.REDRIVE_STEP: "RedriveStepLogGroupName",
 }
 
 
@@ -220,6 +224,6 @@ def pretty(line: Line, ids: Sequence[str] = ()) -> Text:
         (time_text(line), "dim"),
         "  ",
         (f"{level:<8}", _STYLES.get(level, "")),
-        f" {line.function:<9}  ",
+        f" {line.function:<12}  ",
         safe(message(line, ids)),
     )

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scripts.dlq import app as dlq
+from scripts.fault import app as fault
 from scripts.group import PikGroup
 from scripts.health import health
 from scripts.logs import logs
@@ -68,6 +70,7 @@ def root(
       pik send events/sample.ndjson
       pik --stack pik-dev logs processor --level ERROR --since 1h
       pik replay --entity customer-17 --from 2026-11-20 --to 2026-11-21 --dry-run
+      pik dlq status
     """
     session = Session(Options(stack, region, profile, endpoint_url), Output(output))
     context.obj = session
@@ -79,6 +82,8 @@ app.command()(status)
 app.command()(health)
 app.command()(logs)
 app.add_typer(replay)
+app.add_typer(fault)
+app.add_typer(dlq)
 
 
 def main() -> None:

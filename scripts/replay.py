@@ -245,16 +245,7 @@ def _time(text: str | None) -> str | None:
 
 def _command(session: Session, body: dict[str, Any]) -> list[str]:
     """The command line that asks for the same."""
-    options = session.options
-    words = ["pik"]
-    for name, value in (
-        ("--stack", options.stack),
-        ("--region", options.region),
-        ("--profile", options.profile),
-        ("--endpoint-url", options.endpoint_url),
-    ):
-        words += [name, value] if value else []
-    words.append("replay")
+    words = session.words("replay")
     names = {"entity_id": "--entity", "event_type": "--type", "start_time": "--from", "end_time": "--to"}
     for member, value in body.items():
         name = names.get(member, f"--{member.replace('_', '-')}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,23 @@ class Session:
     def http(self) -> httpx.Client:
         """One client for all requests of the command."""
         return http_client(local=self.target.local is not None)
+
+    def words(self, *command: str) -> list[str]:
+        """A command line that leads to the same stack."""
+        options = self.options
+        words = ["pik"]
+        for name, value in (
+            ("--stack", options.stack),
+            ("--region", options.region),
+            ("--profile", options.profile),
+            ("--endpoint-url", options.endpoint_url),
+        ):
+            words += [name, value] if value else []
+        return [*words, *command]
+
+    def command(self, *command: str) -> str:
+        """That line as a person types it."""
+        return shlex.join(self.words(*command))
 
     def close(self) -> None:
         """Let go of connections, if any were made."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 VERSION: Final = version("pipeline-investigation-kit")
 _CONFIG: Final = Config(
@@ -152,6 +154,16 @@ class Aws:
     def sqs(self) -> SQSClient:
         """SQS's client."""
         return self.session.client("sqs", **self._settings)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """Systems Manager's client."""
+        return self.session.client("ssm", **self._settings)
+
+    @cached_property
+    def states(self) -> SFNClient:
+        """Step Functions' client."""
+        return self.session.client("stepfunctions", **self._settings)
 
 
 @dataclass(frozen=True, slots=True)

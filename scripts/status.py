@@ -140,6 +140,8 @@ def _facts(snapshot: Snapshot, *, lines: bool) -> list[RenderableType]:
     if api.switches:
         shown = ", ".join(f"{name}={switch(value)}" for name, value in api.switches.items())
         parts.append(Text(safe(f"Switches: {shown}")))
+    if snapshot.failure_mode:
+        parts.append(Text(safe(f"Failure mode: {snapshot.failure_mode.name or 'unreadable'}")))
     for table in (_queues(snapshot, lines), _mappings(snapshot, lines), _tables(snapshot, lines)):
         parts += [table] if lines else [Text(), table]  # a table with lines has its own space
     return parts
@@ -194,6 +196,7 @@ def as_json(snapshot: Snapshot, found: list[Finding]) -> dict[str, Any]:
         "queues": [_plain(it) for it in snapshot.queues],
         "mappings": [{**_plain(it), "enabled": _enabled(it)} for it in snapshot.mappings],
         "tables": [_plain(it) for it in snapshot.tables],
+        "failure_mode": _plain(snapshot.failure_mode) if snapshot.failure_mode else None,
         "findings": [asdict(it) for it in found],
     }
 

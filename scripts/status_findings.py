@@ -26,6 +26,7 @@ def findings(snapshot: Snapshot) -> list[Finding]:
         *_api(snapshot),
         *(found for mapping in snapshot.mappings for found in _mapping(mapping, snapshot)),
         *_dead_letters(snapshot),
+        *_failure_mode(snapshot),
         *_switches(snapshot),
         *_tables(snapshot),
     ]
@@ -123,7 +124,7 @@ def _dead_letters(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 "dead_letters",
                 f"{letters} in the dead-letter queue: events that could not be processed.",
-                "See why: pik logs processor --level ERROR",
+                "See why: pik dlq analyze (the log: pik logs processor --level ERROR)",
             )
         if queue.name == "BusDeadLetterQueue" and queue.total:
             yield Finding(
@@ -131,6 +132,30 @@ def _dead_letters(snapshot: Snapshot) -> Iterator[Finding]:
                 f"{letters} in the bus's dead-letter queue: news that reached no subscriber.",
                 "The aggregates are right. Check the topic's policy, then send these messages again.",
             )
+
+
+def _failure_mode(snapshot: Snapshot) -> Iterator[Finding]:
+    found = snapshot.failure_mode
+    if found is None:
+        return
+    if found.problem:
+        yield Finding(
+            "unreadable",
+            f"The failure mode could not be read: {found.problem}",
+            "Functions that cannot read it either inject nothing. Check the caller's permissions (ssm:GetParameter).",
+        )
+    elif found.mode is None:
+        yield Finding(
+            "failure_mode_unknown",
+            f"The failure mode {found.name!r} is unknown: nothing is injected, and functions warn of it.",
+            "Put it right: pik fault clear",
+        )
+    elif found.injects:
+        yield Finding(
+            "fault_injected",
+            f"Failures are injected since {found.since}, mode {found.mode}: {found.mode.effect}.",
+            "End it: pik fault clear",
+        )
 
 
 def _switches(snapshot: Snapshot) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from pik.domain.limits import CLI_STATUS_THREADS
 from scripts.api import Api, read_health
 from scripts.errors import concerns_caller, error_code
+from scripts.failure_mode import OUTPUT, FailureMode, read_parameter
 from scripts.stack import Aws, Stack
 
 _T = TypeVar("_T")
@@ -87,7 +88,7 @@ class ApiState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The pipeline at one moment. `endpoint_url` is None on AWS itself."""
+    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order."""
 
     stack: Stack
     region: str | None
@@ -96,6 +97,7 @@ class Snapshot:
     mappings: tuple[SourceMapping, ...]
     tables: tuple[Table, ...]
     endpoint_url: str | None = None
+    failure_mode: FailureMode | None = None
 
 
 def read_all(stack: Stack, aws: Aws, api: Api) -> Snapshot:
@@ -104,13 +106,15 @@ def read_all(stack: Stack, aws: Aws, api: Api) -> Snapshot:
     A resource that may not be read, or is gone, is part of the answer. Raises ClientError when the credentials as such
     are refused, and botocore's connection errors when AWS does not answer.
     """
-    for client in ("sqs", "functions", "dynamodb"):  # a boto3 session builds one client at a time
+    trial = OUTPUT in stack.outputs
+    for client in ("sqs", "functions", "dynamodb", *(["ssm"] if trial else [])):  # a session builds one at a time
         getattr(aws, client)
     with ThreadPoolExecutor(CLI_STATUS_THREADS) as pool:
         api_state = pool.submit(read_api, api, aws)
         queues = [pool.submit(read_queue, aws, stack, name) for name in QUEUES]
         mappings = [pool.submit(read_mapping, aws, stack, name) for name in MAPPINGS]
         tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
+        failure_mode = pool.submit(read_failure_mode, aws, stack)
         return Snapshot(
             stack,
             aws.region,
@@ -118,6 +122,7 @@ def read_all(stack: Stack, aws: Aws, api: Api) -> Snapshot:
             tuple(it.result() for it in queues),
             tuple(it.result() for it in mappings),
             tuple(it.result() for it in tables),
+            failure_mode=failure_mode.result(),
         )
 
 
@@ -184,6 +189,15 @@ def count_table(aws: Aws, stack: Stack, name: str, progress: Callable[[int], Non
 
     total, problem = _attempt(count)
     return Table(name, table.status, total, exact=total is not None, problem=problem)
+
+
+def read_failure_mode(aws: Aws, stack: Stack) -> FailureMode | None:
+    """What fails on order; None on a stack that was deployed without fault injection."""
+    name = stack.outputs.get(OUTPUT)
+    if name is None:
+        return None
+    found, problem = _attempt(lambda: read_parameter(aws, name))
+    return found or FailureMode(problem=problem)
 
 
 def read_api(api: Api, aws: Aws) -> ApiState:

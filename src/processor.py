@@ -1,15 +1,16 @@
 """WorkQueue to aggregates: read each event's bytes, count it once in its entity's day, tell the bus, answer by message.
 
 Outcomes are computed for the whole batch first, because events of one object share a read and events of one day share a
-version; then the batch utility asks for each message's outcome and reports those that failed.
+version; what failed goes to the dead-letter queue or is put off; then the batch utility reports the messages that stay.
 """
 
 from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,37 +23,36 @@ from pik import startup
 from pik.adapters.aggregate_store import AggregateStore
 from pik.adapters.applied_events import AppliedEvents
 from pik.adapters.clients import Clients
+from pik.adapters.day_writer import DayWriter, Left
 from pik.adapters.event_bus import EventBus
 from pik.adapters.failure_ledger import FailureLedger
 from pik.adapters.raw_store import RawStore
+from pik.adapters.visibility import Visibility
+from pik.adapters.work_queue import WorkQueue
 from pik.adapters.workers import Workers
 from pik.domain import times
-from pik.domain.aggregates import DayKey, Past, Step, Version, announce, in_doubt, next_step
-from pik.domain.failures import Attempt, Category, Invocation, advice, classify, is_known, ledger_rows
-from pik.domain.limits import (
-    DEADLINE_RESERVE_MS,
-    MAX_VERSION_ATTEMPTS,
-    MAX_VERSION_BACKOFF_SECONDS,
-    PROCESS_THREADS,
-    VERSION_BACKOFF_SECONDS,
-)
+from pik.domain.aggregates import DayKey, Past, Version, announce, next_step
+from pik.domain.dispositions import Failed
+from pik.domain.failures import Category, Cause, Invocation, advice, ledger_rows
+from pik.domain.limits import DEADLINE_RESERVE_MS, PROCESS_THREADS, READ_TIME_SHARE
 from pik.domain.processing import (
-    Contended,
-    DeadlineNear,
     Delivery,
-    DryRun,
     Due,
     Read,
+    StaysInQueue,
     Tally,
     group_by_day,
     ids_by_day,
+    judge,
     plan_reads,
     read_deliveries,
 )
+from pik.domain.redaction import Clean, cleaner
 from pik.domain.work import Input
 from pik.observability import (
     EVENTS_ALREADY_APPLIED,
     EVENTS_APPLIED,
+    EVENTS_DEAD_LETTERED,
     FAILED_ATTEMPTS,
     VERSIONS_WRITTEN,
     MetricUnit,
@@ -70,61 +70,69 @@ Clock = Callable[[], datetime]
 Opened = dict[str, Input | Exception]
 Outcomes = dict[str, Exception | None]
 Pasts = dict[DayKey, Future[Past | Exception]]
-Left = Callable[[], int]  # milliseconds of the function's time
+Sleep = Callable[[float], None]
 
 
-class DayWriter:
-    """Counts events in an entity's day: look, decide, write; when another processor was first, again."""
+class FailingPath:
+    """What becomes of messages that failed: the ledger, the bus, the dead-letter queue, and a wait for those that stay.
+
+    In this order, because only the dead-letter queue takes a message away: whoever dies before that leaves it in
+    WorkQueue, and whoever dies after leaves it in both, where it can be told to be one. All of it can happen twice.
+    """
 
     def __init__(
-        self, days: AggregateStore, applied: AppliedEvents, now: Clock, sleep: Callable[[float], None]
+        self, settings: ProcessorSettings, clients: Clients, workers: Workers, bus: EventBus, sleep: Sleep
     ) -> None:
-        self._days = days
-        self._applied = applied
-        self._now = now
-        self._sleep = sleep
+        self._failures_ttl_days = settings.failures_ttl_days
+        self._ledger = FailureLedger(clients.dynamodb, settings.failures_table, sleep)
+        self._bus = bus
+        self._dead_letters = WorkQueue(clients.sqs, settings.dead_letter_queue_url, workers)
+        self._visibility = Visibility(clients.sqs, settings.work_queue_url, workers)
 
-    def look(self, key: DayKey, event_ids: Sequence[str]) -> Past:
-        """The day's latest version and what became of these events: one read, on a big day two."""
-        latest = self._days.latest(key)
-        return Past.of(latest, event_ids, self._applied.versions(key, in_doubt(latest, event_ids)))
+    def take(self, failed: Sequence[Failed], context: LambdaContext) -> set[str]:
+        """The ids of the messages that are done, because they are in the dead-letter queue; all others must stay."""
+        if not failed:
+            return set()
+        for it in failed:
+            _log_failure(it)
+        recorded = self._record(failed, context)
+        buried = self._bury([it for it in failed if it.is_dead and (recorded or it.attempt.last)])
+        self._put_off([it for it in failed if it.message_id not in buried])
+        return buried
 
-    def count(self, key: DayKey, events: Sequence[Input], past: Past | Exception, time_left: Left) -> Tally:
-        """Never raises: versions that were written stand, and a failure belongs to the other events alone."""
-        tally = Tally(key)
+    def _record(self, failed: Sequence[Failed], context: LambdaContext) -> bool:
+        """Every failed attempt is in the ledger before the batch answers."""
+        invocation = Invocation(context.function_name, context.aws_request_id, context.log_stream_name)
+        told = [(it.attempt, it.cause, it.disposition.value) for it in failed]
         try:
-            if isinstance(past, Exception):
-                raise past
-            self._count(tally, events, past, time_left)
-        # Whatever it is, it is the outcome of the events that are left, and their messages fail with it.
-        except Exception as error:  # noqa: BLE001
-            tally.error = error
-        return tally
+            self._ledger.write(ledger_rows(told, invocation, failed[0].failed_at, self._failures_ttl_days))
+        # A ledger that fails, however it does, must not hide what failed first: the messages stay all the same, and the
+        # last time the reason is on the message itself.
+        except Exception:  # noqa: BLE001
+            logger.exception("the failure ledger was not written", messages=[it.message_id for it in failed])
+            return False
+        return True
 
-    def _count(self, tally: Tally, events: Sequence[Input], past: Past, time_left: Left) -> None:
-        latest, pending, lost = past.latest, tally.sift(past, events), 0
-        while pending:
-            if time_left() < DEADLINE_RESERVE_MS:
-                raise DeadlineNear(f"less than {DEADLINE_RESERVE_MS} ms are left")
-            step = next_step(tally.key, latest, pending, times.from_datetime(self._now()))
-            if self._write(step):
-                latest, lost = step.version, 0
-                tally.add(latest)
-                pending = pending[len(latest.added) :]
-                continue
-            # The SDK repeats a put whose answer was lost, and then meets its own version: that one is announced.
-            tally.contested |= set(step.version.added)
-            lost += 1
-            if lost == MAX_VERSION_ATTEMPTS:
-                raise Contended(f"{lost} writes in a row lost their race for {tally.key}")
-            self._sleep(_backoff(lost))
-            past = self.look(tally.key, [it.work.event_id for it in pending])
-            latest, pending = past.latest, tally.sift(past, pending)
+    def _bury(self, dead: Sequence[Failed]) -> set[str]:
+        """Announces them and sends them to the dead-letter queue; the ids of those that are known to be there.
 
-    def _write(self, step: Step) -> bool:
-        """Whether the version was written. The markers come first: whoever can read the version relies on them."""
-        self._applied.mark(step.markers)
-        return self._days.append(step.version)
+        One that cannot be announced has another turn, unless this was the last: then SQS would move it without a word.
+        """
+        announcements = {it.message_id: it.announcement() for it in dead}
+        untold = self._bus.publish(list(announcements.values()))
+        ready = [it for it in dead if it.attempt.last or announcements[it.message_id].id not in untold]
+        unsent = self._dead_letters.send({place: it.letter() for place, it in enumerate(ready)})
+        for what, errors in (("failures were not announced", untold), ("dead letters were not sent", unsent)):
+            if errors:
+                logger.error(what, count=len(errors), exc_info=next(iter(errors.values())))
+        return {it.message_id for place, it in enumerate(ready) if place not in unsent}
+
+    def _put_off(self, kept: Sequence[Failed]) -> None:
+        """Hides messages for a while; those of which that fails come back when the queue's own time is over."""
+        seconds = {it.delivery.receipt: random.randint(1, it.longest_wait) for it in kept}  # noqa: S311 (jitter)
+        unchanged = self._visibility.hide(seconds)
+        if unchanged:
+            logger.warning("waits were not set", count=len(unchanged), exc_info=next(iter(unchanged.values())))
 
 
 class Processor:
@@ -135,40 +143,44 @@ class Processor:
         settings: ProcessorSettings,
         clients: Clients,
         now: Clock = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._settings = settings
         self._now = now
         self._workers = Workers(PROCESS_THREADS)
-        self._raw = RawStore(clients.s3, settings.raw_bucket)
+        self._raw = _raw_store(settings, clients, sleep)
         self._days = AggregateStore(clients.dynamodb, settings.aggregates_table)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
         self._writer = DayWriter(self._days, applied, now, sleep)
         self._bus = EventBus(clients.events, settings.event_bus_name, self._workers, sleep)
-        self._ledger = FailureLedger(clients.dynamodb, settings.failures_table, sleep)
+        self._failing = FailingPath(settings, clients, self._workers, self._bus, sleep)
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-        deliveries = read_deliveries(event["Records"])
+        deliveries, time_left = read_deliveries(event["Records"]), context.get_remaining_time_in_millis
         pasts = self._start_looking(deliveries)  # needs no event's bytes, so it need not wait for them
-        opened = self._open(deliveries)
+        opened = self._open(deliveries, time_left)
+        judged = judge(opened)
         if self._settings.dry_run:
-            return _answer(event, context, self._dry_run(opened, pasts))
-        tallies = self._count(opened, pasts, context.get_remaining_time_in_millis)
-        outcomes = self._announce(deliveries, opened, tallies)
-        self._record_failures(deliveries, outcomes, context)
-        _observe(tallies, outcomes)
-        return _answer(event, context, outcomes)
+            self._say_what_would_be(opened, judged, pasts)
+            return _answer(event, context, kept=opened.keys())
+        tallies = self._count(judged, pasts, time_left)
+        outcomes = self._announce(deliveries, judged, tallies)
+        failed = self._failed(deliveries, opened, outcomes)
+        buried = self._failing.take(failed, context)
+        _observe(deliveries, tallies, failed, buried)
+        return _answer(event, context, kept={it.message_id for it in failed} - buried)
 
     def _start_looking(self, deliveries: Sequence[Delivery]) -> Pasts:
         groups = ids_by_day(deliveries)
         pasts = self._workers.start(lambda group: self._writer.look(*group), groups.items())
         return dict(zip(groups, pasts, strict=True))
 
-    def _open(self, deliveries: Sequence[Delivery]) -> Opened:
+    def _open(self, deliveries: Sequence[Delivery], time_left: Left) -> Opened:
         """Each message's event, or why there is none."""
         reads, refused = plan_reads(deliveries, self._settings.raw_bucket)
         opened: Opened = {**refused}
-        for read, found in zip(reads, self._workers.run(self._read, reads), strict=True):
+        seconds = _seconds_over_reserve(time_left) * READ_TIME_SHARE
+        for read, found in zip(reads, self._workers.run(self._read, reads, seconds), strict=True):
             opened |= read.failed(found) if isinstance(found, Exception) else found
         return opened
 
@@ -176,10 +188,13 @@ class Processor:
         return read.open(self._raw.read(read.key, read.offset, read.length))
 
     def _count(self, opened: Opened, pasts: Pasts, time_left: Left) -> dict[DayKey, Tally]:
-        """Each day's events counted, days in parallel."""
+        """Each day's events counted, days in parallel. A day that is given up may still be written by its thread, once
+        more, which is found when its messages come back."""
         groups = group_by_day(it for it in opened.values() if isinstance(it, Input))
         tallies = self._workers.run(
-            lambda group: self._writer.count(*group, pasts[group[0]].result(), time_left), groups.items()
+            lambda group: self._writer.count(*group, pasts[group[0]].result(), time_left),
+            groups.items(),
+            _seconds_over_reserve(time_left),
         )
         return {
             key: it if isinstance(it, Tally) else Tally(key, error=it) for key, it in zip(groups, tallies, strict=True)
@@ -208,25 +223,32 @@ class Processor:
         refused = self._bus.publish(list(ready.values()))
         return failed | {it: refused[ready[it].id] for it in ready if ready[it].id in refused}
 
-    def _record_failures(self, deliveries: Sequence[Delivery], outcomes: Outcomes, context: LambdaContext) -> None:
-        """Every failed attempt is logged and in the ledger before the batch answers."""
-        limit = self._settings.max_receive_count
-        failed = [(it.attempt(limit), error) for it in deliveries if (error := outcomes[it.message_id])]
-        if not failed:
-            return
-        for attempt, error in failed:
-            _log_failure(attempt, error)
-        invocation = Invocation(context.function_name, context.aws_request_id, context.log_stream_name)
-        failed_at = times.from_datetime(self._now())
-        try:
-            self._ledger.write(ledger_rows(failed, invocation, failed_at, self._settings.failures_ttl_days))
-        # A ledger that fails, however it does, must not hide what failed first: the messages fail all the same.
-        except Exception:  # noqa: BLE001
-            logger.exception("the failure ledger was not written", messages=[it.message_id for it, _ in failed])
+    def _failed(self, deliveries: Sequence[Delivery], opened: Opened, outcomes: Outcomes) -> list[Failed]:
+        """The attempts that failed, each with what becomes of its message."""
+        errors = {message_id: error for message_id, error in outcomes.items() if error is not None}
+        limit, failed_at = self._settings.max_receive_count, times.from_datetime(self._now())
+        cleaners = self._cleaners(opened) if errors else {}
+        return [
+            Failed.of(it, errors[it.message_id], limit, failed_at, cleaners.get(it.message_id, str))
+            for it in deliveries
+            if it.message_id in errors
+        ]
 
-    def _dry_run(self, opened: Opened, pasts: Pasts) -> Outcomes:
-        """Says what would be written; every message fails, so that the queue keeps them."""
-        for key, events in group_by_day(it for it in opened.values() if isinstance(it, Input)).items():
+    def _cleaners(self, opened: Opened) -> dict[str, Clean]:
+        """By message, what takes secrets out of a text: those of all events of its day, which may fail together. There
+        are none of events that could not be opened."""
+        if not self._settings.redact_paths:
+            return {}
+        events = {message_id: it for message_id, it in opened.items() if isinstance(it, Input)}
+        days = {
+            key: cleaner([it.payload for it in them], self._settings.redact_paths)
+            for key, them in group_by_day(events.values()).items()
+        }
+        return {message_id: days[DayKey.of(it.work)] for message_id, it in events.items()}
+
+    def _say_what_would_be(self, opened: Opened, judged: Opened, pasts: Pasts) -> None:
+        """What a dry run says instead of writing."""
+        for key, events in group_by_day(it for it in judged.values() if isinstance(it, Input)).items():
             past = pasts[key].result()
             if isinstance(past, Exception):
                 logger.error("dry run: the day cannot be read", day=asdict(key), exc_info=past)
@@ -239,10 +261,25 @@ class Processor:
                 would_write=new and {"version": new.number, "metrics": new.metrics, "event_ids": new.added},
                 already_applied=list(known),
             )
-        for message_id, error in opened.items():
+        cleaners = self._cleaners(opened)
+        for message_id, error in judged.items():
             if isinstance(error, Exception):
-                logger.info("dry run: would fail", message_id=message_id, category=classify(error), reason=str(error))
-        return {message_id: DryRun("a dry run writes nothing; the message stays in the queue") for message_id in opened}
+                cause = Cause.of(error, cleaners.get(message_id, str))
+                logger.info("dry run: would fail", message_id=message_id, category=cause.category, reason=cause.message)
+
+
+def _raw_store(settings: ProcessorSettings, clients: Clients, sleep: Sleep) -> RawStore:
+    """The real one, except on a stack for trials."""
+    if not settings.failure_mode_parameter:
+        return RawStore(clients.s3, settings.raw_bucket)
+    from pik.adapters.fault_injection import FailureMode, FaultyRawStore  # noqa: PLC0415 (only trials pay for it)
+
+    mode = FailureMode(clients.ssm, settings.failure_mode_parameter, time.monotonic, _no_mode)
+    return FaultyRawStore(clients.s3, settings.raw_bucket, mode, sleep, random.random)
+
+
+def _no_mode(error: Exception) -> None:
+    logger.warning("no failure mode could be read, so no fault is injected", exc_info=error)
 
 
 def _due(delivery: Delivery, event: Input | Exception, tallies: Mapping[DayKey, Tally]) -> Due | Exception | None:
@@ -255,50 +292,62 @@ def _due(delivery: Delivery, event: Input | Exception, tallies: Mapping[DayKey, 
         return error
 
 
-def _backoff(lost: int) -> float:
-    longest = min(VERSION_BACKOFF_SECONDS * 2 ** (lost - 1), MAX_VERSION_BACKOFF_SECONDS)
-    return random.uniform(0, longest)  # noqa: S311 (jitter, not a secret)
+def _seconds_over_reserve(time_left: Left) -> float:
+    """Of the function's time, what may be used before the bus, the failing path and the answer."""
+    return max(0, time_left() - DEADLINE_RESERVE_MS) / 1000
 
 
-def _log_failure(attempt: Attempt, error: Exception) -> None:
-    category = classify(error)
+def _log_failure(it: Failed) -> None:
     facts: dict[str, Any] = {
-        "message_id": attempt.message_id,
-        "event_id": attempt.event_id,
-        "attempt": attempt.number,
-        "category": category,
-        "reason": str(error),
+        "message_id": it.message_id,
+        "event_id": it.attempt.event_id,
+        "attempt": it.attempt.number,
+        "category": it.cause.category,
+        "disposition": it.disposition,
+        "fingerprint": it.cause.fingerprint,
+        "reason": it.cause.message,
     }
-    if not is_known(error):
-        logger.error("attempt failed for a reason that nobody has named yet", exc_info=error, **facts)
-    elif category is Category.PERMANENT:
-        logger.critical("attempt failed until a person acts", fix=advice(error), **facts)
+    if not it.cause.known:
+        # As text and not as exc_info: the logger would write out what `clean` takes out.
+        stack = it.clean("".join(traceback.format_exception(it.error)))
+        logger.error("attempt failed for a reason that nobody has named yet", exception=stack, **facts)
+    elif it.cause.category is Category.PERMANENT:
+        logger.critical("attempt failed until a person acts", fix=advice(it.error), **facts)
     else:
         logger.warning("attempt failed", **facts)
 
 
-def _observe(tallies: Mapping[DayKey, Tally], outcomes: Outcomes) -> None:
+def _observe(
+    deliveries: Sequence[Delivery], tallies: Mapping[DayKey, Tally], failed: Sequence[Failed], buried: Set[str]
+) -> None:
     counted = {event_id: number for it in tallies.values() for event_id, number in it.counted.items()}
     known = {event_id: number for it in tallies.values() for event_id, number in it.known.items()}
     versions = sum(len(set(it.counted.values())) for it in tallies.values())
-    failed = Counter(FAILED_ATTEMPTS[classify(error)] for error in outcomes.values() if error)
-    counts = {EVENTS_APPLIED: len(counted), EVENTS_ALREADY_APPLIED: len(known), VERSIONS_WRITTEN: versions, **failed}
+    attempts = Counter(FAILED_ATTEMPTS[it.cause.category] for it in failed)
+    dead = [it.attempt.ledger_event for it in failed if it.message_id in buried]
+    counts = {
+        EVENTS_APPLIED: len(counted),
+        EVENTS_ALREADY_APPLIED: len(known),
+        VERSIONS_WRITTEN: versions,
+        EVENTS_DEAD_LETTERED: len(dead),
+        **attempts,
+    }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()
-    logger.info("batch processed", messages=len(outcomes), applied=counted, already_applied=known, failed=failed)
+    facts: dict[str, Any] = {"applied": counted, "already_applied": known, "failed": attempts, "dead_letters": dead}
+    logger.info("batch processed", messages=len(deliveries), **facts)
 
 
-def _answer(event: dict[str, Any], context: LambdaContext, outcomes: Outcomes) -> PartialItemFailureResponse:
+def _answer(event: dict[str, Any], context: LambdaContext, kept: Set[str]) -> PartialItemFailureResponse:
     """The batch utility alone reports failures: its record handler raises, or it does not."""
 
-    def raise_outcome(record: SQSRecord) -> None:
-        error = outcomes[record.message_id]
-        if error:
-            raise error
+    def check(record: SQSRecord) -> None:
+        if record.message_id in kept:
+            raise StaysInQueue(record.message_id)
 
     batch = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event=event, record_handler=raise_outcome, processor=batch, context=context)
+    return process_partial_response(event=event, record_handler=check, processor=batch, context=context)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

@@ -6,6 +6,7 @@ names the first record that is not safely in the queue, or nothing.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Publisher:
     def __init__(self, settings: PublisherSettings, clients: Clients) -> None:
         self._settings = settings
         if not settings.dry_run:  # a dry run needs no AWS at all
-            self._queue = WorkQueue(clients.sqs, settings.work_queue_url, Workers(SEND_THREADS))
+            self._queue = _work_queue(settings, clients)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
         records = event["Records"]
@@ -64,6 +65,21 @@ class Publisher:
             skipped=plan.skipped,
         )
         return _answer(records, [0] if records else [])
+
+
+def _work_queue(settings: PublisherSettings, clients: Clients) -> WorkQueue:
+    """The real one, except on a stack for trials."""
+    workers = Workers(SEND_THREADS)
+    if not settings.failure_mode_parameter:
+        return WorkQueue(clients.sqs, settings.work_queue_url, workers)
+    from pik.adapters.fault_injection import FailureMode, FaultyWorkQueue  # noqa: PLC0415 (only trials pay for it)
+
+    mode = FailureMode(clients.ssm, settings.failure_mode_parameter, time.monotonic, _no_mode)
+    return FaultyWorkQueue(clients.sqs, settings.work_queue_url, workers, mode)
+
+
+def _no_mode(error: Exception) -> None:
+    logger.warning("no failure mode could be read, so no fault is injected", exc_info=error)
 
 
 def _plan(records: Sequence[Mapping[str, Any]]) -> Plan:

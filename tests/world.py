@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from pik.adapters.items import from_item
 from pik.domain import identity
 from pik.domain.aggregates import DayKey, Version, combine_hashes, input_hash, short
+from pik.domain.dead_letters import DeadLetter
 from pik.domain.metrics import measure
 from pik.domain.rows import RawRef
 from pik.domain.work import Input, Work
@@ -94,6 +95,21 @@ class World:
         """The ledger."""
         return self.rows(FAILURES_TABLE)
 
+    def dead_letters(self) -> list[DeadLetter]:
+        """What came into the dead-letter queue since the last look, in the order of their events' ids."""
+        found: list[DeadLetter] = []
+        while True:
+            answer = self.aws.sqs.receive_message(
+                QueueUrl=self.names.work_dead_letter_queue_url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=43_200,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            if not answer.get("Messages"):
+                return sorted(found, key=lambda it: (it.work.event_id if it.work else "", it.message_id))
+            found += map(DeadLetter.of, answer["Messages"])
+
 
 class Killed(BaseException):
     """The function's process dies here."""
@@ -114,9 +130,9 @@ class Stage(World):
         self.aws.calls.clear()
         return dict(counted)
 
-    def announced(self) -> list[dict[str, Any]]:
-        """What is on the bus, in order."""
-        return [json.loads(entry["Detail"]) for entry in self.aws.events.published]
+    def announced(self, kind: str = "events.processed") -> list[dict[str, Any]]:
+        """What is on the bus of a kind, in order."""
+        return [json.loads(entry["Detail"]) for entry in self.aws.events.published if entry["DetailType"] == kind]
 
     def once(self, operation: str, phase: str, act: Callable[[], None]) -> None:
         """Do something right before or after the next call of an operation; then never again."""

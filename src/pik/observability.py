@@ -22,6 +22,7 @@ EVENTS_UNSENT: Final = "EventsUnsent"
 EVENTS_APPLIED: Final = "EventsApplied"
 EVENTS_ALREADY_APPLIED: Final = "EventsAlreadyApplied"
 VERSIONS_WRITTEN: Final = "VersionsWritten"
+EVENTS_DEAD_LETTERED: Final = "EventsDeadLettered"
 FAILED_ATTEMPTS: Final = {
     "VALIDATION": "FailedValidation",
     "PROCESSING": "FailedProcessing",
@@ -34,6 +35,7 @@ __all__ = [
     "COUNTERS",
     "EVENTS_ALREADY_APPLIED",
     "EVENTS_APPLIED",
+    "EVENTS_DEAD_LETTERED",
     "EVENTS_SENT",
     "EVENTS_UNSENT",
     "FAILED_ATTEMPTS",

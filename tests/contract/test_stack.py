@@ -36,9 +36,13 @@ def test_every_store_takes_what_belongs_there(aws: Any, names: Names) -> None:
 
 @pytest.mark.parametrize(
     ("table", "index", "attribute"),
-    [("events_table", "BySourceDay", "source_day"), ("failures_table", "ByFingerprint", "fingerprint")],
+    [
+        ("events_table", "BySourceDay", "source_day"),
+        ("failures_table", "ByFingerprint", "fingerprint"),
+        ("failures_table", "ByRedriveRun", "redrive_run"),
+    ],
 )
-def test_both_indexes_find_whole_rows_in_the_order_of_sk(
+def test_the_indexes_find_whole_rows_in_the_order_of_sk(
     aws: Any, names: Names, table: str, index: str, attribute: str
 ) -> None:
     for n in (2, 1):

@@ -1,4 +1,4 @@
-"""An AWS account in memory: S3, DynamoDB, SQS and EventBridge for tests, with time and faults under their control.
+"""An AWS account in memory: S3, DynamoDB, SQS, EventBridge and SSM for tests, with time and faults under their control.
 
     aws = FakeAws(clock=clock, on_call=hook)
     aws.client("dynamodb").put_item(TableName="events", Item={"PK": {"S": "1"}})
@@ -27,6 +27,8 @@ from tests.fakes.events import FakeEvents
 from tests.fakes.model import check_answer, check_request
 from tests.fakes.s3 import FakeS3
 from tests.fakes.sqs import FakeSqs
+from tests.fakes.ssm import FakeSsm
+from tests.fakes.stepfunctions import FakeStepFunctions
 
 Phase = Literal["before", "after"]
 Hook = Callable[[str, str, Mapping[str, Any], Phase], None]
@@ -36,7 +38,7 @@ ACCOUNT_ID: Final = "123456789012"
 
 
 class FakeAws:
-    """The four services, the calls made (`calls`, a list of (service, operation)) and the hooks, which may be changed
+    """The services, the calls made (`calls`, a list of (service, operation)) and the hooks, which may be changed
     between calls. `validate=False` skips the checks against botocore's models, for runs of very many calls."""
 
     def __init__(
@@ -61,6 +63,8 @@ class FakeAws:
         self.dynamodb = FakeDynamoDb(self)
         self.sqs = FakeSqs(self)
         self.events = FakeEvents(self)
+        self.ssm = FakeSsm(self)
+        self.stepfunctions = FakeStepFunctions(self)
 
     def client(self, service: str) -> ServiceClient:
         """The client of `service`, as boto3.client(service). Raises KeyError for a service that has no fake."""
@@ -69,6 +73,8 @@ class FakeAws:
             "dynamodb": self.dynamodb,
             "sqs": self.sqs,
             "events": self.events,
+            "ssm": self.ssm,
+            "stepfunctions": self.stepfunctions,
         }
         return clients[service]
 

@@ -27,6 +27,7 @@ _THROTTLE: Final[Mapping[str, tuple[str, str, int]]] = {
     "s3": ("SlowDown", "Please reduce your request rate.", 503),
     "sqs": ("RequestThrottled", "The request was denied due to request throttling.", 400),
     "events": ("ThrottlingException", "Rate exceeded", 400),
+    "stepfunctions": ("ThrottlingException", "Rate exceeded", 400),
 }
 
 

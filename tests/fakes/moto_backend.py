@@ -40,6 +40,7 @@ class MotoAws:
         self.dynamodb = _client("dynamodb")
         self.sqs = _client("sqs")
         self.events = _client("events")
+        self.stepfunctions = _client("stepfunctions")
 
     def client(self, service: str) -> Any:
         return _client(service)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-Function = Literal["ingest", "publisher", "processor", "replay"]
+Function = Literal["ingest", "publisher", "processor", "replay", "redrive", "redrive_step"]
 
 RAW_BUCKET: Final = "pik-test-raw"
 EVENTS_TABLE: Final = "pik-test-events"
@@ -19,17 +19,20 @@ WORK_QUEUE: Final = "pik-test-work"
 WORK_DEAD_LETTER_QUEUE: Final = "pik-test-work-dead"
 BUS_DEAD_LETTER_QUEUE: Final = "pik-test-bus-dead"
 EVENT_BUS: Final = "pik-test-bus"
+REDRIVE_STATE_MACHINE: Final = "pik-test-redrive"
 
+_NO_STEPS: Final = json.dumps({"StartAt": "Nothing", "States": {"Nothing": {"Type": "Succeed"}}})
 _TWO_WEEKS: Final = str(14 * 86_400)
 
 
 class Clients(Protocol):
-    """Anything with the four boto3 clients."""
+    """Anything with the boto3 clients of the stores, the queues, the bus and the state machine."""
 
     s3: Any
     dynamodb: Any
     sqs: Any
     events: Any
+    stepfunctions: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Names:
     work_dead_letter_queue_url: str
     bus_dead_letter_queue_url: str
     event_bus: str
+    redrive_state_machine_arn: str
     max_receive_count: int
 
     def environment(self, function: Function, **changes: str) -> dict[str, str]:
@@ -69,28 +73,51 @@ class Names:
                 "DEDUPE_TTL_DAYS": "30",
                 "ENABLE_PROCESSOR": "true",
                 "INGEST_AUTH": "AWS_IAM",
+                "ENABLE_FAULT_INJECTION": "false",
             },
-            "publisher": {"WORK_QUEUE_URL": self.work_queue_url},
+            "publisher": {"WORK_QUEUE_URL": self.work_queue_url, "FAILURE_MODE_PARAMETER": ""},
             "processor": {
                 "RAW_BUCKET": self.raw_bucket,
                 "AGGREGATES_TABLE": self.aggregates_table,
                 "APPLIED_TABLE": self.applied_table,
                 "FAILURES_TABLE": self.failures_table,
                 "EVENT_BUS_NAME": self.event_bus,
+                "WORK_QUEUE_URL": self.work_queue_url,
+                "DEAD_LETTER_QUEUE_URL": self.work_dead_letter_queue_url,
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
                 "FAILURES_TTL_DAYS": "30",
+                "REDACT_PATHS": "",
+                "FAILURE_MODE_PARAMETER": "",
             },
             "replay": {
                 "EVENTS_TABLE": self.events_table,
                 "RUNS_TABLE": self.runs_table,
                 "WORK_QUEUE_URL": self.work_queue_url,
             },
+            "redrive": {
+                "RAW_BUCKET": self.raw_bucket,
+                "FAILURES_TABLE": self.failures_table,
+                "RUNS_TABLE": self.runs_table,
+                "DEAD_LETTER_QUEUE_URL": self.work_dead_letter_queue_url,
+                "STATE_MACHINE_ARN": self.redrive_state_machine_arn,
+                "MAX_RECEIVE_COUNT": str(self.max_receive_count),
+            },
+            "redrive_step": {
+                "RAW_BUCKET": self.raw_bucket,
+                "AGGREGATES_TABLE": self.aggregates_table,
+                "APPLIED_TABLE": self.applied_table,
+                "FAILURES_TABLE": self.failures_table,
+                "RUNS_TABLE": self.runs_table,
+                "WORK_QUEUE_URL": self.work_queue_url,
+                "DEAD_LETTER_QUEUE_URL": self.work_dead_letter_queue_url,
+                "MAX_RECEIVE_COUNT": str(self.max_receive_count),
+            },
         }
         return {**common, **own[function], **changes}
 
 
 def deployed(aws: Clients, *, max_receive_count: int = 5, visibility_seconds: int = 180) -> Names:
-    """Create the bucket, the tables, the queues and the bus, and say what they are called."""
+    """Create the bucket, the tables, the queues, the bus and the state machine, and say what they are called."""
     aws.s3.create_bucket(Bucket=RAW_BUCKET)
     _create_tables(aws.dynamodb)
     dead_url = _create_queue(aws.sqs, WORK_DEAD_LETTER_QUEUE, MessageRetentionPeriod=_TWO_WEEKS)
@@ -105,6 +132,9 @@ def deployed(aws: Clients, *, max_receive_count: int = 5, visibility_seconds: in
     )
     bus_dead_url = _create_queue(aws.sqs, BUS_DEAD_LETTER_QUEUE, MessageRetentionPeriod=_TWO_WEEKS)
     aws.events.create_event_bus(Name=EVENT_BUS)
+    machine = aws.stepfunctions.create_state_machine(
+        name=REDRIVE_STATE_MACHINE, definition=_NO_STEPS, roleArn="arn:aws:iam::123456789012:role/redrive"
+    )
     return Names(
         raw_bucket=RAW_BUCKET,
         events_table=EVENTS_TABLE,
@@ -117,6 +147,7 @@ def deployed(aws: Clients, *, max_receive_count: int = 5, visibility_seconds: in
         work_dead_letter_queue_url=dead_url,
         bus_dead_letter_queue_url=bus_dead_url,
         event_bus=EVENT_BUS,
+        redrive_state_machine_arn=machine["stateMachineArn"],
         max_receive_count=max_receive_count,
     )
 
@@ -132,7 +163,12 @@ def _create_tables(dynamodb: Any) -> None:
     _create_table(dynamodb, DEDUPE_TABLE, ["event_id"])
     _create_table(dynamodb, AGGREGATES_TABLE, ["PK", "SK"])
     _create_table(dynamodb, APPLIED_TABLE, ["PK"])
-    _create_table(dynamodb, FAILURES_TABLE, ["PK", "SK"], {"ByFingerprint": ["fingerprint", "SK"]})
+    _create_table(
+        dynamodb,
+        FAILURES_TABLE,
+        ["PK", "SK"],
+        {"ByFingerprint": ["fingerprint", "SK"], "ByRedriveRun": ["redrive_run", "SK"]},
+    )
     _create_table(dynamodb, RUNS_TABLE, ["PK"])
 
 

@@ -15,8 +15,9 @@ import yaml
 import ingest
 import processor
 import publisher
+import redrive
 import replay
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings
+from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, RedriveSettings, ReplaySettings
 from tests.fakes.aws import FakeAws
 from tests.fakes.stack import Names, deployed
 
@@ -38,7 +39,12 @@ INGEST = {
     "ingest-wrong-content-type.json": (415, "REJECTED"),
 }
 PUBLISHER = {"publisher-stream.json", "publisher-poison-record.json"}
-PROCESSOR = {"processor-sqs.json", "processor-hash-mismatch.json", "processor-unreadable-message.json"}
+PROCESSOR = {
+    "processor-sqs.json",
+    "processor-hash-mismatch.json",
+    "processor-missing-object.json",
+    "processor-unreadable-message.json",
+}
 REPLAY = {
     "replay-entity.json": (200, "COMPLETE"),
     "replay-foreign-token.json": (400, "foreign_token"),
@@ -46,6 +52,19 @@ REPLAY = {
     "replay-shadow.json": (200, "COMPLETE"),
     "replay-source.json": (200, "COMPLETE"),
     "replay-unscoped.json": (400, "unscoped_window"),
+}
+REDRIVE = {
+    "redrive-cancel.json": (404, "unknown_redrive"),
+    "redrive-preview.json": (200, None),
+    "redrive-preview-bad-query.json": (400, "enum"),
+    "redrive-run.json": (404, "unknown_redrive"),
+    "redrive-start.json": (202, "RUNNING"),
+    "redrive-start-dry-run.json": (200, None),
+    "redrive-start-rescue.json": (202, "RUNNING"),
+    "redrive-start-too-many.json": (400, "needs_all"),
+    "redrive-start-too-young.json": (400, "needs_force"),
+    "redrive-start-unknown-manifest.json": (400, "unknown_manifest"),
+    "redrive-start-unknown-rescue.json": (400, "unknown_rescue"),
 }
 
 CONTEXT: Any = SimpleNamespace(
@@ -70,7 +89,7 @@ def live(function: str) -> dict[str, str]:
 
 def test_every_payload_is_tried_here() -> None:
     there = {path.name for path in EVENTS.glob("*.json")}
-    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, *REPLAY, "env.local.json"}
+    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, *REPLAY, *REDRIVE, "env.local.json"}
 
 
 @pytest.mark.parametrize("name", INGEST)
@@ -132,13 +151,26 @@ def test_the_processor_counts_its_payload(fake_aws: FakeAws, run_processor: Call
 
 
 @pytest.mark.parametrize("name", ["processor-hash-mismatch.json", "processor-unreadable-message.json"])
-def test_the_processor_reports_the_failing_message_alone(
+def test_the_processor_sends_the_hopeless_message_alone_to_the_dead_letter_queue(
     fake_aws: FakeAws, names: Names, run_processor: Callable[[str], list[str]], name: str
 ) -> None:
     failing = payload(name)["Records"][-1]
-    assert run_processor(name) == [failing["messageId"]]
+    assert run_processor(name) == []
     (row,) = fake_aws.dynamodb.scan(TableName=names.failures_table)["Items"]
-    assert row["category"]["S"] == "VALIDATION"
+    assert (row["category"]["S"], row["disposition"]["S"]) == ("VALIDATION", "DEAD_LETTER")
+    (letter,) = fake_aws.sqs.messages(names.work_dead_letter_queue_url)
+    assert letter.body == failing["body"]
+    assert letter.attributes["fingerprint"]["StringValue"] == row["fingerprint"]["S"]
+
+
+def test_the_processor_reports_the_message_that_may_pass_alone(
+    fake_aws: FakeAws, names: Names, run_processor: Callable[[str], list[str]]
+) -> None:
+    name = "processor-missing-object.json"
+    assert run_processor(name) == [payload(name)["Records"][-1]["messageId"]]
+    (row,) = fake_aws.dynamodb.scan(TableName=names.failures_table)["Items"]
+    assert (row["category"]["S"], row["disposition"]["S"]) == ("PERMANENT", "RETRY")
+    assert fake_aws.sqs.messages(names.work_dead_letter_queue_url) == []
 
 
 @pytest.mark.parametrize("name", REPLAY)
@@ -151,6 +183,22 @@ def test_replay_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str,
     body = json.loads(answer["body"])
     assert (answer["statusCode"], body.get("status") or body["error"]["code"]) == (status, word)
     assert body.get("dry_run", False) is (status == 200 and dry_run == "true")
+
+
+@pytest.mark.parametrize("name", REDRIVE)
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_redrive_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
+    environment = ENVIRONMENT["RedriveFunction"] | names.environment("redrive", DRY_RUN=dry_run)
+    app = redrive.Redrive(RedriveSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    answer = app(payload(name), CONTEXT)
+    status, word = REDRIVE[name]
+    if status == 202 and dry_run == "true":
+        status, word = 200, None
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == status
+    assert (body["error"]["code"] if "error" in body else body.get("status")) == word
+    starts = name.startswith("redrive-start") and status < 300
+    assert body.get("dry_run", False) is (starts and (dry_run == "true" or "dry-run" in name))
 
 
 def test_the_environment_names_what_the_template_sets() -> None:

@@ -116,8 +116,12 @@ def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, wo
         aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
     gone = replace(works[3], ref=replace(works[3].ref, key="raw/gone.json"), event_id="f" * 64)
     event = {"Records": [sqs_record(it.message().body, n, 5) for n, it in enumerate([*works, gone])]}
-    assert world.failed(event) == [1, 2, 4]
+    assert world.failed(event) == []
     assert_counted_once(world, [works[0], works[3]])
+    letters = world.dead_letters()
+    assert [it.body for it in letters] == [
+        it.message().body for it in sorted((works[1], works[2], gone), key=lambda it: it.event_id)
+    ]
     rows = world.failures()
     assert {row["PK"] for row in rows} == {f"EVENT#{it}" for it in (works[1].event_id, works[2].event_id, "f" * 64)}
     assert {row["disposition"] for row in rows} == {"DEAD_LETTER"}
@@ -129,6 +133,43 @@ def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, wo
         ExpressionAttributeValues={":it": {"S": cause}},
     )["Items"]
     assert len(found) == 2
+    assert {row["fingerprint"] for row in rows} == {it.reason.fingerprint for it in letters if it.reason}
+
+
+def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world: World) -> None:
+    works = world.orders(3)
+    for work in works:
+        aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
+    redriven = [replace(it, origin="redrive", redrives=1, redrive_run="rdr-1", attempts_before=5) for it in works[:2]]
+    assert world.process(*redriven, works[2]) == []
+    found = aws.dynamodb.query(
+        TableName=world.names.failures_table,
+        IndexName="ByRedriveRun",
+        KeyConditionExpression="redrive_run = :it",
+        ExpressionAttributeValues={":it": {"S": "rdr-1"}},
+    )["Items"]
+    assert {row["event_id"]["S"]: row["attempt"]["N"] for row in found} == {it.event_id: "6" for it in redriven}
+
+
+def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws: Any, world: World) -> None:
+    (bad,) = world.orders(1)
+    aws.s3.put_object(Bucket=RAW_BUCKET, Key=bad.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
+    gone = replace(bad, ref=replace(bad.ref, key="raw/gone.json"), event_id="f" * 64)
+    url = world.names.work_queue_url
+    for work in (bad, gone):
+        aws.sqs.send_message(QueueUrl=url, MessageBody=work.message().body, MessageGroupId=work.message().group)
+    received = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
+    records = [sqs_record(it["Body"], n) for n, it in enumerate(received["Messages"])]
+    for record, message in zip(records, received["Messages"], strict=True):
+        record["receiptHandle"] = message["ReceiptHandle"]
+        record["attributes"]["MessageGroupId"] = "shop"
+    (stays,) = world.failed({"Records": records})
+    assert json.loads(records[stays]["body"])["event_id"] == "f" * 64
+    (letter,) = world.dead_letters()
+    assert (letter.work, letter.group) == (bad, "shop")
+    assert letter.reason is not None
+    assert (letter.reason.category, letter.reason.attempts) == ("VALIDATION", 1)
+    assert "Messages" not in aws.sqs.receive_message(QueueUrl=url)
 
 
 def test_a_missing_table_fails_everything_and_loses_nothing(world: World) -> None:

@@ -51,6 +51,8 @@ class Conditions:
     off_windows: tuple[tuple[int, int], ...]
     replays: int
     expiries: int
+    redrives: int
+    max_receives: int
 
 
 def conditions(seed: int) -> Conditions:
@@ -75,6 +77,8 @@ def conditions(seed: int) -> Conditions:
         off_windows=_windows(rng) if rng.random() < 0.25 else (),
         replays=rng.choice([0, 0, 1, 2]),
         expiries=rng.choice([0, 0, 0, 3]),
+        redrives=rng.choice([0, 2, 4, 4]),
+        max_receives=rng.choice([2, 5]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -14,16 +15,32 @@ from typing import Any, Final
 import ingest
 import processor
 import publisher
+import redrive
+import redrive_step
 import replay
 from pik.adapters.failure_signs import AWS_FAILURES
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings
+from pik.settings import (
+    IngestSettings,
+    ProcessorSettings,
+    PublisherSettings,
+    RedriveSettings,
+    RedriveStepSettings,
+    ReplaySettings,
+)
 from tests.fakes.aws import FakeAws
 from tests.fakes.stack import Names
 from tests.simulation.injector import Trace
 from tests.simulation.scheduler import Killed, Scheduler, Task
 from tests.simulation.violations import Violation
 
-TIMEOUTS: Final[Mapping[str, float]] = {"ingest": 29.0, "publisher": 60.0, "processor": 30.0, "replay": 29.0}
+TIMEOUTS: Final[Mapping[str, float]] = {
+    "ingest": 29.0,
+    "publisher": 60.0,
+    "processor": 30.0,
+    "replay": 29.0,
+    "redrive": 29.0,
+    "redrive_step": 600.0,
+}
 """Seconds that an invocation may take, as in template.yaml; the API's own 30 cut those behind it short."""
 
 _STATUS: Final = re.compile(r'"status": "(\w+)"')
@@ -50,7 +67,8 @@ class Deployment:
         self._names = names
         self._scheduler = scheduler
         self._trace = trace
-        self._clients: Any = SimpleNamespace(s3=aws.s3, dynamodb=aws.dynamodb, sqs=aws.sqs, events=aws.events)
+        services = ("s3", "dynamodb", "sqs", "events", "stepfunctions")
+        self._clients: Any = SimpleNamespace(**{service: getattr(aws, service) for service in services})
         self._idle: defaultdict[tuple[str, bool], list[Callable[[Any, Any], Any]]] = defaultdict(list)
         self._count: Counter[str] = Counter()
 
@@ -108,6 +126,14 @@ class Deployment:
         settings = replace(ReplaySettings.from_env(self._names.environment("replay")), dry_run=dry)
         return replay.Replay(settings, self._clients, self._now, self._chance)
 
+    def _redrive(self, dry: bool) -> redrive.Redrive:
+        settings = replace(RedriveSettings.from_env(self._names.environment("redrive")), dry_run=dry)
+        return redrive.Redrive(settings, self._clients, self._now, self._chance)
+
+    def _redrive_step(self, dry: bool) -> redrive_step.RedriveStep:
+        settings = replace(RedriveStepSettings.from_env(self._names.environment("redrive_step")), dry_run=dry)
+        return redrive_step.RedriveStep(settings, self._clients, self._now, random.random, self._scheduler.sleep)
+
     def _chance(self) -> str:
         self._count["chance"] += 1
         return f"{self._count['chance']:08x}"
@@ -124,6 +150,8 @@ def _gist(value: Mapping[str, Any]) -> str:
         return "failed " + (", ".join(it["itemIdentifier"][-4:] for it in value["batchItemFailures"]) or "none")
     if "requestContext" in value:
         return str(value["requestContext"]["requestId"])
+    if "statusCode" not in value:
+        return ", ".join(f"{name} {it}" for name, it in value.items())
     return f"{value['statusCode']} " + ", ".join(_STATUS.findall(value["body"]))
 
 

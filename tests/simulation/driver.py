@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tests.fakes.aws import FakeAws
 from tests.fakes.clock import Clock
@@ -16,6 +16,7 @@ from tests.simulation.expiry import Expiry
 from tests.simulation.faults import Fault
 from tests.simulation.injector import Injector, Trace
 from tests.simulation.producers import Producers
+from tests.simulation.redrives import Redrives
 from tests.simulation.replays import Operators
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.stream import Stream
@@ -24,7 +25,6 @@ from tests.simulation.work_queue import WorkQueueMapping
 from tests.simulation.workload import Request
 
 _MAX_STEPS: Final = 30_000
-_MAX_RECEIVES: Final = 5
 _VISIBILITY_SECONDS: Final = 190
 
 
@@ -42,13 +42,15 @@ class World:
     """Everything of one run. After `run`, its state is there to be judged."""
 
     def __init__(
-        self, conditions: Conditions, requests: Sequence[Request], faults: Sequence[Fault], rng: Random
+        self, conditions: Conditions, requests: Sequence[Request], faults: Sequence[Fault], rng: Random, clock: Clock
     ) -> None:
         self.conditions = conditions
         self.requests = requests
-        self.clock = Clock(conditions.start)
+        self.clock = clock
         self.aws = FakeAws(clock=self.clock, validate=False)
-        self.names = deployed(self.aws, max_receive_count=_MAX_RECEIVES, visibility_seconds=_VISIBILITY_SECONDS)
+        self.names = deployed(
+            self.aws, max_receive_count=conditions.max_receives, visibility_seconds=_VISIBILITY_SECONDS
+        )
         self.trace: Trace = []
         self._rng = rng
         self.scheduler = Scheduler(self.clock, rng, stickiness=conditions.stickiness)
@@ -59,6 +61,7 @@ class World:
         self.stream = Stream(self.aws, self.names, deployment, self.scheduler, conditions, rng)
         self.work = WorkQueueMapping(self.aws, self.names, deployment, self.scheduler, conditions, rng)
         self.operators = Operators(requests, self.aws, self.names, deployment, self.scheduler, conditions, rng)
+        self.redrives = Redrives(self.aws, self.names, deployment, self.scheduler, conditions, rng)
         expiry = Expiry(
             requests,
             self.aws,
@@ -68,7 +71,7 @@ class World:
             self.producers.rest,
             lambda: self.watch.after("dynamodb", "delete_item"),
         )
-        self._actors: list[Actor] = [self.producers, self.stream, self.work, self.operators, expiry]
+        self._actors: list[Actor] = [self.producers, self.stream, self.work, self.operators, self.redrives, expiry]
         self._steps = 0
         self._dry_windows = conditions.dry_windows
         self._off_windows = conditions.off_windows
@@ -84,15 +87,32 @@ class World:
             self.stream.send_kept()
             self._until_quiet()
             check(not self.stream.kept, "without faults the publisher sends all", self.stream.kept)
-            self._note("operator", f"redrives {self.work.redrive()} dead letters")
-            self._until_quiet()
+            self._redrive()
         finally:
             self.scheduler.close()
+
+    def _redrive(self) -> None:
+        """What was rescued goes back, and then all dead letters are redriven, those too that a run held which died."""
+        back: set[str] = set()
+        while rescues := {run for run, row in self.redrives.rows().items() if row["action"] == "rescue"} - back:
+            run_id = min(rescues)
+            back.add(run_id)
+            self._carry_out({"action": "put_back", "rescue_id": run_id})
+        queue = stored.queue(self.aws, self.names.work_dead_letter_queue_url)
+        self.clock.now = max([self.clock.now, *(it.visible_at for it in queue.messages.values())])
+        self._carry_out({"all": True, "force": True, "min_age_seconds": 0, "canary": False, "attempt_budget": 10})
+
+    def _carry_out(self, body: dict[str, Any]) -> None:
+        self._note("operator", f"starts {body}")
+        wish = self.redrives.ask(body, f"redrive-{self._steps}")
+        self._until_quiet()
+        check(wish.over, "without faults a redrive is started", body)
 
     def _calm(self) -> None:
         self._note("operator", "the faults are over")
         self.injector.calm()
         self.work.careful = True
+        self.redrives.twice = 0.0
         self._dry_windows = self._off_windows = ()
 
     def _until_quiet(self) -> None:
@@ -145,7 +165,8 @@ class World:
             self._note("operator", f"DryRun={dry}")
         if enabled != self.work.enabled:
             self._note("operator", f"EnableProcessor={enabled}")
-        self.producers.dry = self.stream.dry = self.work.dry = self.operators.dry = dry
+        self.producers.dry = self.stream.dry = self.work.dry = dry
+        self.operators.dry = self.redrives.dry = dry
         self.work.enabled = enabled
 
     def _note(self, who: str, what: str) -> None:

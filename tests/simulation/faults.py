@@ -33,17 +33,34 @@ OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": ("send_message_batch",),
     "processor": (
         *("query", "get_object", "get_item", "batch_get_item", "put_item", "batch_write_item"),
-        *("transact_write_items", "put_events"),
+        *("transact_write_items", "put_events", "send_message_batch", "change_message_visibility_batch"),
     ),
     "replay": ("query", "batch_get_item", "send_message_batch", "put_item", "update_item", "get_item"),
+    "redrive": (
+        *("put_item", "update_item", "get_item", "get_object", "start_execution"),
+        *("get_queue_attributes", "receive_message", "change_message_visibility_batch"),
+    ),
+    "redrive_step": (
+        *("get_queue_attributes", "receive_message", "change_message_visibility_batch", "send_message_batch"),
+        *("delete_message_batch", "query", "get_item", "batch_get_item", "update_item", "put_object", "get_object"),
+    ),
 }
 """The calls that may fail."""
 
-_BATCHES: Final = frozenset({"send_message_batch", "put_events", "batch_write_item", "batch_get_item"})
+_BATCHES: Final = frozenset({"send_message_batch", "put_events", "batch_write_item", "batch_get_item"}) | {
+    "change_message_visibility_batch",
+    "delete_message_batch",
+}
 _CONFLICTING: Final = frozenset({"put_item", "transact_write_items"})
 _RATES: Final = (0.0, 0.02, 0.05, 0.15)
-_FEW_CALLS: Final = {"publisher": 2, "replay": 2}
+_FEW_CALLS: Final = {"publisher": 2, "replay": 2, "redrive": 2, "redrive_step": 2}
 """Functions that call seldom: their calls fail so many times as often."""
+_FEW_OF_THEM: Final = frozenset(
+    {"send_message_batch", "delete_message_batch", "change_message_visibility_batch", "put_object"}
+)
+_STEP: Final = "redrive_step"
+_FEWER: Final = 3
+"""A step of a redrive makes few of these, on which all depends: so many times as often again."""
 
 _LAST_CALL: Final = 60
 _LONGEST_ROW: Final = 12
@@ -86,13 +103,14 @@ def plan(seed: int) -> list[Fault]:
             kinds = [kind for kind in kinds_for(operation) if kind in allowed]
             if not kinds or not rate:
                 continue
-            nth = _distance(rng, rate)
+            often = _FEWER * rate if function == _STEP and operation in _FEW_OF_THEM else rate
+            nth = _distance(rng, often)
             while nth <= _LAST_CALL:
                 kind, mask = rng.choice(kinds), rng.randrange(1, 256)
                 for _ in range(rng.randint(1, longest)):
                     found.append(Fault(len(found), function, operation, nth, kind, mask))
                     nth += 1
-                nth += _distance(rng, rate)
+                nth += _distance(rng, often)
     return found
 
 

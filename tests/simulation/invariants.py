@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from tests.simulation import stored
 from tests.simulation.driver import World
+from tests.simulation.redrives import check_runs
 from tests.simulation.stored import Row
 from tests.simulation.violations import check
 from tests.simulation.workload import MAX_AMOUNT, Event, canonical, sha
@@ -57,6 +58,8 @@ def check_all(world: World) -> None:
     _check_replays(world, versions, accepted)
     _check_bus(world, versions)
     _check_ledger(world)
+    _check_told(world)
+    check_runs(world.redrives)
     check(not world.aws.sqs.messages(world.names.work_queue_url), "WorkQueue is empty at the end")
 
 
@@ -228,6 +231,33 @@ def _check_announcement(detail: Mapping[str, Any], row: Row) -> None:
     check(detail["event_ids"] == _ids(row["added"]), "an announcement lists what its version added", where)
     for name in ("input_count", "inputs_hash", "metrics", "computed_at", "replayed"):
         check(detail[name] == row[name], "an announcement says what its version holds", f"{where}: {name}")
+
+
+def _check_told(world: World) -> None:
+    """The reason of each dead letter is that of a failed attempt on record, and its death was announced. Of the last
+    attempt that need not be: a ledger or a bus that fails until then does not keep the message from being dead."""
+    rows = stored.rows(world.aws, world.names.failures_table)
+    dead = [row for row in rows if row["disposition"] == "DEAD_LETTER"]
+    recorded = {(row["event_id"], row["attempt"], row["fingerprint"]) for row in dead}
+    entries = [it for it in world.aws.events.published if it["DetailType"] == "event.failed"]
+    announced = [json.loads(it["Detail"]) for it in entries]
+    ids = {it["id"] for it in announced}
+    for letter in world.watch.letters.values():
+        body, told = json.loads(letter.body), {name: it["StringValue"] for name, it in letter.attributes.items()}
+        attempts = int(told["attempts"])
+        if attempts - body["attempts_before"] >= world.conditions.max_receives:
+            continue
+        key = (body["event_id"], attempts, told["fingerprint"])
+        check(key in recorded, "the reason of a dead letter is in the ledger", key)
+        stable_id = sha(["event.failed", body["event_id"], body["run"], body["attempts_before"]])
+        check(stable_id in ids, "a dead letter is announced", key)
+    for it in announced:
+        key = (it["event_id"], it["attempts"], it["fingerprint"])
+        check(
+            it["attempts"] >= world.conditions.max_receives or key in recorded,
+            "what is announced as failed is in the ledger",
+            key,
+        )
 
 
 def _check_ledger(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import processor
 import publisher
 from ingest import Ingest
-from pik.adapters import raw_store
+from pik.adapters import day_writer, raw_store
 from pik.adapters.aggregate_store import AggregateStore
 from pik.adapters.batches import BatchTable
 from pik.adapters.event_bus import EventBus
@@ -24,6 +24,7 @@ from pik.domain.ingest_plan import Note, Result, Settled
 from pik.domain.processing import Tally
 from pik.domain.replay import Progress
 from tests.simulation.patches import Patches
+from tests.simulation.planted_redrives import REDRIVES
 
 Plant = Callable[[Patches], None]
 PLANTED: Final[dict[str, Plant]] = {}
@@ -156,7 +157,7 @@ def _counted_twice(patches: Patches) -> None:
 
 @_plant("wall-clock version")
 def _wall_clock_version(patches: Patches) -> None:
-    real = processor.next_step
+    real = day_writer.next_step
 
     def next_step(key: Any, latest: Any, fresh: Any, computed_at: str) -> Step:
         step = real(key, latest, fresh, computed_at)
@@ -166,7 +167,7 @@ def _wall_clock_version(patches: Patches) -> None:
         }
         return replace(step, version=replace(step.version, number=number, applied=applied))
 
-    patches.set(processor, "next_step", next_step)
+    patches.set(day_writer, "next_step", next_step)
 
 
 @_plant("version put without its condition")
@@ -186,7 +187,7 @@ def _markers_late(patches: Patches) -> None:
             self._applied.mark(step.markers)
         return written
 
-    patches.set(processor.DayWriter, "_write", write)
+    patches.set(day_writer.DayWriter, "_write", write)
 
 
 @_plant("UnprocessedItems ignored")
@@ -247,7 +248,29 @@ def _repeated_put_silent(patches: Patches) -> None:
 
 @_plant("failure without a ledger row")
 def _no_ledger(patches: Patches) -> None:
-    patches.set(processor.Processor, "_record_failures", lambda *_: None)
+    patches.set(processor.FailingPath, "_record", lambda *_: True)
+
+
+@_plant("done before the dead letter is sent")
+def _done_before_buried(patches: Patches) -> None:
+    real = processor.FailingPath._bury
+
+    def bury(self: Any, dead: Any) -> set[str]:
+        real(self, dead)
+        return {it.message_id for it in dead}
+
+    patches.set(processor.FailingPath, "_bury", bury)
+
+
+@_plant("dead letter without an announcement")
+def _dead_in_silence(patches: Patches) -> None:
+    real = processor.FailingPath._bury
+
+    def bury(self: Any, dead: Any) -> set[str]:
+        self._bus = SimpleNamespace(publish=lambda _: {})
+        return real(self, dead)
+
+    patches.set(processor.FailingPath, "_bury", bury)
 
 
 @_plant("dry run that writes")
@@ -263,3 +286,6 @@ def _dry_run_writes(patches: Patches) -> None:
 @_plant("replay goes on behind what it did not send")
 def _replay_skips(patches: Patches) -> None:
     patches.set(Progress, "_is_settled", lambda self, outcome: True)
+
+
+PLANTED.update(REDRIVES)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pik import observability
 from pik.domain import limits
+from tests.fakes.clock import Clock
 from tests.simulation import faults, invariants, stored, workload
 from tests.simulation.conditions import Conditions, conditions
 from tests.simulation.driver import World
@@ -65,10 +66,11 @@ def run(plan: Plan, plant: Plant | None = None) -> Run:
     rng = random.Random(f"{plan.seed}/world")
     with Patches() as patches, _quiet():
         surroundings = conditions(plan.seed)
-        _isolate(patches, surroundings, rng)
+        clock = Clock(surroundings.start)
+        _isolate(patches, surroundings, rng, clock)
         if plant is not None:
             plant(patches)
-        world = World(surroundings, requests, planned, rng)
+        world = World(surroundings, requests, planned, rng, clock)
         violation = None
         try:
             world.run()
@@ -86,10 +88,10 @@ def run(plan: Plan, plant: Plant | None = None) -> Run:
     )
 
 
-def _isolate(patches: Patches, surroundings: Conditions, rng: random.Random) -> None:
+def _isolate(patches: Patches, surroundings: Conditions, rng: random.Random, clock: Clock) -> None:
     """Threads, limits, chance and metrics of the kit's modules in the hand of the seed."""
     pool_rng = random.Random(rng.random())
-    patches.everywhere("ThreadPoolExecutor", futures.ThreadPoolExecutor, lambda *_: SerialPool(pool_rng))
+    patches.everywhere("ThreadPoolExecutor", futures.ThreadPoolExecutor, lambda *_: SerialPool(pool_rng, clock))
     patches.everywhere("wait", futures.wait, wait)
     for name, value in surroundings.limits.items():
         patches.everywhere(name, getattr(limits, name), value)

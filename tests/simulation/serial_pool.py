@@ -1,7 +1,11 @@
-"""Thread pools of functions without threads: one call after the other, now or when asked, in an order of the seed."""
+"""Thread pools of functions without threads: one call after the other, now or when asked, in an order of the seed.
+
+A call that was given up is never made, or later, in the midst of other things: as the seed says, it had begun or not.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future
 from random import Random
@@ -18,14 +22,20 @@ class SerialFuture(Future[Any]):
         super().__init__()
         self.pool = pool
         self.call = call
+        self.made_at = 0.0
 
     def result(self, timeout: float | None = None) -> Any:
         while not self.done():
             self.pool.make_one()
         return super().result(timeout)
 
+    def cancel(self) -> bool:
+        return self.pool.has_not_begun() and super().cancel()
+
     def make(self) -> None:
         """Make the call. What ends the process ends it here."""
+        if not self.set_running_or_notify_cancel():
+            return
         try:
             self.set_result(self.call())
         # A future holds whatever its call raised.
@@ -34,13 +44,15 @@ class SerialFuture(Future[Any]):
         except BaseException:
             self.pool.dead = True
             raise
+        self.made_at = self.pool.now()
 
 
 class SerialPool:
     """Stands for ThreadPoolExecutor."""
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, now: Callable[[], float]) -> None:
         self._rng = rng
+        self.now = now
         self._pending: list[SerialFuture] = []
         self.dead = False
 
@@ -68,6 +80,10 @@ class SerialPool:
         while self._pending:
             self.make_one()
 
+    def has_not_begun(self) -> bool:
+        """Of a call that is given up, as the seed says."""
+        return self._rng.random() < 0.5
+
     def make_one(self) -> None:
         """Make one of the calls that wait. Raises Killed when the process died in one of them."""
         if self.dead:
@@ -77,10 +93,13 @@ class SerialPool:
 
 
 def wait(futures: Iterable[SerialFuture], timeout: float | None = None, return_when: str = ALL_COMPLETED) -> Any:
-    """Stands for concurrent.futures.wait."""
+    """Stands for concurrent.futures.wait. What was done too late is not done: a thread would still be at it."""
     waiting = list(futures)
-    while not all(it.done() for it in waiting):
-        if return_when == FIRST_COMPLETED and any(it.done() for it in waiting):
+    until = math.inf if timeout is None or not waiting else waiting[0].pool.now() + timeout
+    while pending := [it for it in waiting if not it.done()]:
+        pool = pending[0].pool
+        if pool.now() >= until or (return_when == FIRST_COMPLETED and len(pending) < len(waiting)):
             break
-        next(it for it in waiting if not it.done()).pool.make_one()
-    return {it for it in waiting if it.done()}, {it for it in waiting if not it.done()}
+        pool.make_one()
+    done = {it for it in waiting if it.done() and it.made_at <= until}
+    return done, set(waiting) - done

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.fakes.aws import FakeAws
-from tests.fakes.queues import Queue
+from tests.fakes.queues import Message, Queue
 from tests.fakes.stack import Names
 from tests.simulation.violations import check
 
@@ -50,11 +50,16 @@ class Watch:
         self._names = names
         self._known: dict[str, dict[Any, Any]] = {}
         self._tables = (names.events_table, names.dedupe_table, names.aggregates_table)
+        self.letters: dict[str, Message] = {}
+        """Every dead letter with a reason on it that there ever was, by message id."""
 
     def after(self, service: str, operation: str) -> None:
         """Look again, after a call that may have written."""
         if service == "s3" and operation != "get_object":
             self._compare("raw objects", self._aws.s3._buckets[self._names.raw_bucket])
+        elif operation == "send_message_batch":
+            letters = self._aws.sqs.messages(self._names.work_dead_letter_queue_url)
+            self.letters |= {it.message_id: it for it in letters if it.attributes}
         elif service == "dynamodb" and operation not in {"query", "get_item", "batch_get_item"}:
             for table in self._tables:
                 self._compare(table, self._aws.dynamodb._tables[table]._items)

@@ -64,7 +64,8 @@ def test_a_seed_gives_the_same_schedule_and_the_same_end_in_every_process() -> N
 
 def test_a_failing_seed_shrinks_to_something_that_fails_alike_and_replays_exactly() -> None:
     plant = PLANTED["dedupe before raw"]
-    failed = next(it for it in (run(Plan(seed), plant) for seed in range(100)) if it.violation)
+    runs = (run(Plan(seed), plant) for seed in range(100))
+    failed = next(it for it in runs if it.violation and len(it.events) > 20)  # of few events little can be dropped
     small = shrink(failed, plant)
     assert failed.violation is not None
     assert small.violation is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -78,22 +77,6 @@ class WorkQueueMapping:
         self._running += 1
         event = self._aws.sqs.lambda_event(messages)
         self._deployment.invoke("processor", event, lambda task: self._ended(messages, task), dry=self.dry)
-
-    def redrive(self) -> int:
-        """What an operator does about dead letters: each goes back as a message that says that it is one. How many."""
-        moved = 0
-        url = self._names.work_dead_letter_queue_url
-        while found := self._aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]):
-            if "Messages" not in found:
-                break
-            for message in found["Messages"]:
-                body = json.loads(message["Body"])
-                received = int(message["Attributes"]["ApproximateReceiveCount"]) - 1
-                body |= {"origin": "redrive", "attempts_before": body["attempts_before"] + received}
-                self._aws.sqs.send_message(QueueUrl=self._names.work_queue_url, MessageBody=json.dumps(body))
-                self._aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                moved += 1
-        return moved
 
     def _receive(self, most: int) -> list[Message]:
         queue = self._queue

@@ -135,7 +135,7 @@ class _Maker:
         self.entities = [f"entity-{n}" for n in range(self.rng.choice([1, 1, 2, 4]))]
         self.sources = ["shop", "a source with spaces"][: self.rng.choice([1, 2])]
         self.repeats = self.rng.choice([0.0, 0.15, 0.4])
-        self.poison = self.rng.choice([0.0, 0.0, 0.05])
+        self.poison = self.rng.choice([0.0, 0.05, 0.3])
         self.broken = self.rng.choice([0.0, 0.1])
         self.days = _DAYS[: self.rng.choice([1, 2])]
         self.made: list[Event] = []

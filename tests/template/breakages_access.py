@@ -59,6 +59,20 @@ BREAKAGES: Final = (
         "PublisherRole may put *",
     ),
     Breakage(
+        "manifests beside their place",
+        access.raw_is_immutable,
+        STATEMENTS.format("RedriveRole"),
+        allowing("s3:PutObject", {"Fn::Sub": "${RawBucket.Arn}/redrive/*"}),
+        "RedriveRole may put redrive/*",
+    ),
+    Breakage(
+        "rescued messages deleted",
+        access.raw_is_immutable,
+        "RawBucketPolicy/Properties/PolicyDocument/Statement/1/Resource/2",
+        REMOVED,
+        "does not deny s3:DeleteObject on rescued/*",
+    ),
+    Breakage(
         "overwrite not denied",
         access.raw_is_immutable,
         "RawBucketPolicy/Properties/PolicyDocument/Statement/2",
@@ -119,6 +133,23 @@ BREAKAGES: Final = (
         "AppliedTable/Properties/ResourcePolicy",
         REMOVED,
         "AppliedTable's own policy does not deny dynamodb:DeleteItem",
+    ),
+    Breakage(
+        "dead letters without a reason",
+        access.dead_letters_come_from_those_who_say_why,
+        STATEMENTS.format("PublisherRole"),
+        allowing("sqs:SendMessage", {"Fn::GetAtt": ["WorkDeadLetterQueue", "Arn"]}),
+        "PublisherRole/Slip may send dead letters",
+    ),
+    *(
+        Breakage(
+            f"queue emptied: {action}",
+            access.dead_letters_come_from_those_who_say_why,
+            STATEMENTS.format("ProcessorRole"),
+            allowing(action, {"Fn::GetAtt": [queue, "Arn"]}),
+            f"ProcessorRole/Slip may sqs:PurgeQueue {queue}",
+        )
+        for action, queue in (("sqs:PurgeQueue", "WorkDeadLetterQueue"), ("sqs:*", "WorkQueue"))
     ),
     Breakage(
         "shared role",

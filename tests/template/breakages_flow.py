@@ -165,6 +165,13 @@ BREAKAGES: Final = (
         "unwatched", flow.everything_is_watched, "IngestFunctionThrottlesAlarm", REMOVED, "Throttles of IngestFunction"
     ),
     Breakage(
+        "redrives end unseen",
+        flow.everything_is_watched,
+        "RedriveStateMachineTimedOutAlarm",
+        REMOVED,
+        "ExecutionsTimedOut of RedriveStateMachine",
+    ),
+    Breakage(
         "metric off",
         flow.everything_is_watched,
         "PublisherStreamMapping/Properties/MetricsConfig",

@@ -54,7 +54,12 @@ AGGREGATES_FORBIDDEN: Final = (
 ROW_CHANGES: Final = frozenset(
     {"dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLUpdate", "dynamodb:UpdateItem"}
 )
-RAW_WRITERS: Final = {"IngestRole": {"raw/*", "rejected/*"}, "PublisherRole": {"aws/lambda/*"}}
+RAW_WRITERS: Final = {
+    "IngestRole": {"raw/*", "rejected/*"},
+    "PublisherRole": {"aws/lambda/*"},
+    "RedriveRole": {"redrive/manifests/*"},
+    "RedriveStepRole": {"raw/transformed/*", "redrive/runs/*", "rescued/*"},
+}
 
 
 def no_wildcards(template: Template) -> list[str]:
@@ -95,19 +100,26 @@ def raw_is_immutable(template: Template) -> list[str]:
         and prefix_of(grant.resource) not in RAW_WRITERS.get(grant.owner, set())
     ]
     statements = [statement for _, statement in denials(template, "AWS::S3::BucketPolicy")]
-    for prefix in ("raw/*", "rejected/*"):
+    for prefix, denied in _RAW_DENIALS.items():
         on_prefix = [one for one in statements if prefix in {prefix_of(arn) for arn in as_list(one["Resource"])}]
-        for action, condition in _RAW_DENIALS:
+        for action, condition in denied:
             if not any(action in as_list(one["Action"]) and one.get("Condition") == condition for one in on_prefix):
                 found.append(f"the bucket's policy does not deny {action} on {prefix}")
     return found
 
 
-_RAW_DENIALS: Final[tuple[tuple[str, Any], ...]] = (
+_OVERWRITE: Final[tuple[str, Any]] = ("s3:PutObject", {"Null": {"s3:if-none-match": "true"}})
+_EVERY_CHANGE: Final[tuple[tuple[str, Any], ...]] = (
     ("s3:DeleteObject", None),
     ("s3:DeleteObjectVersion", None),
-    ("s3:PutObject", {"Null": {"s3:if-none-match": "true"}}),
+    _OVERWRITE,
 )
+_RAW_DENIALS: Final = {
+    "raw/*": _EVERY_CHANGE,
+    "rejected/*": _EVERY_CHANGE,
+    "rescued/*": _EVERY_CHANGE,
+    "redrive/*": (_OVERWRITE,),
+}
 
 
 def aggregates_are_append_only(template: Template) -> list[str]:
@@ -143,6 +155,24 @@ def _kept(template: Template, table: str, forbidden: Iterable[str], changes: Set
     return found + [f"{table}'s own policy does not deny {action}" for action in sorted(changes - denied)]
 
 
+def dead_letters_come_from_those_who_say_why(template: Template) -> list[str]:
+    """The processor, and a redrive that puts back what it took, send to the dead-letter queue; nobody empties it."""
+    found = [
+        f"{grant.owner}/{grant.sid} may send dead letters"
+        for grant in grants(template)
+        if grant.allows("sqs:SendMessage")
+        and grant.concerns("WorkDeadLetterQueue")
+        and grant.owner not in {"ProcessorRole", "RedriveStepRole"}
+    ]
+    return found + [
+        f"{grant.owner}/{grant.sid} may {action} {queue}"
+        for grant in grants(template)
+        for action in ("sqs:DeleteQueue", "sqs:PurgeQueue", "sqs:SetQueueAttributes")
+        for queue in ("WorkQueue", "WorkDeadLetterQueue")
+        if grant.allows(action) and grant.concerns(queue)
+    ]
+
+
 def own_role_each(template: Template) -> list[str]:
     """Each function has a role that is written out here, its own, for Lambda alone."""
     roles = {
@@ -176,12 +206,17 @@ def only_tls(template: Template) -> list[str]:
 
 
 def the_key_is_allowed_where_it_is_used(template: Template) -> list[str]:
-    """With a key of its own, every role that touches encrypted stores may use it, through those services only."""
+    """With a key of its own, every function's role may use it, through the services of the stores only."""
     if "EncryptionKey" not in template["Resources"]:
         return []
     usage = [grant for grant in grants(template) if grant.allows("kms:Decrypt") and grant.concerns("EncryptionKey")]
     policies = {grant.owner for grant in usage}
-    roles = resources(template, "AWS::IAM::Role")
+    used = {
+        name
+        for one in resources(template, "AWS::Lambda::Function").values()
+        for name in names_in(one["Properties"]["Role"])
+    }
+    roles = {name: role for name, role in resources(template, "AWS::IAM::Role").items() if name in used}
     found = [
         f"{name} may not use the key"
         for name, role in roles.items()
@@ -214,6 +249,7 @@ RULES: Final = (
     raw_is_immutable,
     aggregates_are_append_only,
     markers_are_kept,
+    dead_letters_come_from_those_who_say_why,
     own_role_each,
     only_tls,
     the_key_is_allowed_where_it_is_used,

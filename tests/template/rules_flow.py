@@ -201,7 +201,8 @@ def alarms_reach_somebody(template: Template) -> list[str]:
 
 
 def everything_is_watched(template: Template) -> list[str]:
-    """Errors and throttles of each function, depth of each dead-letter queue, and what a stream mapping gives up."""
+    """Errors and throttles of each function, depth of each dead-letter queue, what a stream mapping gives up, and runs
+    of a state machine that end otherwise than they should."""
     watched = {
         (alarm["Properties"]["MetricName"], one)
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
@@ -219,6 +220,11 @@ def everything_is_watched(template: Template) -> list[str]:
         wanted.add(("IteratorAge", _target(mapping)))
         if mapping.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
             wanted.add(("the metrics that its alarms need", name))
+    wanted |= {
+        (metric, name)
+        for name in resources(template, "AWS::StepFunctions::StateMachine")
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut")
+    }
     wanted |= {("ApproximateAgeOfOldestMessage", "WorkQueue"), ("5xx", "HttpApi")}
     return [f"nobody watches {metric} of {name}" for metric, name in sorted(wanted - watched)]
 

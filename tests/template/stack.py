@@ -35,6 +35,7 @@ def source() -> Template:
 def _transformed() -> Template:
     template = source()
     template["Globals"]["Function"]["CodeUri"] = "s3://packages/function.zip"  # as `sam package` writes it
+    template["Resources"]["RedriveStateMachine"]["Properties"]["DefinitionUri"] = "s3://packages/redrive.asl.yaml"
     with mock.patch.dict("os.environ", {"AWS_DEFAULT_REGION": REGION}):
         return dict(Translator({}, Parser()).translate(template, {}))
 
@@ -127,12 +128,14 @@ class _Resolver:
         return self._functions[function](argument)
 
     def resolve(self) -> Template:
-        kept = {
-            name: {key: value for key, value in resource.items() if key != "Condition"}
-            for name, resource in self._template["Resources"].items()
-            if "Condition" not in resource or self.condition(resource["Condition"])
+        return {section: self._value(self._kept(section)) for section in ("Resources", "Outputs")}
+
+    def _kept(self, section: str) -> Template:
+        return {
+            name: {key: value for key, value in one.items() if key != "Condition"}
+            for name, one in self._template[section].items()
+            if "Condition" not in one or self.condition(one["Condition"])
         }
-        return {"Resources": self._value(kept), "Outputs": self._value(self._template["Outputs"])}
 
     def _value(self, node: Any) -> Any:
         if isinstance(node, list):

@@ -27,12 +27,18 @@ OUTPUTS = [
     "PublisherFunctionName",
     "ProcessorFunctionName",
     "ReplayFunctionName",
+    "RedriveFunctionName",
+    "RedriveStepFunctionName",
+    "RedriveStateMachineArn",
     "PublisherStreamMappingId",
     "ProcessorQueueMappingId",
     "IngestLogGroupName",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",
     "ReplayLogGroupName",
+    "RedriveLogGroupName",
+    "RedriveStepLogGroupName",
+    "FailureModeParameterName",
 ]
 
 
@@ -68,11 +74,15 @@ def test_a_table_has_its_key_and_forgets_only_what_it_may(
 
 @pytest.mark.parametrize(
     ("table", "index", "partition"),
-    [("EventsTable", "BySourceDay", "source_day"), ("FailuresTable", "ByFingerprint", "fingerprint")],
+    [
+        ("EventsTable", "BySourceDay", "source_day"),
+        ("FailuresTable", "ByFingerprint", "fingerprint"),
+        ("FailuresTable", "ByRedriveRun", "redrive_run"),
+    ],
 )
 def test_an_index_has_its_key_and_whole_rows(table: str, index: str, partition: str) -> None:
-    (found,) = properties(deployed(), table)["GlobalSecondaryIndexes"]
-    assert found["IndexName"] == index
+    indexes = {it["IndexName"]: it for it in properties(deployed(), table)["GlobalSecondaryIndexes"]}
+    found = indexes[index]
     assert keys(found["KeySchema"]) == {"HASH": partition, "RANGE": "SK"}
     assert found["Projection"] == {"ProjectionType": "ALL"}
 
@@ -134,10 +144,46 @@ def test_health_is_always_open(parameters: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("parameters", [{}, TOKEN, {"IngestAuth": "NONE"}])
 @pytest.mark.parametrize(
-    ("name", "key"), [("ReplayStartRoute", "POST /replay"), ("ReplayRunRoute", "GET /replay/{run_id}")]
+    ("name", "key"),
+    [
+        ("ReplayStartRoute", "POST /replay"),
+        ("ReplayRunRoute", "GET /replay/{run_id}"),
+        ("RedrivePreviewRoute", "GET /redrive/preview"),
+        ("RedriveStartRoute", "POST /redrive/start"),
+        ("RedriveRunRoute", "GET /redrive/{run_id}"),
+        ("RedriveCancelRoute", "POST /redrive/cancel"),
+    ],
 )
-def test_replays_are_always_authorized_by_iam(name: str, key: str, parameters: dict[str, str]) -> None:
+def test_replays_and_redrives_are_always_authorized_by_iam(name: str, key: str, parameters: dict[str, str]) -> None:
     assert route(name, **parameters) == {"RouteKey": key, "AuthorizationType": "AWS_IAM", "AuthorizerId": None}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "days"),
+    [("raw/", None), ("rejected/", 90), ("aws/lambda/", 90), ("redrive/", 90), ("rescued/", None)],
+)
+def test_objects_expire_by_their_prefix_and_rescued_messages_never(prefix: str, days: int | None) -> None:
+    rules = properties(deployed(), "RawBucket")["LifecycleConfiguration"]["Rules"]
+    found = [one["ExpirationInDays"] for one in rules if "ExpirationInDays" in one and one["Prefix"] == prefix]
+    assert found == ([] if days is None else [days])
+
+
+def test_the_state_machine_runs_the_steps_and_nothing_else() -> None:
+    template = deployed()
+    machine = properties(template, "RedriveStateMachine")
+    assert machine["DefinitionSubstitutions"] == {
+        "RedriveStepFunctionArn": {"Fn::GetAtt": ["RedriveStepFunction", "Arn"]}
+    }
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["RoleArn"] == {"Fn::GetAtt": ["RedriveStateMachineRole", "Arn"]}
+    role = properties(template, "RedriveStateMachineRole")
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"Service": "states.amazonaws.com"}
+    (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (
+        "lambda:InvokeFunction",
+        {"Fn::GetAtt": ["RedriveStepFunction", "Arn"]},
+    )
 
 
 def test_tokens_are_checked_for_issuer_and_audience() -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, ReplaySettings, SettingsError
+from pik.settings import (
+    IngestSettings,
+    ProcessorSettings,
+    PublisherSettings,
+    RedriveSettings,
+    RedriveStepSettings,
+    ReplaySettings,
+    SettingsError,
+)
 from tests.template.stack import deployed, properties
 
 SETTINGS: Mapping[str, Any] = {
@@ -15,6 +23,8 @@ SETTINGS: Mapping[str, Any] = {
     "PublisherFunction": PublisherSettings,
     "ProcessorFunction": ProcessorSettings,
     "ReplayFunction": ReplaySettings,
+    "RedriveFunction": RedriveSettings,
+    "RedriveStepFunction": RedriveStepSettings,
 }
 FOR_LIBRARIES = {
     "LOG_LEVEL": "what Powertools read before POWERTOOLS_LOG_LEVEL, and other libraries still do",
@@ -93,6 +103,7 @@ def test_ingest_writes_to_the_stores_and_knows_the_switches() -> None:
         "default_event_type": "order",
         "allow_unknown_types": False,
         "ingest_auth": "NONE",
+        "fault_injection": False,
     }
     assert settings.dedupe_ttl_days == 30
 
@@ -105,6 +116,15 @@ def test_the_processor_knows_its_stores_and_its_queues_bound() -> None:
     assert (settings.aggregates_table, settings.applied_table) == ("AggregatesTable", "AppliedTable")
     assert settings.failures_table == "FailuresTable"
     assert (settings.raw_bucket, settings.event_bus_name) == ("RawBucket", "EventBus")
+    assert (settings.work_queue_url, settings.dead_letter_queue_url) == ("WorkQueue", "WorkDeadLetterQueue")
+    assert settings.redact_paths == ()
+
+
+def test_the_processor_redacts_where_the_parameter_says_and_starts_with_no_path_that_would_find_nothing() -> None:
+    variables = environment("ProcessorFunction", RedactPaths="/card/number, /name")
+    assert ProcessorSettings.from_env(variables).redact_paths == ("/card/number", "/name")
+    with pytest.raises(SettingsError, match=r"REDACT_PATHS names 'card.number'; it takes JSON Pointers"):
+        ProcessorSettings.from_env({**variables, "REDACT_PATHS": "/name,card.number"})
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -22,7 +22,13 @@ ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
     "dynamodb.batch_write_item": frozenset({"dynamodb:BatchWriteItem"}),
     "dynamodb.transact_write_items": frozenset({"dynamodb:PutItem"}),
     "sqs.send_message_batch": frozenset({"sqs:SendMessage"}),
+    "sqs.receive_message": frozenset({"sqs:ReceiveMessage"}),
+    "sqs.change_message_visibility_batch": frozenset({"sqs:ChangeMessageVisibility"}),
+    "sqs.delete_message_batch": frozenset({"sqs:DeleteMessage"}),
+    "sqs.get_queue_attributes": frozenset({"sqs:GetQueueAttributes"}),
+    "stepfunctions.start_execution": frozenset({"states:StartExecution"}),
     "events.put_events": frozenset({"events:PutEvents"}),
+    "ssm.get_parameter": frozenset({"ssm:GetParameter"}),
 }
 """IAM's name for each call; a transaction and a batch of messages are allowed by the names of their parts."""
 
@@ -39,6 +45,8 @@ BESIDE_CALLS: Final = {
         }
     ),
     "ReplayRole": frozenset[str](),
+    "RedriveRole": frozenset({"s3:ListBucket"}),  # so that a missing manifest is told as missing
+    "RedriveStepRole": frozenset({"s3:ListBucket"}),  # so that a file that is not there yet is told as missing
     "ProcessorRole": frozenset(
         {
             "sqs:DeleteMessage",
@@ -60,20 +68,26 @@ def calls_of_the_code() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "src" / "pik" / "adapters").glob("*.py"):
         text = path.read_text(encoding="utf-8")
-        found |= {".".join(pair) for pair in re.findall(r"self\._(dynamodb|events|s3|sqs)\.(\w+)\(", text)}
+        found |= {
+            ".".join(pair) for pair in re.findall(r"self\._(dynamodb|events|s3|sqs|ssm|stepfunctions)\.(\w+)\(", text)
+        }
         found |= {"check"} if '"ConditionCheck"' in text else set()
     return found
 
 
-def allowed(role: str) -> set[str]:
-    return {grant.action for grant in grants(deployed()) if grant.owner == role}
+def allowed(role: str, **parameters: str) -> set[str]:
+    return {grant.action for grant in grants(deployed(**parameters)) if grant.owner == role}
 
 
 def test_what_is_allowed_is_what_the_code_calls() -> None:
     calls = calls_of_the_code()
     needed = {action for call in calls - {"check"} for action in ACTIONS_OF_CALLS[call]}
     needed |= {"dynamodb:ConditionCheckItem"} if "check" in calls else set()
-    granted = {action for role, beside in BESIDE_CALLS.items() for action in allowed(role) - beside - RUNTIME}
+    granted = {
+        action
+        for role, beside in BESIDE_CALLS.items()
+        for action in allowed(role, EnableFaultInjection="true") - beside - RUNTIME
+    }
     assert granted == needed
 
 
@@ -88,7 +102,31 @@ def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
         ("IngestRole", {"RawBucket", "EventsTable", "DedupeTable"}),
         ("PublisherRole", {"RawBucket", "EventsTable", "WorkQueue"}),
         ("ReplayRole", {"EventsTable", "RunsTable", "WorkQueue"}),
-        ("ProcessorRole", {"RawBucket", "AggregatesTable", "AppliedTable", "FailuresTable", "WorkQueue", "EventBus"}),
+        ("RedriveRole", {"RawBucket", "FailuresTable", "RunsTable", "WorkDeadLetterQueue", "RedriveStateMachine"}),
+        (
+            "RedriveStepRole",
+            {
+                "RawBucket",
+                "AggregatesTable",
+                "AppliedTable",
+                "FailuresTable",
+                "RunsTable",
+                "WorkQueue",
+                "WorkDeadLetterQueue",
+            },
+        ),
+        (
+            "ProcessorRole",
+            {
+                "RawBucket",
+                "AggregatesTable",
+                "AppliedTable",
+                "FailuresTable",
+                "WorkQueue",
+                "WorkDeadLetterQueue",
+                "EventBus",
+            },
+        ),
     ],
 )
 def test_a_role_reaches_the_stores_of_its_own_flow_alone(role: str, stores: set[str]) -> None:
@@ -110,6 +148,22 @@ def test_the_publisher_reads_the_stream_and_not_the_table() -> None:
     assert grants_of_rows
 
 
+def test_what_each_queue_of_the_processor_is_for() -> None:
+    granted = [one for one in grants(deployed()) if one.owner == "ProcessorRole" and one.resource != "*"]
+    actions = {
+        queue: {one.action for one in granted if one.concerns(queue)} for queue in ("WorkQueue", "WorkDeadLetterQueue")
+    }
+    assert actions == {
+        "WorkQueue": {
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        },
+        "WorkDeadLetterQueue": {"sqs:SendMessage"},
+    }
+
+
 def test_what_each_table_of_the_processor_is_for() -> None:
     granted = [one for one in grants(deployed()) if one.owner == "ProcessorRole" and one.resource != "*"]
     actions = {
@@ -123,10 +177,30 @@ def test_what_each_table_of_the_processor_is_for() -> None:
     }
 
 
-def test_the_runs_are_added_and_changed_by_replay_alone_and_deleted_by_nobody() -> None:
+def test_the_runs_are_added_and_changed_by_replay_and_redrive_and_deleted_by_nobody() -> None:
     reached = [grant for grant in grants(deployed()) if grant.concerns("RunsTable") and grant.resource != "*"]
-    assert {grant.owner for grant in reached} == {"ReplayRole"}
+    assert {grant.owner for grant in reached} == {"ReplayRole", "RedriveRole", "RedriveStepRole"}
     assert {grant.action for grant in reached} == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert "RedriveStepRole" not in {grant.owner for grant in reached if grant.action == "dynamodb:PutItem"}
+
+
+def test_only_the_step_takes_letters_away_and_the_api_can_lose_none() -> None:
+    reached = {
+        role: {one.action for one in grants(deployed()) if one.owner == role and one.concerns("WorkDeadLetterQueue")}
+        for role in ("RedriveRole", "RedriveStepRole")
+    }
+    looks = {"sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+    everything = RUNTIME - {"logs:CreateLogStream", "logs:PutLogEvents"}  # X-Ray's, on all resources
+    assert reached["RedriveRole"] - everything == looks
+    assert reached["RedriveStepRole"] - everything == looks | {"sqs:DeleteMessage", "sqs:SendMessage"}
+
+
+def test_the_step_reads_aggregates_and_writes_none() -> None:
+    granted = [one for one in grants(deployed()) if one.owner == "RedriveStepRole" and one.resource != "*"]
+    actions = {
+        table: {one.action for one in granted if one.concerns(table)} for table in ("AggregatesTable", "AppliedTable")
+    }
+    assert actions == {"AggregatesTable": {"dynamodb:Query"}, "AppliedTable": {"dynamodb:BatchGetItem"}}
 
 
 def test_replay_queries_the_table_and_its_index_by_source_and_day() -> None:

@@ -37,5 +37,5 @@ def test_cfn_lint_would_inform_of_a_deletion_policy_left_to_its_default(tmp_path
 def test_every_flow_has_its_banner() -> None:
     lines = (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()
     banners = [line.strip("# ").split(":")[0] for line in lines if line.startswith("  # ") and ":" in line[:16]]
-    assert banners == ["Storage", "Ingest", "Publish", "Process", "Replay", "Bus", "Alerting"]
+    assert banners == ["Storage", "Ingest", "Publish", "Process", "Replay", "Redrive", "Bus", "Alerting"]
     assert len(source()["Resources"]) > 40

@@ -30,16 +30,20 @@ EXPECTED = [
     "MaxReceiveCount",
     "ProcessorTimeoutSeconds",
     "QueueVisibilitySeconds",
+    "RedactPaths",
     "ProcessorMaxConcurrency",
     "IngestReservedConcurrency",
     "PublisherReservedConcurrency",
     "ProcessorReservedConcurrency",
     "ReplayReservedConcurrency",
+    "RedriveReservedConcurrency",
+    "RedriveStepReservedConcurrency",
     "UseKmsCmk",
     "VpcSubnetIds",
     "VpcSecurityGroupIds",
     "AlarmEmail",
     "LogRetentionDays",
+    "EnableFaultInjection",
 ]
 
 

@@ -21,6 +21,7 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "switched off": {"EnableProcessor": "false"},
     "raw expires, mail goes out": {"RawRetentionDays": "365", "AlarmEmail": "ops@example.com"},
     "no cap": {"ProcessorMaxConcurrency": "0"},
+    "fails on order": {"EnableFaultInjection": "true"},
     "single messages": {"BatchSize": "1", "BatchWindowSeconds": "0"},
 }
 

@@ -41,6 +41,8 @@ def test_a_dry_run_disables_both_mappings_and_tells_the_functions() -> None:
         variable("PublisherFunction", "DRY_RUN"): "true",
         variable("ProcessorFunction", "DRY_RUN"): "true",
         variable("ReplayFunction", "DRY_RUN"): "true",
+        variable("RedriveFunction", "DRY_RUN"): "true",
+        variable("RedriveStepFunction", "DRY_RUN"): "true",
     }
 
 

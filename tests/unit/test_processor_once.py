@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import processor as module
+from pik.adapters import day_writer
 from pik.domain.work import Work
 from tests.fakes.stack import APPLIED_TABLE
 from tests.world import Killed, Stage, assert_counted_once, raises, timeout
@@ -124,7 +125,7 @@ def test_a_put_whose_answer_was_lost_and_that_the_sdk_repeats_is_announced(stage
             stage.aws.dynamodb.put_item(**request)
             return stage.aws.dynamodb.put_item(**request)
 
-    clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=Repeating(), events=stage.aws.events)
+    clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=Repeating(), sqs=stage.aws.sqs, events=stage.aws.events)
     processor = stage.new_processor(clients)
     assert stage.process(*works, processor=processor) == []
     assert_counted_once(stage, works)
@@ -294,7 +295,7 @@ def test_many_processors_on_one_entity_end_in_the_exact_day(monkeypatch: pytest.
 
 
 def test_a_race_that_is_lost_for_ever_ends_as_a_passing_failure(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_VERSION_ATTEMPTS", 5)
+    monkeypatch.setattr(day_writer, "MAX_VERSION_ATTEMPTS", 5)
     (work,) = stage.orders(1)
     rivals = stage.orders(20, first=100)
     other = stage.new_processor()
@@ -314,5 +315,5 @@ def test_a_race_that_is_lost_for_ever_ends_as_a_passing_failure(stage: Stage, mo
 
 
 def test_waits_grow_and_are_bounded() -> None:
-    longest = [max(module._backoff(lost) for _ in range(300)) for lost in (1, 3, 6, 40)]
+    longest = [max(day_writer._backoff(lost) for _ in range(300)) for lost in (1, 3, 6, 40)]
     assert [round(it, 2) for it in longest] == [0.01, 0.04, 0.32, 0.32]

@@ -75,7 +75,7 @@ def race(stage: Stage, turns: Turns, batches: tuple[list[Any], list[Any]]) -> No
 
     def run(who: int) -> None:
         dynamodb = Gated(stage.aws.dynamodb, lambda: turns.before_call(who))
-        clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=dynamodb, events=stage.aws.events)
+        clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=dynamodb, sqs=stage.aws.sqs, events=stage.aws.events)
         try:
             failed = stage.process(*batches[who], processor=stage.new_processor(clients))
         except Killed:

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 MAX_CONNECTIONS: Final = 16
 """Connections a client; as many as threads, which else queue for a socket; more gained nothing in trials."""
 
-SERVICES: Final = ["dynamodb", "events", "s3", "sqs"]
+SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
 """All that the functions call."""
 
 _CONFIG: Final = Config(
@@ -67,6 +69,14 @@ class Clients:
     @cached_property
     def events(self) -> EventBridgeClient:
         return cast("EventBridgeClient", self._client("events"))
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        return cast("SFNClient", self._client("stepfunctions"))
 
     def _client(self, service: str) -> BaseClient:
         return self._session.create_client(service, config=_CONFIG)

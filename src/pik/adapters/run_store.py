@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from pik.adapters.items import from_item, to_item
 from pik.domain.replay_run import run_key
@@ -44,6 +47,35 @@ class RunStore:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
         )
+
+    def change(self, run_id: str, changes: Row, expected: Mapping[str, Sequence[Any]]) -> tuple[bool, Row | None]:
+        """Sets attributes of a run if each of `expected` has one of its values: whether it did, and the row as it now
+        is, None when there is no such run. Raises ClientError."""
+        names = {f"#s{place}": name for place, name in enumerate(changes)}
+        values = {f":s{place}": value for place, value in enumerate(changes.values())}
+        conditions = ["attribute_exists(PK)"]
+        for place, (name, allowed) in enumerate(expected.items()):
+            listed = {f":e{place}x{number}": value for number, value in enumerate(allowed)}
+            conditions.append(f"#e{place} IN ({', '.join(listed)})")
+            names[f"#e{place}"] = name
+            values |= listed
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"PK": {"S": run_key(run_id)}},
+                UpdateExpression="SET " + ", ".join(f"#s{place} = :s{place}" for place in range(len(changes))),
+                ConditionExpression=" AND ".join(conditions),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=to_item(values),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            return False, from_item(item) if item else None
+        return True, from_item(answer["Attributes"])
 
     def get(self, run_id: str) -> Row | None:
         """A run's row, None when there is none. Raises ClientError."""

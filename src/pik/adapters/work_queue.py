@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pik.adapters.failure_signs import AWS_FAILURES
 from pik.domain.failures import EntryRefused
 from pik.domain.limits import MAX_SEND_BYTES, MAX_SEND_ENTRIES, SEND_ROUNDS
 from pik.domain.packing import packs
@@ -39,6 +40,20 @@ class WorkQueue:
             pending = {number: messages[number] for number in failed}
         return failed
 
+    def send_pack(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        """As `send`, of what fits one call, and in the caller's thread: for callers that have threads of their own."""
+        failed: dict[int, Exception] = {}
+        pending = list(messages)
+        for _ in range(SEND_ROUNDS):
+            if not pending:
+                break
+            try:
+                failed = self._send_batch(pending, messages)
+            except AWS_FAILURES as error:
+                failed = dict.fromkeys(pending, error)
+            pending = list(failed)
+        return failed
+
     def _send_once(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
         batches = list(packs(messages, lambda number: messages[number].size, MAX_SEND_ENTRIES, MAX_SEND_BYTES))
         outcomes = self._workers.run(lambda batch: self._send_batch(batch, messages), batches)
@@ -66,8 +81,9 @@ def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef
     entry: SendMessageBatchRequestEntryTypeDef = {
         "Id": str(number),
         "MessageBody": message.body,
-        "MessageGroupId": message.group,
     }
+    if message.group:
+        entry["MessageGroupId"] = message.group
     if message.attributes:
         entry["MessageAttributes"] = {
             name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pik.domain import times
@@ -97,7 +96,7 @@ class DeadLetter:
             receipt=message["ReceiptHandle"],
             body=message["Body"],
             group=system.get("MessageGroupId", ""),
-            sent_at=_from_milliseconds(system.get("SentTimestamp", "0")),
+            sent_at=times.from_milliseconds(int(system.get("SentTimestamp", "0"))),
             receive_count=int(system.get("ApproximateReceiveCount", "1")),
             attributes=attributes,
             work=work,
@@ -114,7 +113,3 @@ class DeadLetter:
         if self.reason and self.reason.attempts:
             return self.reason.attempts
         return (self.work.attempts_before if self.work else 0) + max_receive_count
-
-
-def _from_milliseconds(text: str) -> str:
-    return times.from_datetime(datetime.fromtimestamp(int(text) / 1000, UTC))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from pik.domain.rows import Row
 
 _SECONDS_A_DAY: Final = 86_400
 _FINGERPRINT_DIGITS: Final = 32
+_OURS: Final = frozenset({"pik", "ingest", "publisher", "processor", "replay", "redrive", "redrive_step"})
 
 
 class Category(StrEnum):
@@ -64,6 +65,10 @@ class TimeoutFailure(Failure):
     """Time ran out."""
 
     category = Category.TIMEOUT
+
+
+class DeadlineNear(TimeoutFailure):
+    """Too little of the function's time is left to begin something, or to wait for it any longer."""
 
 
 class RowsUnprocessed(TransientFailure):
@@ -227,10 +232,30 @@ def place_of(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None:
         module = trace.tb_frame.f_globals.get("__name__", "")
-        if not place or module.partition(".")[0] in {"pik", "ingest", "publisher", "processor"}:
+        if not place or module.partition(".")[0] in _OURS:
             place = f"{module}:{trace.tb_frame.f_code.co_qualname}"
         trace = trace.tb_next
     return place or type(error).__module__
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an attempt failed, in words that may be told. `known`: somebody has named this kind of failure."""
+
+    category: Category
+    error_type: str
+    message: str
+    place: str
+    fingerprint: str
+    known: bool
+
+    @classmethod
+    def of(cls, error: BaseException, clean: Callable[[str], str] = str) -> Cause:
+        """`clean` takes out what must not be told; the fingerprint is of what is left."""
+        message = clean(str(error)).encode("utf-8", "replace").decode()  # a quoted lone surrogate fits no table
+        kind = error_code(error) or type(error).__name__
+        place = place_of(error)
+        return cls(classify(error), kind, message, place, fingerprint(kind, place, message), is_known(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,40 +284,39 @@ class Invocation:
 
 
 def ledger_rows(
-    failed: Iterable[tuple[Attempt, BaseException]], invocation: Invocation, failed_at: str, ttl_days: int
+    failed: Iterable[tuple[Attempt, Cause, str]], invocation: Invocation, failed_at: str, ttl_days: int
 ) -> list[Row]:
-    """A row a failed attempt, each with a key of its own: two messages of one event may fail in the same moment, and
-    the later row is then dated a microsecond later."""
+    """A row a failed attempt, with what was decided about its message. Each has a key of its own: two messages of one
+    event may fail in the same moment, and the later row is then dated a microsecond later."""
     rows: dict[tuple[str, str], Row] = {}
-    for attempt, error in failed:
+    for attempt, cause, disposition in failed:
         moment = failed_at
-        row = _ledger_row(attempt, error, invocation, moment, ttl_days)
+        row = _ledger_row(attempt, cause, disposition, invocation, moment, ttl_days)
         while (row["PK"], row["SK"]) in rows:
             moment = times.from_datetime(times.to_datetime(moment) + timedelta(microseconds=1))
-            row = _ledger_row(attempt, error, invocation, moment, ttl_days)
+            row = _ledger_row(attempt, cause, disposition, invocation, moment, ttl_days)
         rows[row["PK"], row["SK"]] = row
     return list(rows.values())
 
 
-def _ledger_row(attempt: Attempt, error: BaseException, invocation: Invocation, failed_at: str, ttl_days: int) -> Row:
-    message = str(error).encode("utf-8", "replace").decode()  # a quoted lone surrogate fits no table
-    kind = error_code(error) or type(error).__name__
-    place = place_of(error)
+def _ledger_row(
+    attempt: Attempt, cause: Cause, disposition: str, invocation: Invocation, failed_at: str, ttl_days: int
+) -> Row:
     return {
         **attempt.columns,
         "PK": f"EVENT#{attempt.ledger_event}",
         "SK": f"AT#{failed_at}#{attempt.number:03d}",
-        "category": str(classify(error)),
-        "error_type": kind,
-        "message": message[:MAX_FAILURE_MESSAGE_CHARS],
-        "place": place,
-        "fingerprint": fingerprint(kind, place, message),
+        "category": str(cause.category),
+        "error_type": cause.error_type,
+        "message": cause.message[:MAX_FAILURE_MESSAGE_CHARS],
+        "place": cause.place,
+        "fingerprint": cause.fingerprint,
         "attempt": attempt.number,
         "message_id": attempt.message_id,
         "function": invocation.function,
         "request_id": invocation.request_id,
         "log_stream": invocation.log_stream,
-        "disposition": "DEAD_LETTER" if attempt.last else "RETRY",
+        "disposition": disposition,
         "failed_at": failed_at,
         "expires_at": times.epoch_seconds(failed_at) + ttl_days * _SECONDS_A_DAY,
     }

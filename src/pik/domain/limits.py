@@ -89,13 +89,18 @@ MAX_VERSION_BACKOFF_SECONDS: Final = 0.32
 """The end of that doubling; forty waits then last six seconds on average, well within ProcessorTimeoutSeconds."""
 
 DEADLINE_RESERVE_MS: Final = 3_000
-"""Milliseconds before the function's end at which no new write starts: the bus, the ledger and the answer need them."""
+"""Milliseconds before the function's end at which no new write starts, and what is still read or counted is given up:
+the bus, the ledger, the dead-letter queue and the answer need them."""
+
+READ_TIME_SHARE: Final = 0.5
+"""Of the time that is left over that reserve, what reading may take: objects that are slow to come then cost their own
+messages and not those that were read at once."""
 
 MAX_BUS_ENTRIES: Final = 10
 """Entries of one PutEvents: EventBridge's own limit."""
 
 MAX_BUS_BYTES: Final = 1024 * 1024
-"""Bytes of one PutEvents. An entry of ours has at most about 10 KB, so ten are far below it and below older limits."""
+"""Bytes of one PutEvents. An entry of ours has at most about 15 KB, so ten are far below it and below older limits."""
 
 BUS_ROUNDS: Final = 3
 """Sends of one entry that EventBridge refuses; then its messages come back through the queue, which waits longer."""
@@ -127,6 +132,28 @@ MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
 MAX_REASON_CHARS: Final = 256
 """A failure's message on the dead letter itself: enough to recognise the cause; the ledger has more."""
 
+RETRY_BACKOFF_SECONDS: Final = 30
+"""The longest wait after the first failure that may pass by itself, doubled each time. Five deliveries then span four
+minutes on average: a throttle or a failover is sat out, a first hiccup costs a quarter of a minute."""
+
+PERMANENT_BACKOFF_SECONDS: Final = 300
+"""The same when a person must act first: five deliveries span half an hour on average, in which the cause can be mended
+and nothing need be redriven."""
+
+MAX_BACKOFF_SECONDS: Final = 1_800
+"""The end of either doubling: a hundred deliveries, the most that MaxReceiveCount allows, then end within 50 hours, and
+WorkQueue keeps a message for 96."""
+
+MAX_VISIBILITY_ENTRIES: Final = 10
+"""Entries of one ChangeMessageVisibilityBatch: SQS's own limit."""
+
+MIN_REDACTED_CHARS: Final = 4
+"""Of a redacted value, so that it is replaced wherever it stands; a shorter one only as a word, or every text with an
+"a" in it would be gone."""
+
+MAX_REDACTED_VALUES: Final = 1_000
+"""Values of one event that are looked for in a failure's text; where there are more, the whole text is left out."""
+
 # --- Replay -----------------------------------------------------------------------------------------------------------
 MAX_REPLAY_DAYS: Final = 366
 """UTC days that a source's window may touch: 366 x 16 partitions are read in under a minute even when all are empty."""
@@ -157,6 +184,152 @@ REPLAY_RESERVE_MS: Final = 8_000
 
 MAX_REPLAY_TOKEN_CHARS: Final = 16_384
 """A token of 16 positions has 5,000; what is longer is none of ours."""
+
+# --- Redrive ----------------------------------------------------------------------------------------------------------
+MAX_REDRIVE_MESSAGES: Final = 1_000
+"""Messages that one redrive takes unless it is told to take all: a mistake then costs a minute, not a day's work."""
+
+MAX_REDRIVE_ALL: Final = 100_000
+"""Messages that a redrive of all takes: SQS holds 120,000 received messages of a queue, and others read it too."""
+
+REDRIVE_MIN_AGE_SECONDS: Final = 60
+"""Since a message failed for good: what fails in this minute says that the cause is still there."""
+
+MAX_AGE_FILTER_SECONDS: Final = 1_209_600
+"""14 days, for which the dead-letter queue keeps a message; no age or expiry lies beyond."""
+
+MAX_JITTER_SECONDS: Final = 900
+"""Of random delay on a redriven message: the longest that SQS delays one."""
+
+REDRIVE_ATTEMPT_BUDGET: Final = 3
+"""Redrives of one message unless the request says otherwise: what three did not mend, a fourth will not."""
+
+MAX_ATTEMPT_BUDGET: Final = 10
+"""Redrives of one message that a request may allow; beyond it the message needs a person."""
+
+CANARY_SIZE: Final = 5
+"""Messages of the first wave: enough to see whether a fix works, few enough to fail once more."""
+
+CANARY_WIDEN: Final = 5
+"""How many times larger each wave is than the one before: 5, 25, 125 and so on; 1,000 messages are in the fifth."""
+
+CANARY_MAX_FAILURE_RATE: Final = 0.1
+"""Share of a wave that may fail: none of five, and two of 25, which unrelated causes may account for."""
+
+CANARY_WAIT_SECONDS: Final = 15
+"""Between a wave and its judgement: a batch window, a few attempts, and the ledger's index."""
+
+MAX_CANARY_SIZE: Final = 1_000
+"""Messages of a first wave; a larger one is no canary."""
+
+MAX_CANARY_WIDEN: Final = 100
+"""Beyond it a second wave is everything."""
+
+MAX_CANARY_WAIT_SECONDS: Final = 900
+"""A quarter of an hour: the messages of a wave are held while it is waited for."""
+
+PREVIEW_MESSAGES: Final = 1_000
+"""Messages that a preview reads unless it is told otherwise: a hundred receives, a second or two."""
+
+MAX_PREVIEW_MESSAGES: Final = 10_000
+"""Messages that a preview may read: a thousand receives over 16 threads, within the API's 30 seconds."""
+
+PREVIEW_SAMPLES: Final = 5
+"""Messages that a preview shows in full: what a person reads."""
+
+MAX_PREVIEW_SAMPLES: Final = 20
+"""Of those, what an answer holds with the ledger rows of each."""
+
+PREVIEW_LEDGER_ROWS: Final = 3
+"""Failed attempts that a sample shows, the last first; `pik` shows all."""
+
+PREVIEW_GROUP_ENTITIES: Final = 5
+"""Entities that a preview names of a cause, those with the most messages; it counts all."""
+
+PREVIEW_HOLD_SECONDS: Final = 60
+"""For which a preview hides what it reads: twice its function's life, after which SQS itself shows the messages again;
+it releases them at its end."""
+
+PREVIEW_RESERVE_MS: Final = 10_000
+"""Milliseconds before the function's end at which nothing more is read: the ledger, and the release of all that was."""
+
+PREVIEW_THREADS: Final = 16
+"""Receives, or reads of the ledger, of one preview under way at once; as many as a client has connections."""
+
+REDRIVE_BEGIN_SECONDS: Final = 900
+"""After which a run that nothing has touched will not begin: a state machine does within seconds."""
+
+MAX_LEDGER_PAGES: Final = 200
+"""Pages of 1 MB that are read of one run's failures: 200,000 failed attempts, twice the messages of a run."""
+
+MAX_RECEIVE_ENTRIES: Final = 10
+"""Messages of one receive, and entries of one delete or visibility change: SQS's own limit."""
+
+SWEEP_THREADS: Final = 16
+"""Receives, and later sends and deletes, of a redrive under way at once; as many as a client has connections."""
+
+SWEEP_WAIT_SECONDS: Final = 1
+"""For which a receive waits for messages: at all, so that SQS asks all of its servers and not a sample of them."""
+
+SWEEP_EMPTY_RECEIVES: Final = 2
+"""Receives in a row that bring nothing new before a queue counts as read; SQS may answer one empty by chance."""
+
+SWEEP_FAILED_RECEIVES: Final = 5
+"""Receives of one sweep that may fail, each after the SDK's three attempts; then SQS has an outage to wait for."""
+
+RELEASE_ROUNDS: Final = 2
+"""Calls for a message that is to be visible again or deleted; a hold that is left behind ends by itself."""
+
+MAX_READ_BYTES: Final = 256 * 1024 * 1024
+"""Bodies that one freeze holds in memory; work messages of the largest run have 100 MB."""
+
+REDRIVE_HOLD_SECONDS: Final = 14_400
+"""For which a run hides the messages that it may take: longer than the state machine lives, so that each is read once
+and its receipt is good to the end. SQS allows twelve hours."""
+
+REDRIVE_RUN_SECONDS: Final = 10_800
+"""After which a run sends no other wave and ends; the state machine's own end comes later by the longest wait and the
+last step."""
+
+REDRIVE_WAVE_MESSAGES: Final = 5_000
+"""Messages of one wave: two seconds of sending, between which a run can be cancelled."""
+
+REDRIVE_MAX_WAVES: Final = 40
+"""Waves of one run: the largest run has twenty of the largest, and those before them grow to that size."""
+
+REDRIVE_MAX_CHECKS: Final = 20
+"""Looks at the first wave before it counts as undecided: five minutes of the default wait, for a slow processor."""
+
+REDRIVE_PART_MESSAGES: Final = 1_000
+"""Messages of one file of a selection: a megabyte, and most runs have one file."""
+
+REDRIVE_CONFIRM_READS: Final = 8
+"""Reads of aggregates after the last wave: enough to be sure of a small run, and 1% of the calls of a thousand."""
+
+REDRIVE_RESERVE_MS: Final = 30_000
+"""Milliseconds before the function's end at which a freeze stops receiving: it must release, look up and write."""
+
+WAVE_RESERVE_MS: Final = 15_000
+"""Milliseconds before the function's end at which a wave begins no other pack: one slow one, and the row."""
+
+BACKOFF_DELAY_SECONDS: Final = 30
+"""Delay of an event that was redriven before, doubled with each time: it has shown that it may fail again."""
+
+MAX_SET_PLACES: Final = 50
+"""Places that a transform sets: a person wrote them; more is a new payload, which JMESPath makes."""
+
+MAX_JMESPATH_CHARS: Final = 4_096
+"""Of one expression: a page of text, far beyond what a person checks at a glance."""
+
+# --- Fault injection --------------------------------------------------------------------------------------------------
+FAILURE_MODE_CACHE_SECONDS: Final = 5.0
+"""How long a function goes by the failure mode that it read: `pik fault clear` works at once as people see it, and a
+busy function reads the parameter twelve times a minute and not with each batch."""
+
+SLOW_DOWNSTREAM_SECONDS: Final = 3.0
+"""What a read takes in the mode slow_downstream. A batch of 50 needs four rounds of 16 threads, which end within the
+half of ProcessorTimeoutSeconds that reading may take: the time-outs themselves are recorded, and not that time ran
+out."""
 
 # --- The pik command --------------------------------------------------------------------------------------------------
 CLI_BATCH_EVENTS: Final = 100
@@ -209,3 +382,37 @@ CLI_LOG_REMEMBERED: Final = 50_000
 
 CLI_STATUS_THREADS: Final = 8
 """Reads of `pik status` under way at once; it makes about a dozen."""
+
+CLI_HIGH_LETTERS: Final = 50
+"""Dead letters above which the first escalation level is reached: somebody looks now, and not in the morning."""
+
+CLI_CRITICAL_LETTERS: Final = 200
+"""Above which it is the second: the system fails, and not some messages."""
+
+CLI_EXPIRY_WARNING_SECONDS: Final = 86_400
+"""Left before the oldest dead letter is lost: a day, so that a working day lies in it."""
+
+CLI_FOLLOW_SECONDS: Final = 2.0
+"""Between two looks at a redrive run: a wave takes seconds."""
+
+CLI_FOLLOW_LOOKS: Final = 1_200
+"""Looks without news, 40 minutes, before a run is said not to get on: a wave may be delayed for 15 minutes and judged
+15 minutes later."""
+
+CLI_MAX_MOVE_RATE: Final = 500
+"""Messages a second of a native redrive; AWS takes no more."""
+
+CLI_EXECUTIONS: Final = 10
+"""Executions that `pik dlq start-executions` starts unless it is told otherwise: one look's worth."""
+
+CLI_MAX_EXECUTIONS: Final = 1_000
+"""What it starts at most: a state machine that a thousand do not mend wants another look first."""
+
+CLI_EXECUTION_THREADS: Final = 8
+"""Of those under way at once; StartExecution allows some hundred a second for the whole account."""
+
+CLI_EXECUTION_HOLD_SECONDS: Final = 900
+"""Messages are held while executions are started: far longer than a thousand take, also when throttled."""
+
+CLI_MAX_EXECUTION_INPUT_BYTES: Final = 262_144
+"""Of an execution's input; Step Functions takes no more."""

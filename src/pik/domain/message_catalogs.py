@@ -74,6 +74,52 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "replay_stopped": "Reading stopped early ({detail}): send the same request with next_token in a moment.",
     "replay_limited": "The limit of {maximum} was reached; the window may hold more.",
     "replay_dry_run": "This was a dry run: nothing was sent or recorded, the counts say what would have been.",
+    # redrive
+    "needs_force": "Messages that failed less than {minimum} seconds ago tell whether the cause is still there. "
+    "Wait, or send force: true.",
+    "needs_all": "A redrive takes at most {maximum} messages unless it is told to take all. "
+    "Send fewer, or all: true beside it.",
+    "not_of_action": 'The member "{member}" means nothing to the action {action}. Remove it.',
+    "redrive_with_two_scopes": "A manifest names its messages one by one. Send manifest_id, or {member}, not both.",
+    "empty_transform": "The transform changes nothing. Send set, or jmespath, or leave it out.",
+    "too_many_places": "The transform sets {count} places; at most {maximum} are allowed. Set fewer, or use jmespath.",
+    "bad_place": '"{given}" names no place in a payload. Send one such as payload.amount, items.0.price, or /a.b.',
+    "bad_jmespath": "This is not a JMESPath expression: {detail}. Correct it.",
+    "unknown_manifest": 'There is no manifest "{given}"; manifests are kept for 90 days. Make a new preview.',
+    "unknown_rescue": 'There is no rescue "{given}". Send the run_id of a run whose action was rescue.',
+    "unknown_redrive": 'There is no redrive "{given}". Check the run_id; a dry run is not recorded.',
+    "run_is_over": "The redrive {given} is over ({status}). Nothing is left to cancel; read what it did.",
+    "preview_matched": "Of {read} messages that were read, {count} match.",
+    "preview_matched_nothing": "Nothing matches: {read} messages were read.",
+    "preview_skipped": "{count} do not count, each for a reason ({detail}).",
+    "preview_young": "{count} failed less than {minimum} seconds ago: a redrive leaves them unless it is sent force.",
+    "preview_in_flight": "{count} more are held by a redrive, or by another preview, and were not seen.",
+    "preview_incomplete": "There may be more: the limit or the time of one preview was reached.",
+    "preview_dry_run": "The stack is dry: no manifest was written.",
+    "redrive_running": "It is under way: {count} of {selected} messages so far.",
+    "redrive_moved": "Of {selected} messages that were selected, {count} went back to the queue.",
+    "redrive_rescued": "Of {selected} messages that were selected, {count} were moved to the bucket.",
+    "redrive_put_back": "Of {selected} messages of the rescue, {count} were put back into the dead-letter queue.",
+    "redrive_found_nothing": "Nothing was moved: no message was there to select.",
+    "redrive_skipped": "{count} were left where they are, each for a reason ({detail}).",
+    "redrive_already_gone": "{count} of those that were asked for were not in the dead-letter queue any more.",
+    "redrive_failed": "{count} could not be moved and are still where they were: start another redrive in a moment.",
+    "redrive_kept": "{count} may still be in the dead-letter queue too: taking them again does no harm.",
+    "redrive_unconfirmed": "Of {count} of them nothing is known since: they have not failed, and were not looked up "
+    "or not counted yet.",
+    "redrive_stopped": "It stopped by itself ({detail}): start another for the others.",
+    "redrive_stopped_failing": "It stopped by itself: {failing} of {redriven} failed again, most with: {detail} "
+    "Read the new reasons, mend the cause, start anew.",
+    "redrive_stopped_undecided": "It stopped by itself: what became of {undecided} of its first messages was not known "
+    "in time. See that the processor runs, then start anew.",
+    "redrive_stopped_late": "It stopped by itself: its time was up. Start another for the others.",
+    "redrive_stopped_unsent": "It stopped by itself: no message of its last wave could be sent. "
+    "Read the log of the step function, then start anew.",
+    "redrive_broken": "It ended with an error ({detail}). What was counted was moved; start another for the others.",
+    "redrive_cancelling": "It was told to stop, and does so before its next wave.",
+    "redrive_cancelled": "It was stopped on request.",
+    "redrive_would": "Of {read} messages that were read, {count} would be taken.",
+    "redrive_dry_run": "This was a dry run: nothing was moved or recorded.",
     # keywords of JSON Schema
     "required": 'The required member "{member}" is missing. Add it.',
     "type": "The value must be {expected}, but is {given}. Change its type.",
@@ -167,6 +213,55 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "少し待って同じリクエストをnext_token付きで送ってください。",
     "replay_limited": "上限の {maximum} 件に達しました。期間にはまだ残っている可能性があります。",
     "replay_dry_run": "ドライランのため、何も送信も記録もしていません。件数は実行した場合のものです。",
+    # redrive
+    "needs_force": "失敗から {minimum} 秒未満のメッセージは、原因が残っているかどうかを示します。"
+    "待つか、force: trueを付けて送ってください。",
+    "needs_all": "allを指定しない場合、一度に扱えるのは {maximum} 件までです。"
+    "件数を減らすか、all: trueを付けてください。",
+    "not_of_action": "メンバー「{member}」は {action} では意味を持ちません。取り除いてください。",
+    "redrive_with_two_scopes": "マニフェストは個々のメッセージを指定します。"
+    "manifest_idと {member} のどちらか一方だけを送ってください。",
+    "empty_transform": "変換が何も変更しません。setかjmespathを送るか、transformを省いてください。",
+    "too_many_places": "変換で {count} 箇所を設定しています（最大 {maximum} 箇所）。"
+    "減らすか、jmespathを使ってください。",
+    "bad_place": "「{given}」はペイロード内の場所ではありません。"
+    "payload.amount、items.0.price、/a.b のような形で送ってください。",
+    "bad_jmespath": "JMESPath式として読み取れません（{detail}）。直してください。",
+    "unknown_manifest": "マニフェスト「{given}」はありません（保存期間は90日です）。プレビューをやり直してください。",
+    "unknown_rescue": "退避「{given}」はありません。actionがrescueだった実行のrun_idを送ってください。",
+    "unknown_redrive": "再投入「{given}」はありません。run_idを確認してください（ドライランは記録されません）。",
+    "run_is_over": "再投入 {given} は終了しています（{status}）。取り消せません。結果を確認してください。",
+    "preview_matched": "読み取った {read} 件のうち {count} 件が条件に合います。",
+    "preview_matched_nothing": "条件に合うものはありません。{read} 件を読み取りました。",
+    "preview_skipped": "{count} 件は対象外で、それぞれ理由があります（{detail}）。",
+    "preview_young": "{count} 件は失敗から {minimum} 秒未満です。forceを付けない再投入では対象になりません。",
+    "preview_in_flight": "ほかに {count} 件を実行中の再投入か別のプレビューが保持しており、読み取れませんでした。",
+    "preview_incomplete": "まだ残っている可能性があります。一回のプレビューの上限か時間に達しました。",
+    "preview_dry_run": "スタックがドライランのため、マニフェストは書き込んでいません。",
+    "redrive_running": "実行中です。これまでに {selected} 件中 {count} 件を移しました。",
+    "redrive_moved": "選ばれた {selected} 件のうち {count} 件をキューに戻しました。",
+    "redrive_rescued": "選ばれた {selected} 件のうち {count} 件をバケットに移しました。",
+    "redrive_put_back": "退避された {selected} 件のうち {count} 件をデッドレターキューに戻しました。",
+    "redrive_found_nothing": "何も移していません。対象のメッセージがありませんでした。",
+    "redrive_skipped": "{count} 件はそのまま残しました。それぞれ理由があります（{detail}）。",
+    "redrive_already_gone": "指定されたうち {count} 件は、もうデッドレターキューにありませんでした。",
+    "redrive_failed": "{count} 件は移せず、元の場所に残っています。少し待って再投入をやり直してください。",
+    "redrive_unconfirmed": "{count} 件のその後は不明です。失敗の記録はなく、集計されたかは未確認です。",
+    "redrive_kept": "{count} 件はデッドレターキューにも残っている可能性があります。もう一度扱っても問題ありません。",
+    "redrive_stopped": "自動的に停止しました（{detail}）。残りは再投入をやり直してください。",
+    "redrive_stopped_failing": "自動的に停止しました。{redriven} 件中 {failing} 件が再び失敗しました"
+    "（最も多い理由: {detail}）。新しい理由を読み、原因を直してからやり直してください。",
+    "redrive_stopped_undecided": "自動的に停止しました。"
+    "最初に送ったうち {undecided} 件の結果が時間内に分かりませんでした。"
+    "プロセッサーが動いているか確認してからやり直してください。",
+    "redrive_stopped_late": "時間切れのため自動的に停止しました。残りは再投入をやり直してください。",
+    "redrive_stopped_unsent": "最後に送ろうとしたメッセージが一件も送れず、自動的に停止しました。"
+    "ステップ関数のログを読んでからやり直してください。",
+    "redrive_broken": "エラーで終了しました（{detail}）。数えられた分は移されています。残りはやり直してください。",
+    "redrive_cancelling": "停止を指示されており、次の送信の前に停止します。",
+    "redrive_cancelled": "指示により停止しました。",
+    "redrive_would": "読み取った {read} 件のうち {count} 件が対象になります。",
+    "redrive_dry_run": "ドライランのため、何も移さず、何も記録していません。",
     # keywords of JSON Schema
     "required": "必須のメンバー「{member}」がありません。追加してください。",
     "type": "値は{expected}でなければなりませんが、{given}です。型を直してください。",

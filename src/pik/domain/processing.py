@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from pik.domain import times
 from pik.domain.aggregates import DayKey, Past, Version
+from pik.domain.dead_letters import Reason
 from pik.domain.envelope import payload_with_sha
 from pik.domain.failures import (
     Attempt,
     Failure,
     PermanentFailure,
     ProcessingFailure,
-    TimeoutFailure,
     TransientFailure,
     ValidationFailure,
 )
@@ -42,22 +43,23 @@ class MissingVersion(PermanentFailure):
     """A marker names a version that is not in the table."""
 
 
-class DeadlineNear(TimeoutFailure):
-    """Too little of the function's time is left to begin a write."""
-
-
-class DryRun(Exception):
-    """Nothing was written, so the message must stay in the queue."""
+class StaysInQueue(Exception):
+    """What the batch utility is told of a message that is not done; why has been said elsewhere, and cleaned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One record of a batch. `work` is None when the body could not be read; then `error` says why."""
+    """One record of a batch. `work` is None when the body could not be read; then `error` says why. `receipt` is what
+    SQS knows this delivery by; `sent_at` is when the message was sent to WorkQueue."""
 
     message_id: str
     receive_count: int
     work: Work | None
     error: Failure | None = None
+    body: str = ""
+    group: str = ""
+    receipt: str = ""
+    sent_at: str = ""
 
     @property
     def is_repeat(self) -> bool:
@@ -82,12 +84,28 @@ def read_deliveries(records: Iterable[Mapping[str, Any]]) -> list[Delivery]:
 
 
 def _read(record: Mapping[str, Any]) -> Delivery:
-    message_id = record["messageId"]
-    receive_count = int(record["attributes"]["ApproximateReceiveCount"])
+    system = record["attributes"]
+    read = Delivery(
+        message_id=record["messageId"],
+        receive_count=int(system["ApproximateReceiveCount"]),
+        work=None,
+        body=record["body"],
+        group=system.get("MessageGroupId", ""),
+        receipt=record["receiptHandle"],
+        sent_at=times.from_milliseconds(int(system["SentTimestamp"])),
+    )
     try:
-        return Delivery(message_id, receive_count, parse_work(record["body"]))
+        work = parse_work(record["body"])
     except BadWork as error:
-        return Delivery(message_id, receive_count, None, error)
+        return replace(read, error=error)
+    return replace(read, work=replace(work, attempts_before=max(work.attempts_before, _died_after(record))))
+
+
+def _died_after(record: Mapping[str, Any]) -> int:
+    """Attempts that a dead letter had seen before somebody moved it back as it was: its reason still says so."""
+    attributes = record.get("messageAttributes", {})
+    reason = Reason.of({name: it["stringValue"] for name, it in attributes.items() if "stringValue" in it})
+    return reason.attempts if reason else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +165,21 @@ def _with(read: Read | None, delivery: Delivery, ref: RawRef) -> Read:
 
 
 def open_event(work: Work, data: bytes) -> Input:
-    """The event of a message from its bytes, found to be what was accepted and within the business rules.
+    """The event of a message from its bytes, found to be what was accepted. Raises MalformedJson, HashMismatch."""
+    return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
 
-    Raises MalformedJson, HashMismatch, AmountOverLimit.
-    """
-    event = Input(work, payload_with_sha(parse_json(data), work.payload_sha))
-    check_rules(event)
+
+def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
+    """What was opened, with the reason in the place of each event that breaks a business rule."""
+    return {message_id: _judged(it) if isinstance(it, Input) else it for message_id, it in opened.items()}
+
+
+def _judged(event: Input) -> Input | Exception:
+    try:
+        check_rules(event)
+    # Whatever a rule raises, it is about this event alone.
+    except Exception as error:  # noqa: BLE001
+        return error
     return event
 
 

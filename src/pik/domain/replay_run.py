@@ -31,7 +31,12 @@ def run_key(run_id: str) -> str:
 
 def new_run_id(now: str, chance: str) -> str:
     """An id that sorts by time, such as rpl-20261120T101530Z-0a1b2c3d. `now`: normalised; `chance`: 8 hex digits."""
-    return f"rpl-{_NO_DIGITS.sub('', now[:19])}Z-{chance}"
+    return f"rpl-{stamp(now)}-{chance}"
+
+
+def stamp(now: str) -> str:
+    """A normalised time as it stands in ids, to the second."""
+    return f"{_NO_DIGITS.sub('', now[:19])}Z"
 
 
 def requester(request_context: Mapping[str, Any]) -> str:

@@ -63,6 +63,11 @@ def from_datetime(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def from_milliseconds(since_1970: int) -> str:
+    """A moment as SQS gives it, as text."""
+    return from_datetime(datetime.fromtimestamp(since_1970 / 1000, UTC))
+
+
 def to_datetime(text: str) -> datetime:
     """The datetime of a normalised text."""
     return datetime.fromisoformat(text)

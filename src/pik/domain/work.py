@@ -33,7 +33,8 @@ class BadWork(ValidationFailure):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What SQS is given: a body and a MessageGroupId, both ASCII; attributes, all texts; and seconds of delay."""
+    """What SQS is given: a body, the kit's own all ASCII; a MessageGroupId, empty for none; attributes, all texts; and
+    seconds of delay."""
 
     body: str
     group: str
@@ -44,7 +45,8 @@ class Message:
     def size(self) -> int:
         """Bytes, as SQS counts them for a batch."""
         extra = sum(len(name) + len(value.encode()) + len("String") for name, value in self.attributes.items())
-        return len(self.body) + len(self.group) + extra
+        body = len(self.body) if self.body.isascii() else len(self.body.encode())
+        return body + len(self.group) + extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
 def test_each_service_has_its_client_once(clients: Clients, service: str) -> None:
     client = getattr(clients, service)
     assert client.meta.service_model.service_name == service
-    assert client.meta.endpoint_url == f"https://{service}.eu-central-1.amazonaws.com"
+    host = {"stepfunctions": "states"}.get(service, service)
+    assert client.meta.endpoint_url == f"https://{host}.eu-central-1.amazonaws.com"
     assert getattr(clients, service) is client
 
 

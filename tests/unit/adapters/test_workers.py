@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from pik.adapters.workers import Workers
+from pik.domain.failures import DeadlineNear
 
 
 def test_outcomes_come_in_the_order_of_the_items_and_failures_stay_in_their_place() -> None:
@@ -18,6 +19,31 @@ def test_outcomes_come_in_the_order_of_the_items_and_failures_stay_in_their_plac
 def test_no_more_calls_than_threads_are_under_way() -> None:
     both = threading.Barrier(2, timeout=5)
     assert Workers(2).run(lambda n: both.wait() >= 0, range(4)) == [True] * 4
+
+
+def test_calls_that_are_not_done_in_time_are_given_up_and_those_that_wait_never_begin() -> None:
+    released, began = threading.Event(), []
+
+    def call(number: int) -> int:
+        began.append(number)
+        released.wait(5)
+        return number
+
+    workers = Workers(1)
+    for given_up in workers.run(call, [1, 2], seconds=0.05):
+        assert isinstance(given_up, DeadlineNear)
+    released.set()
+    assert workers.run(lambda number: number, [3], seconds=5) == [3]
+    assert 2 not in began
+
+
+def test_what_is_done_in_time_counts_also_beside_what_is_not() -> None:
+    released = threading.Event()
+    quick, slow, failed = Workers(3).run(lambda act: act(), [lambda: 1, lambda: released.wait(5), lambda: 1 / 0], 0.2)
+    released.set()
+    assert quick == 1
+    assert isinstance(slow, DeadlineNear)
+    assert isinstance(failed, ZeroDivisionError)
 
 
 def test_the_death_of_the_process_is_no_outcome() -> None:

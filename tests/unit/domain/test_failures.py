@@ -14,6 +14,7 @@ from pik.domain.envelope import HashMismatch
 from pik.domain.failures import (
     Attempt,
     Category,
+    Cause,
     EntryRefused,
     Invocation,
     PermanentFailure,
@@ -154,6 +155,16 @@ def test_the_place_is_the_innermost_function_of_the_kit() -> None:
     assert place_of(BadWork("never raised")) == "pik.domain.work"
 
 
+@pytest.mark.parametrize("handler", ["ingest", "publisher", "processor", "replay", "redrive", "redrive_step"])
+def test_a_handler_is_a_place_of_the_kit_too(handler: str) -> None:
+    spaces: list[dict[str, Any]] = [{"__name__": handler}, {"__name__": "botocore.client"}]
+    exec("def outer(inner): inner()", spaces[0])  # noqa: S102 (a function in a module of that name)
+    exec("def inner(): raise ValueError('x')", spaces[1])  # noqa: S102
+    with pytest.raises(ValueError, match="x") as caught:
+        spaces[0]["outer"](spaces[1]["inner"])
+    assert place_of(caught.value) == f"{handler}:outer"
+
+
 def test_a_place_outside_the_kit_is_better_than_none() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         _ = 1 / 0
@@ -162,9 +173,8 @@ def test_a_place_outside_the_kit_is_better_than_none() -> None:
 
 def test_a_ledger_row_says_all_that_is_known() -> None:
     columns = {"event_id": "e" * 64, "source": "shop", "s3_key": "raw/a", "run": "LIVE"}
-    (row,) = ledger_rows(
-        [(Attempt("m-1", "e" * 64, 7, False, columns), HashMismatch("no payload 12"))], INVOCATION, AT, 30
-    )
+    cause = Cause.of(HashMismatch("no payload 12"))
+    (row,) = ledger_rows([(Attempt("m-1", "e" * 64, 7, False, columns), cause, "RETRY")], INVOCATION, AT, 30)
     assert row == {
         "PK": f"EVENT#{'e' * 64}",
         "SK": f"AT#{AT}#007",
@@ -186,25 +196,37 @@ def test_a_ledger_row_says_all_that_is_known() -> None:
     assert type(row["category"]) is str
 
 
-def test_an_aws_error_is_known_by_its_code_in_the_ledger() -> None:
-    (row,) = ledger_rows([(Attempt("m", None, 1, False), refused("AccessDenied"))], INVOCATION, AT, 30)
-    assert row["error_type"] == "AccessDenied"
+def test_an_aws_error_is_known_by_its_code() -> None:
+    cause = Cause.of(refused("AccessDenied"))
+    assert (cause.error_type, cause.category, cause.known) == ("AccessDenied", Category.PERMANENT, True)
+    assert Cause.of(ZeroDivisionError("x")).known is False
 
 
-def test_the_last_attempt_is_a_dead_letter() -> None:
-    (row,) = ledger_rows([(Attempt("m-1", None, 5, True), BadWork("x"))], INVOCATION, AT, 30)
+def test_what_must_not_be_told_is_in_neither_the_message_nor_the_fingerprint() -> None:
+    def clean(text: str) -> str:
+        return text.replace("Jane", "<redacted>").replace("Joe", "<redacted>")
+
+    one, other = Cause.of(BadWork("no place for Jane"), clean), Cause.of(BadWork("no place for Joe"), clean)
+    assert one.message == "no place for <redacted>"
+    assert one == other
+
+
+def test_a_row_of_an_unreadable_message_is_under_its_own_id() -> None:
+    cause = Cause.of(BadWork("x"))
+    (row,) = ledger_rows([(Attempt("m-1", None, 5, True), cause, "DEAD_LETTER")], INVOCATION, AT, 30)
     assert row["disposition"] == "DEAD_LETTER"
     assert row["PK"] == "EVENT#unknown-m-1"
 
 
 def test_a_long_or_strange_message_fits_the_table() -> None:
-    (row,) = ledger_rows([(Attempt("m", None, 1, False), BadWork("\ud800" + "x" * 5_000))], INVOCATION, AT, 30)
+    cause = Cause.of(BadWork("\ud800" + "x" * 5_000))
+    (row,) = ledger_rows([(Attempt("m", None, 1, False), cause, "RETRY")], INVOCATION, AT, 30)
     assert row["message"] == "?" + "x" * 999
     row["message"].encode()
 
 
 def test_two_failures_of_one_event_in_one_moment_have_two_rows() -> None:
     attempts = [Attempt(f"m-{n}", "e" * 64, 1, False) for n in range(3)]
-    rows = ledger_rows([(it, BadWork("x")) for it in attempts], INVOCATION, AT, 30)
+    rows = ledger_rows([(it, Cause.of(BadWork("x")), "RETRY") for it in attempts], INVOCATION, AT, 30)
     assert [row["message_id"] for row in rows] == ["m-0", "m-1", "m-2"]
     assert [row["SK"] for row in rows] == [f"AT#2026-11-20T12:00:00.00000{n}Z#001" for n in range(3)]

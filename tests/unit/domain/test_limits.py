@@ -21,3 +21,12 @@ def test_a_version_asks_for_its_markers_in_one_call() -> None:
 
 def test_ids_carried_by_a_small_day_name_their_version_in_one_byte() -> None:
     assert limits.INLINE_IDS < 256
+
+
+def test_a_message_that_keeps_failing_is_dead_long_before_its_queue_forgets_it() -> None:
+    most_receives, queue_seconds = 100, 4 * 86_400  # MaxReceiveCount's bound and WorkQueue's retention
+    assert most_receives * limits.MAX_BACKOFF_SECONDS <= queue_seconds * 0.6
+
+
+def test_a_wait_is_one_that_sqs_takes() -> None:
+    assert limits.RETRY_BACKOFF_SECONDS < limits.PERMANENT_BACKOFF_SECONDS < limits.MAX_BACKOFF_SECONDS <= 43_200

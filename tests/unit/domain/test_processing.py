@@ -20,6 +20,7 @@ from pik.domain.processing import (
     Due,
     Tally,
     group_by_day,
+    judge,
     open_event,
     plan_reads,
     read_deliveries,
@@ -44,10 +45,34 @@ def placed(number: int, key: str, offset: int, length: int, bucket: str = "raw")
 
 def test_a_batch_is_read_in_order_and_a_bad_message_spoils_only_itself() -> None:
     records = [sqs_record("{", 0), sqs_record(WORK.message().body, 1, receive_count=3)]
+    records[1]["attributes"]["MessageGroupId"] = "shop"
     bad, good = read_deliveries(records)
-    assert (bad.message_id, bad.work) == ("message-0", None)
+    assert (bad.message_id, bad.work, bad.body, bad.group) == ("message-0", None, "{", "")
     assert isinstance(bad.error, BadWork)
-    assert good == Delivery("message-1", 3, WORK)
+    body = WORK.message().body
+    assert good == Delivery("message-1", 3, WORK, None, body, "shop", "receipt-1", "2026-11-20T10:15:30.250000Z")
+
+
+@pytest.mark.parametrize(("before", "died_after", "attempts"), [(0, 5, 5), (6, 5, 6)])
+def test_a_dead_letter_that_was_moved_back_as_it_was_keeps_its_attempts(
+    before: int, died_after: int, attempts: int
+) -> None:
+    record = sqs_record(replace(WORK, attempts_before=before).message().body, 0)
+    told = {"category": "TRANSIENT", "fingerprint": "f", "attempts": str(died_after)}
+    record["messageAttributes"] = {
+        name: {"stringValue": value, "dataType": "String", "stringListValues": [], "binaryListValues": []}
+        for name, value in told.items()
+    }
+    (found,) = read_deliveries([record])
+    assert found.work == replace(WORK, attempts_before=attempts)
+    assert found.is_repeat
+    assert found.attempt(5).number == attempts + 1
+
+
+def test_attributes_of_others_mean_nothing() -> None:
+    record = sqs_record(WORK.message().body, 0)
+    record["messageAttributes"] = {"attempts": {"stringValue": "9"}, "category": {"binaryValue": "eA=="}}
+    assert read_deliveries([record])[0].work == WORK
 
 
 @pytest.mark.parametrize(
@@ -136,13 +161,17 @@ def test_bytes_that_are_not_the_event_are_refused() -> None:
 )
 def test_an_order_over_the_limit_breaks_a_business_rule(kind: str, amount: Any, refused: bool) -> None:
     payload = {"amount": amount}
-    work = make_work(payload, event_type=kind)
+    event = open_event(make_work(payload, event_type=kind), json.dumps(payload).encode())
+    gone = BrokenReference("x")
+    judged = judge({"m-0": event, "m-1": gone})
+    assert judged["m-1"] is gone
     if not refused:
-        assert open_event(work, json.dumps(payload).encode()).payload == payload
+        assert judged["m-0"] is event
         return
-    with pytest.raises(AmountOverLimit, match=r"1000000\.01 is over the limit of 1000000") as caught:
-        open_event(work, json.dumps(payload).encode())
-    assert classify(caught.value) is Category.PROCESSING
+    error = judged["m-0"]
+    assert isinstance(error, AmountOverLimit)
+    assert "1000000.01 is over the limit of 1000000" in str(error)
+    assert classify(error) is Category.PROCESSING
 
 
 def test_events_are_grouped_by_entity_day_and_run_and_each_counts_once() -> None:

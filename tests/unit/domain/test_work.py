@@ -127,4 +127,4 @@ def test_a_group_is_the_source_itself_where_possible() -> None:
 def test_work_is_a_value() -> None:
     assert isinstance(WORK, Work)
     assert WORK.day == "2026-11-20"
-    assert Message("é", "g").size == 2
+    assert Message("é", "g").size == 3

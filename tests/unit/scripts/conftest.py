@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from scripts.main import app
 from tests.unit.scripts.api_server import ApiServer
+from tests.unit.scripts.dlq_backend import Backend
 
 Pik = Callable[..., Result]
 
@@ -92,3 +94,16 @@ def journals(machine: Path) -> list[Path]:
 def wait_for_posts(api: ApiServer, count: int) -> None:
     for _ in range(count):
         assert api.arrived.acquire(timeout=20)
+
+
+@pytest.fixture
+def backend(machine: Path, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Backend:
+    """What `pik dlq` talks to, in place of AWS and of the API."""
+    found = Backend()
+    write_state(machine, "http://127.0.0.1:9")
+    transport = httpx.MockTransport(found)
+    monkeypatch.setattr("scripts.session.http_client", lambda local: httpx.Client(transport=transport))
+    monkeypatch.setattr("scripts.session.Aws", lambda _target: found)
+    monkeypatch.setattr("scripts.dlq_follow.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pik.observability.metrics.flush_metrics", lambda: None)  # it prints
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def test_an_override_that_the_template_does_not_know_is_refused() -> None:
 
 
 def test_the_real_template_has_the_parameters_of_the_local_stack() -> None:
-    assert parameter_values(read_template(), LOCAL_PARAMETERS)["IngestAuth"] == "NONE"
+    values = parameter_values(read_template(), LOCAL_PARAMETERS)
+    assert (values["IngestAuth"], values["EnableFaultInjection"]) == ("NONE", "true")
 
 
 def test_the_transform_needs_no_aws_and_leaves_only_cloudformation() -> None:
@@ -64,6 +66,22 @@ def test_the_transform_needs_no_aws_and_leaves_only_cloudformation() -> None:
     kinds = {resource["Type"] for resource in transformed["Resources"].values()}
     assert "AWS::Lambda::Function" in kinds
     assert not [kind for kind in kinds if kind.startswith("AWS::Serverless::")]
+
+
+def test_a_state_machine_has_its_definition_in_the_template() -> None:
+    parameters = parameter_values(read_template(), LOCAL_PARAMETERS)
+    template = transform(read_template(), parameters, Aws("http://127.0.0.1:1"))
+    machine = template["Resources"]["RedriveStateMachine"]["Properties"]
+    definition = json.loads("\n".join(machine["DefinitionString"]["Fn::Join"][1]))
+    assert definition["States"][definition["StartAt"]]["Resource"] == "${RedriveStepFunctionArn}"
+    assert set(machine["DefinitionSubstitutions"]) == {"RedriveStepFunctionArn"}
+
+
+def test_a_definition_that_is_not_there_is_a_plain_message() -> None:
+    template = read_template()
+    template["Resources"]["RedriveStateMachine"]["Properties"]["DefinitionUri"] = "statemachines/gone.asl.yaml"
+    with pytest.raises(DeployError, match=r"gone\.asl\.yaml cannot be read"):
+        transform(template, parameter_values(template, LOCAL_PARAMETERS), Aws("http://127.0.0.1:1"))
 
 
 def test_a_wrong_template_is_refused_with_the_transform_s_words() -> None:

@@ -248,7 +248,7 @@ def test_what_is_remembered_while_following_is_bounded() -> None:
 def engine_logs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
     """A local engine whose log groups hold these events; a group that is missing here is missing there."""
     write_state(machine, "http://127.0.0.1:9", log_file="/tmp/the-engine.log")
-    names = ("Ingest", "Publisher", "Processor", "Replay")
+    names = ("Ingest", "Publisher", "Processor", "Replay", "Redrive", "RedriveStep")
     groups: dict[str, list[dict[str, Any]]] = {f"g-{name.lower()}": [] for name in names}
     outputs = [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
     stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
@@ -270,8 +270,8 @@ def test_lines_are_printed_with_time_level_and_function(pik: Pik, engine_logs: d
     result = pik("logs")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "2026-11-20 10:00:00.001Z  INFO     ingest     stored \\u001b[2J",
-        "2026-11-20 10:00:01.500Z  ERROR    processor  failed event_id=e1",
+        "2026-11-20 10:00:00.001Z  INFO     ingest        stored \\u001b[2J",
+        "2026-11-20 10:00:01.500Z  ERROR    processor     failed event_id=e1",
     ]
     assert pik("logs", "ingest").stdout.count("\n") == 1
     assert pik("logs", "--level", "ERROR").stdout.count("\n") == 1

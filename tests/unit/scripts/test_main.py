@@ -19,7 +19,7 @@ from scripts.output import Output, dump, safe
 from tests.unit.scripts.api_server import ApiServer
 from tests.unit.scripts.conftest import Pik
 
-COMMANDS = ("send", "status", "health", "logs", "replay")
+COMMANDS = ("send", "status", "health", "logs", "replay", "fault", "dlq")
 
 
 def help_of(pik: Pik, *command: str) -> str:
@@ -70,8 +70,11 @@ def test_help_names_the_exit_statuses(pik: Pik) -> None:
         ["send", "x", "--batch-size", "501"],
         ["send", "x", "--format", "xml"],
         ["status", "--interval", "0"],
-        ["logs", "redrive"],
+        ["logs", "nobody"],
         ["replay", "--limit", "0"],
+        ["fault", "set"],
+        ["fault", "set", "chaos"],
+        ["fault", "wash"],
         ["logs", "--limit", "none"],
         ["-o", "yaml", "status"],
         ["wash"],
@@ -91,13 +94,13 @@ def test_wrong_usage_is_exit_status_2_with_a_message(pik: Pik, args: list[str]) 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_stack_every_command_is_wrong_usage_with_the_fix(pik: Pik, machine: Path, command: str) -> None:
     (machine / "f").write_text("{}")
-    result = pik(command, *(["f"] if command == "send" else []))
+    result = pik(command, *{"send": ["f"], "dlq": ["status"]}.get(command, []))
     assert result.exit_code == 2
     assert "No stack is named" in result.stderr
     assert "make run" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["status", "health", "logs"])
+@pytest.mark.parametrize("command", ["status", "health", "logs", "fault"])
 def test_an_endpoint_that_does_not_answer_is_exit_status_3_without_a_traceback(
     pik: Pik, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

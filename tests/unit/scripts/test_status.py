@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
+from scripts.failure_mode import OUTPUT
 from scripts.stack import Stack
 from scripts.status_read import MAPPINGS, QUEUES, TABLES, count_table, read_queue
 from tests.unit.scripts.api_server import ApiServer
@@ -36,6 +38,8 @@ class Cloud:
         self.counts = dict.fromkeys(QUEUES, 0)
         self.states = dict.fromkeys(MAPPINGS, "Enabled")
         self.broken: dict[str, Exception] = {}
+        self.outputs = OUTPUTS
+        self.ssm: Any = None
         self.reads = 0
         self.cloudformation = SimpleNamespace(describe_stacks=self._stacks)
         self.sqs = SimpleNamespace(get_queue_attributes=self._queue)
@@ -43,7 +47,7 @@ class Cloud:
         self.dynamodb = SimpleNamespace(describe_table=self._table)
 
     def _stacks(self, **_: Any) -> dict[str, Any]:
-        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
         return {"Stacks": [{"StackName": "pik-local", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
 
     def _queue(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803 (AWS's names)
@@ -75,6 +79,18 @@ def cloud(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     return made
 
 
+def trial(cloud: Cloud, mode: str) -> None:
+    """Make the stack one that can fail on order."""
+    found = {"Value": mode, "LastModifiedDate": datetime(2026, 11, 20, 10, tzinfo=UTC)}
+
+    def parameter(*, Name: str) -> dict[str, Any]:  # noqa: N803 (AWS's names)
+        cloud._break(Name)
+        return {"Parameter": found}
+
+    cloud.outputs = {**OUTPUTS, OUTPUT: "/pik-local/failure_mode"}
+    cloud.ssm = SimpleNamespace(get_parameter=parameter)
+
+
 def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetQueueAttributes")
 
@@ -99,6 +115,30 @@ def test_a_finding_is_exit_status_1_with_its_next_step(cloud: Cloud, pik: Pik) -
     assert "- 42 messages in the dead-letter queue" in result.stdout
     assert "nothing is lost" in result.stdout
     assert "pik logs processor --level ERROR" in result.stdout
+
+
+def test_a_failure_mode_that_is_on_is_shown_and_a_finding(cloud: Cloud, pik: Pik) -> None:
+    trial(cloud, "throttle")
+    result = pik("status")
+    assert result.exit_code == 1
+    assert "Failure mode: throttle" in result.stdout
+    assert "- Failures are injected since 2026-11-20T10:00:00Z, mode throttle" in result.stdout
+    told = json.loads(pik("status", "-o", "json").stdout)
+    assert told["failure_mode"] == {"name": "throttle", "since": "2026-11-20T10:00:00Z", "problem": None}
+
+
+def test_a_stack_that_cannot_fail_on_order_says_nothing_of_it(cloud: Cloud, pik: Pik) -> None:
+    assert "Failure mode" not in pik("status").stdout
+    assert json.loads(pik("status", "-o", "json").stdout)["failure_mode"] is None
+
+
+def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(cloud: Cloud, pik: Pik) -> None:
+    trial(cloud, "none")
+    cloud.broken["/pik-local/failure_mode"] = refusal("AccessDenied")
+    result = pik("status")
+    assert result.exit_code == 1
+    assert "Failure mode: unreadable" in result.stdout
+    assert "processor  Enabled" in result.stdout
 
 
 def test_json_has_everything_by_stable_names(cloud: Cloud, pik: Pik, api: ApiServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scripts.failure_mode import FailureMode
 from scripts.stack import Stack
 from scripts.status_findings import Finding, findings
 from scripts.status_read import MAPPINGS, QUEUES, TABLES, ApiState, Queue, Snapshot, SourceMapping, Table
@@ -150,3 +151,28 @@ def test_what_could_not_be_read_is_a_finding_and_not_an_absence_of_findings() ->
 def test_a_table_that_takes_no_writes_is_a_finding() -> None:
     found = only(replace(WELL, tables=(Table("EventsTable", "CREATING", 0), *WELL.tables[1:])))
     assert (found.code, found.message) == ("table_not_active", "EventsTable is CREATING.")
+
+
+def with_failure_mode(name: str = "", since: str = "", problem: str = "") -> Snapshot:
+    return replace(WELL, failure_mode=FailureMode(name, since, problem))
+
+
+def test_a_stack_for_trials_on_which_nothing_fails_wants_no_attention() -> None:
+    assert findings(with_failure_mode("none", "2026-11-20T10:00:00Z")) == []
+
+
+def test_an_injected_fault_is_a_finding_with_its_time_and_its_end() -> None:
+    found = only(with_failure_mode("random_fail_p30", "2026-11-20T10:00:00Z"))
+    assert found.code == "fault_injected"
+    assert "since 2026-11-20T10:00:00Z, mode random_fail_p30: NN of 100 reads" in found.message
+    assert "pik fault clear" in found.next_step
+
+
+def test_a_failure_mode_that_nobody_knows_is_told() -> None:
+    found = only(with_failure_mode("chaos", "2026-11-20T10:00:00Z"))
+    assert (found.code, "nothing is injected" in found.message) == ("failure_mode_unknown", True)
+
+
+def test_a_failure_mode_that_cannot_be_read_is_told_with_the_reason() -> None:
+    found = only(with_failure_mode(problem="GetParameter: AccessDeniedException"))
+    assert (found.code, "GetParameter: AccessDeniedException" in found.message) == ("unreadable", True)

@@ -1,0 +1,113 @@
+"""Faults on order: the stores of a stack for trials, which fail as its failure mode says.
+
+Only where template.yaml's EnableFaultInjection is true does anything of this run. What is injected says so in its
+error, and so in the log and the failure ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from pik.adapters.failure_signs import AWS_FAILURES
+from pik.adapters.raw_store import RawStore
+from pik.adapters.work_queue import WorkQueue
+from pik.domain.failure_modes import NO_FAULT, Kind, Mode, UnknownMode, parse_mode, poison
+from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS, SLOW_DOWNSTREAM_SECONDS
+from pik.domain.work import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+    from pik.adapters.workers import Workers
+
+_REFUSALS: Final = {
+    Kind.RANDOM_FAIL: ("InternalError", 500),
+    Kind.THROTTLE: ("ThrottlingException", 400),
+    Kind.ACCESS_DENIED: ("AccessDenied", 403),
+}
+
+
+class FailureMode:
+    """The mode that an SSM parameter names. `clock` counts seconds; `tell` hears of a parameter that cannot be read or
+    names no mode, which is as good as none, once each time that it is looked up."""
+
+    def __init__(
+        self, ssm: SSMClient, parameter: str, clock: Callable[[], float], tell: Callable[[Exception], None]
+    ) -> None:
+        self._ssm = ssm
+        self._parameter = parameter
+        self._clock = clock
+        self._tell = tell
+        self._lock = Lock()  # the reads of a batch ask at once, and one of them looks
+        self._mode = NO_FAULT
+        self._good_until = float("-inf")
+
+    def now(self) -> Mode:
+        """The mode, at most FAILURE_MODE_CACHE_SECONDS old. Never raises: a trial must not fail for other reasons."""
+        with self._lock:
+            if self._clock() >= self._good_until:
+                self._mode = self._read()
+                self._good_until = self._clock() + FAILURE_MODE_CACHE_SECONDS
+            return self._mode
+
+    def _read(self) -> Mode:
+        try:
+            return parse_mode(self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"])
+        except (UnknownMode, *AWS_FAILURES) as error:
+            self._tell(error)
+            return NO_FAULT
+
+
+class FaultyRawStore(RawStore):
+    """RawBucket whose reads fail on order; nothing is ever written otherwise than by the real one."""
+
+    def __init__(
+        self,
+        s3: S3Client,
+        bucket: str,
+        mode: FailureMode,
+        sleep: Callable[[float], None],
+        chance: Callable[[], float],
+    ) -> None:
+        super().__init__(s3, bucket)
+        self._mode = mode
+        self._sleep = sleep
+        self._chance = chance
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """As RawStore's, unless the mode says otherwise. Raises ClientError, ReadTimeoutError."""
+        mode = self._mode.now()
+        if mode.spares(self._chance()):
+            return super().read(key, offset, length)
+        if mode.kind is Kind.POISON_PAYLOAD:
+            return poison(length)
+        if mode.kind is Kind.SLOW_DOWNSTREAM:
+            self._sleep(SLOW_DOWNSTREAM_SECONDS)
+            raise ReadTimeoutError(endpoint_url=f"injected fault: {mode}")
+        code, status = _REFUSALS[mode.kind]
+        response: Any = {
+            "Error": {"Code": code, "Message": f"injected fault: {mode}"},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+        raise ClientError(response, "GetObject")
+
+
+class FaultyWorkQueue(WorkQueue):
+    """WorkQueue, to which each message is sent twice on order."""
+
+    def __init__(self, sqs: SQSClient, url: str, workers: Workers, mode: FailureMode) -> None:
+        super().__init__(sqs, url, workers)
+        self._mode = mode
+
+    def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        """As WorkQueue's; whether the copies arrived is nobody's concern."""
+        failed = super().send(messages)
+        if self._mode.now().kind is Kind.DUPLICATE_SUBMIT:
+            super().send({number: it for number, it in messages.items() if number not in failed})
+        return failed

@@ -1,0 +1,404 @@
+"""The steps of a redrive, as its state machine calls them: freeze what is taken, send it in waves, finish.
+
+Freeze receives the dead letters once, keeps what is wanted hidden and writes it to S3. Each wave sends the next of them
+and deletes those that were sent; before it widens, it looks at what became of the wave before. Finish gives back what
+is left. A step may die anywhere and be repeated: what it noted before, the repeat finds, and what it did not note is
+done again, which at worst sends an event twice, and an event counts once.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final, Protocol
+
+from pik import startup
+from pik.adapters.aggregate_store import AggregateStore
+from pik.adapters.applied_events import AppliedEvents
+from pik.adapters.clients import Clients
+from pik.adapters.day_reader import DayReader
+from pik.adapters.dead_letter_queue import DeadLetterQueue, QueueState
+from pik.adapters.failure_reader import FailureReader
+from pik.adapters.raw_store import RawStore
+from pik.adapters.redrive_files import RedriveFiles, report_key, rescued_key, selection_key, wave_key
+from pik.adapters.run_store import RunStore
+from pik.adapters.wave_sender import Sent, TimeLeft, WaveSender
+from pik.adapters.work_queue import WorkQueue
+from pik.adapters.workers import Workers
+from pik.domain import redrive_freeze, redrive_message, redrive_run, redrive_waves, times
+from pik.domain.aggregates import DayKey
+from pik.domain.failures import error_code
+from pik.domain.limits import (
+    MAX_FAILURE_MESSAGE_CHARS,
+    MAX_REDRIVE_ALL,
+    REDRIVE_HOLD_SECONDS,
+    REDRIVE_PART_MESSAGES,
+    REDRIVE_RESERVE_MS,
+    SWEEP_THREADS,
+)
+from pik.domain.redrive_freeze import JUDGED, Choice, Wanted
+from pik.domain.redrive_message import Entry
+from pik.domain.redrive_request import PUT_BACK, RESCUE, Request
+from pik.domain.redrive_selection import CANCELLED, STOPPED, explained
+from pik.domain.redrive_waves import End, Seen, Send, State, Wait, Wave
+from pik.domain.rows import Row
+from pik.domain.validation import SchemaRegistry
+from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
+from pik.schemas import load_schemas
+from pik.settings import RedriveStepSettings, environment, in_lambda
+
+WAVE: Final = "WAVE"
+WAIT: Final = "WAIT"
+FINISH: Final = "FINISH"
+END: Final = "END"
+
+_GONE: Final = frozenset({"InvalidParameterValue", "ReceiptHandleIsInvalid"})
+"""What SQS says of a receipt whose message was deleted."""
+
+Answer = dict[str, Any]
+
+
+class Context(Protocol):
+    """What is needed of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class RedriveStep:
+    """One step at a time; everything that it needs from outside is handed in."""
+
+    def __init__(
+        self,
+        settings: RedriveStepSettings,
+        clients: Clients,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._workers = Workers(SWEEP_THREADS)
+        self._runs = RunStore(clients.dynamodb, settings.runs_table)
+        self._files = RedriveFiles(clients.s3, settings.raw_bucket)
+        self._letters = DeadLetterQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
+        self._dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
+        self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
+        applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
+        self._days = DayReader(AggregateStore(clients.dynamodb, settings.aggregates_table), applied)
+        work = WorkQueue(clients.sqs, settings.work_queue_url, self._workers)
+        raw = RawStore(clients.s3, settings.raw_bucket)
+        schemas = SchemaRegistry(load_schemas(), allow_unknown=True)
+        self._sender = WaveSender(raw, work, self._letters, self._workers, schemas, chance)
+
+    def __call__(self, event: Mapping[str, Any], context: Context) -> Answer:
+        run_id = event["run_id"]
+        if self._settings.dry_run:
+            # A stack that was made dry while the run was under way: its messages are visible again when the hold ends.
+            logger.warning("dry run: the step does nothing", run_id=run_id, step=event["step"])
+            return _answer(run_id, END)
+        under_way, row = self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
+        if not under_way or row is None:
+            logger.warning("the run is over", run_id=run_id, step=event["step"], status=row and row["status"])
+            return _answer(run_id, END)
+        match event["step"]:
+            case "freeze":
+                return self._freeze(run_id, row, context.get_remaining_time_in_millis)
+            case "wave":
+                return self._wave(run_id, row, context.get_remaining_time_in_millis)
+            case "finish":
+                return self._finish(run_id, row, event.get("error"))
+        raise ValueError(f"step {event['step']!r} is not known; statemachines/redrive.asl.yaml names the steps")
+
+    # --- freeze ---
+
+    def _freeze(self, run_id: str, row: Row, time_left: TimeLeft) -> Answer:
+        if "frozen_at" in row:
+            return _answer(run_id, WAVE)
+        if row["cancel_requested"]:
+            return _answer(run_id, FINISH)
+        request = Request.of(row["request"])
+        if request.action == PUT_BACK:
+            found = self._rescued(request)
+        else:
+            # A selection that is there was written by an attempt that died before it noted so in the row.
+            there, state = self._both(lambda: self._files.get(selection_key(run_id)), self._letters.state)
+            found = there or self._take(run_id, request, state, time_left)
+        names = ("frozen_at", "frozen", "totals", "files", "in_flight")
+        changes: Row = {name: found[name] for name in names if name in found}
+        changes |= {"selected": found["totals"]["selected"], "updated_at": self._time()}
+        self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
+        logger.info("frozen", run_id=run_id, frozen=found["frozen"], totals=found["totals"])
+        return _answer(run_id, WAVE if found["frozen"] else FINISH)
+
+    def _rescued(self, request: Request) -> Row:
+        """What a put-back takes: the files of the rescue. Raises LookupError."""
+        row = self._runs.get(request.rescue_id or "")
+        if row is None or row.get("action") != RESCUE:
+            raise LookupError(f"there is no rescue {request.rescue_id!r}")
+        files = [{"key": it["key"], "size": it["size"]} for it in row["waves"] if it.get("key")]
+        # A wave that died between its file and its note, and was never repeated, has left letters nowhere else.
+        key = rescued_key(row["run_id"], len(row["waves"]), row["frozen_at"]) if "frozen_at" in row else ""
+        if key and (kept := self._files.get_lines(key)):
+            files.append({"key": key, "size": len(kept)})
+        count = sum(it["size"] for it in files)
+        totals = {**redrive_run.no_totals(), "selected": count}
+        return {"frozen_at": self._time(), "frozen": count, "files": files, "totals": totals}
+
+    def _take(self, run_id: str, request: Request, state: QueueState, time_left: TimeLeft) -> Row:
+        """Sweeps the queue, and writes what is taken to S3. What it does not keep is visible again, also when it
+        raises."""
+        criteria = request.criteria
+        if request.manifest_id:
+            criteria = redrive_freeze.with_manifest(criteria, self._files.get_manifest(request.manifest_id))
+        now = self._time()
+        most = redrive_freeze.most_of(request, criteria)
+        wanted = Wanted(criteria, most, now, state.retention_seconds, lambda: time_left() < REDRIVE_RESERVE_MS)
+        attributes = ("All",) if request.action == RESCUE else JUDGED
+        swept = self._letters.sweep(REDRIVE_HOLD_SECONDS, MAX_REDRIVE_ALL, wanted.enough, state, attributes)
+        letters = swept.letters
+        try:
+            unknown = redrive_freeze.needing_ledger(letters, criteria)
+            known = self._ledger.latest(unknown) if unknown else {}
+            letters = [explained(it, known.get(redrive_freeze.ledger_name(it))) for it in letters]
+            choice = redrive_freeze.choose(
+                letters, criteria, most, now, state.retention_seconds, complete=swept.complete
+            )
+            entries = redrive_freeze.entries_of(choice, request, self._settings.max_receive_count)
+            self._release(choice)
+            found = {
+                "frozen_at": now,
+                "frozen": len(entries),
+                "totals": choice.totals(),
+                "in_flight": state.in_flight,
+                "complete": choice.complete,
+            }
+            first = self._files.put_selection(run_id, found, entries)
+        except Exception:
+            # Nobody will take these now, and they would stay hidden for the hold.
+            self._letters.release(swept.letters)
+            raise
+        if first["frozen_at"] != now:  # another attempt of this step was first; what this one holds, it gives back
+            self._letters.release(choice.taken)
+        return first
+
+    def _release(self, choice: Choice) -> None:
+        failed = self._letters.release(choice.refused)
+        if failed:
+            some = next(iter(failed.values()))
+            logger.warning("not released: visible again when the hold ends", count=len(failed), exc_info=some)
+
+    # --- wave ---
+
+    def _wave(self, run_id: str, row: Row, time_left: TimeLeft) -> Answer:
+        state = State.of(row)
+        if row["cancel_requested"] or row["stopped"]:
+            return _answer(run_id, FINISH)
+        if early := redrive_waves.seconds_until_due(state, self._time()):
+            # The wave was sent, and its step is repeated because its answer was lost.
+            return _answer(run_id, WAIT, early)
+        seen, events = self._seen(run_id, state)
+        match redrive_waves.decide(state, seen, events, self._time()):
+            case Wait(seconds, waves):
+                self._note(run_id, state, {"waves": _columns(waves)})
+                return _answer(run_id, WAIT, seconds)
+            case End() as end:
+                return self._stop(run_id, row, state, end)
+            case Send() as step:
+                return self._send(run_id, row, state, step, time_left)
+
+    def _seen(self, run_id: str, state: State) -> tuple[Seen, list[str]]:
+        """What is known of what was sent; and the events of the first wave, while that is the only one."""
+        if not redrive_waves.is_judged(state):
+            return Seen({}), []
+        rows = self._ledger.of_run(run_id)
+        entries: list[Entry] = []
+        days: dict[DayKey, list[str]] = {}
+        if state.request.canary and len(state.waves) == 1:
+            entries = redrive_waves.first_wave(
+                state, self._files.entries(run_id, state.frozen_at, 0, state.waves[0].size)
+            )
+            days = redrive_waves.by_day(entries)
+        elif state.request.canary and state.all_sent and state.count <= REDRIVE_PART_MESSAGES:
+            days = redrive_waves.few_reads(redrive_waves.by_day(self._entries(run_id, state, 0, state.count)))
+        applied: list[str] = []
+        for past in self._workers.run(lambda it: self._days.look(*it), days.items()):
+            if isinstance(past, Exception):
+                raise past
+            applied += past.counted
+        return Seen.of(rows, applied), [it["work"]["event_id"] for it in entries]
+
+    def _send(self, run_id: str, row: Row, state: State, step: Send, time_left: TimeLeft) -> Answer:
+        request, number = state.request, len(state.waves)
+        key = ""
+        if request.action == PUT_BACK:
+            sent = self._put_back(row["files"][number]["key"], step.start)
+        else:
+            entries = dict(enumerate(self._entries(run_id, state, step.start, step.end), step.start))
+            if request.action == RESCUE:
+                key = rescued_key(run_id, number, state.frozen_at)
+                sent = self._rescue(key, list(entries.values()))
+            else:
+                sent = self._sender.send(run_id, request, entries, time_left)
+        if sent.changed:
+            self._files.put(wave_key(run_id, number), {"wave": number, "changed": sent.changed})
+        size, now = step.end - step.start, self._now()
+        wait = state.wait_after(size, sent.longest_delay)
+        wave = Wave(
+            number=number,
+            size=size,
+            redriven=sent.redriven,
+            sent_at=times.from_datetime(now),
+            due_at=times.from_datetime(now + timedelta(seconds=wait)),
+            unsent=tuple(sorted(sent.unsent)),
+            kept=len(sent.kept),
+            key=key,
+        )
+        _observe(run_id, wave, sent)
+        changes = {
+            "sent_to": step.end,
+            "waves": _columns((*step.waves, wave)),
+            "totals": redrive_waves.totals_with(row["totals"], request.action, wave),
+        }
+        if not self._note(run_id, state, changes) or wait == 0:
+            return _answer(run_id, WAVE)
+        return _answer(run_id, WAIT, wait)
+
+    def _rescue(self, key: str, entries: Sequence[Entry]) -> Sent:
+        """In the file before they are deleted; a repeated step finds its own file, and deletes what is left."""
+        self._files.put_lines(key, map(redrive_message.rescued, entries))
+        return Sent(len(entries), kept=self._letters.delete_receipts(_receipts(entries)))
+
+    def _put_back(self, key: str, start: int) -> Sent:
+        """Raises LookupError."""
+        kept = self._files.get_lines(key)
+        if kept is None:
+            raise LookupError(f"the rescued messages are gone: {key}")
+        unsent = self._dead.send({place: redrive_message.put_back(it) for place, it in enumerate(kept, start)})
+        return Sent(len(kept) - len(unsent), unsent)
+
+    def _stop(self, run_id: str, row: Row, state: State, end: End) -> Answer:
+        totals = {**row["totals"], "unconfirmed": end.unconfirmed}
+        changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because, "totals": totals}
+        self._note(run_id, state, changes)
+        return _answer(run_id, FINISH)
+
+    def _note(self, run_id: str, state: State, changes: Row) -> bool:
+        """Writes down what a step did, unless another that was repeated was first: then that one's counts stand, and
+        the next step goes on from there."""
+        expected = {"status": redrive_run.UNDER_WAY, "sent_to": [state.sent_to]}
+        noted, _ = self._runs.change(run_id, {**changes, "updated_at": self._time()}, expected)
+        if not noted:
+            logger.warning("another attempt of this step was first", run_id=run_id, sent_to=state.sent_to)
+        return noted
+
+    def _entries(self, run_id: str, state: State, start: int, end: int) -> list[Entry]:
+        return self._files.entries(run_id, state.frozen_at, start, end)
+
+    # --- finish ---
+
+    def _finish(self, run_id: str, row: Row, error: Mapping[str, Any] | None) -> Answer:
+        if "frozen_at" not in row:  # a selection may be there that was not noted
+            found = self._files.get(selection_key(run_id)) or {}
+            row = {**row, **{name: found[name] for name in ("frozen_at", "frozen", "totals") if name in found}}
+        status, reason = _how_it_ends(row, failed=bool(error))
+        skipped, gone = self._give_back(run_id, row, left=row.get("frozen", 0) - row["sent_to"])
+        totals = redrive_waves.totals_at_end(row["totals"], reason, skipped, gone)
+        now = self._time()
+        changes: Row = {
+            "status": status,
+            "selected": totals["selected"],
+            "totals": totals,
+            "updated_at": now,
+            "finished_at": now,
+            "report_key": report_key(run_id),
+        }
+        if error:
+            changes |= {"stopped": str(error.get("Error", "error")), "because": {"cause": _short(error.get("Cause"))}}
+        report = {name: value for name, value in {**row, **changes}.items() if name != "PK"}
+        self._files.put(report_key(run_id), report)
+        self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY})
+        logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
+        return _answer(run_id, END)
+
+    def _give_back(self, run_id: str, row: Row, left: int) -> tuple[int, int]:
+        """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
+        attempt that died had sent them, or somebody deleted them."""
+        if left <= 0 or row["action"] == PUT_BACK:
+            return max(left, 0), 0
+        try:
+            entries = self._files.entries(run_id, row["frozen_at"], row["sent_to"], row["frozen"])
+        except LookupError:
+            logger.exception("nothing can be released: visible again when the hold ends", run_id=run_id, count=left)
+            return left, 0
+        failed = self._letters.release_receipts(_receipts(entries))
+        gone = sum(error_code(error) in _GONE for error in failed.values())
+        if len(failed) > gone:
+            logger.warning("not released: visible again when the hold ends", run_id=run_id, count=len(failed) - gone)
+        return left - gone, gone
+
+    def _both(self, one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:
+        """Two calls that do not wait for each other. Raises what either raised."""
+        found = self._workers.run(lambda call: call(), [one, other])
+        for it in found:
+            if isinstance(it, Exception):
+                raise it
+        return found[0], found[1]
+
+    def _time(self) -> str:
+        return times.from_datetime(self._now())
+
+
+def _answer(run_id: str, step: str, wait_seconds: int = 0) -> Answer:
+    return {"run_id": run_id, "next": step, "wait_seconds": wait_seconds}
+
+
+def _columns(waves: Sequence[Wave] | None) -> list[Row]:
+    return [it.columns() for it in waves or ()]
+
+
+def _receipts(entries: Sequence[Entry]) -> dict[str, str]:
+    return {it["message_id"]: it["receipt"] for it in entries}
+
+
+def _how_it_ends(row: Mapping[str, Any], *, failed: bool) -> tuple[str, str]:
+    """The status of a run, and the reason for which what is left was not taken."""
+    if failed:
+        return redrive_run.FAILED, STOPPED
+    if row["cancel_requested"]:
+        return redrive_run.CANCELLED, CANCELLED
+    return (redrive_run.STOPPED if row["stopped"] else redrive_run.COMPLETE), STOPPED
+
+
+def _short(cause: object) -> str:
+    return str(cause or "")[:MAX_FAILURE_MESSAGE_CHARS]
+
+
+def _observe(run_id: str, wave: Wave, sent: Sent) -> None:
+    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, sent.redriven)
+    metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, wave.failed)
+    metrics.flush_metrics()
+    facts: dict[str, Any] = {"wave": wave.number, "size": wave.size, "sent": sent.redriven, "due_at": wave.due_at}
+    logger.info("wave sent", run_id=run_id, **facts)
+    for what, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
+        if failed:
+            some = next(iter(failed.values()))
+            logger.error(f"messages {what}", run_id=run_id, count=len(failed), exc_info=some)
+
+
+def handler(event: dict[str, Any], context: Context) -> Answer:
+    """Lambda's entry point; a step of statemachines/redrive.asl.yaml."""
+    return _built()(event, context)
+
+
+@cache
+def _built() -> RedriveStep:
+    """One for the life of the process: what it is made of is built once."""
+    return RedriveStep(RedriveStepSettings.from_env(environment()), Clients())
+
+
+if in_lambda(environment()):
+    _built()
+    startup.done()

@@ -1,0 +1,65 @@
+"""Faults planted in the redrive, as in planted.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pik.adapters import wave_sender
+from pik.adapters.wave_sender import Sent, WaveSender
+from pik.adapters.work_queue import WorkQueue
+from pik.domain import redrive_message
+from redrive_step import RedriveStep
+from tests.simulation.patches import Patches
+
+Plant = Callable[[Patches], None]
+
+
+def _letters_deleted_first(patches: Patches) -> None:
+    real = WaveSender._send_pack
+
+    def send_pack(self: Any, run_id: str, request: Any, entries: Mapping[int, Any]) -> Sent:
+        self._letters.delete_pack({it["message_id"]: it["receipt"] for it in entries.values()})
+        return real(self, run_id, request, entries)
+
+    patches.set(WaveSender, "_send_pack", send_pack)
+
+
+def _failed_ignored(patches: Patches) -> None:
+    real = WorkQueue.send_pack
+
+    def send_pack(self: Any, messages: Any) -> Any:
+        real(self, messages)
+        return {}
+
+    patches.set(WorkQueue, "send_pack", send_pack)
+
+
+def _redriven_as_live(patches: Patches) -> None:
+    real = redrive_message.redriven
+
+    def redriven(entry: Any, *more: Any) -> Any:
+        message = real(entry, *more)
+        body = message.body.replace('"origin":"redrive"', '"origin":"live"')
+        body = body.replace(f'"attempts_before":{entry["attempts"]}', '"attempts_before":0')
+        return wave_sender.redrive_message.Message(body, message.group, delay=message.delay)
+
+    patches.set(redrive_message, "redriven", redriven)
+
+
+def _rescue_deletes_first(patches: Patches) -> None:
+    real = RedriveStep._rescue
+
+    def rescue(self: Any, key: str, entries: Any) -> Sent:
+        self._letters.delete_receipts({it["message_id"]: it["receipt"] for it in entries})
+        return real(self, key, entries)
+
+    patches.set(RedriveStep, "_rescue", rescue)
+
+
+REDRIVES: Final[Mapping[str, Plant]] = {
+    "letters deleted before they are sent": _letters_deleted_first,
+    "refused sends of a redrive ignored": _failed_ignored,
+    "redriven as live": _redriven_as_live,
+    "rescue deletes before it keeps": _rescue_deletes_first,
+}
