@@ -19,7 +19,7 @@ from tests.makers import make_work
 _PER_OBJECT: Final = 100
 
 
-def replay(events: int = 10_000, rounds: int = 3) -> Figure:
+def replay(events: int = 10_000, rounds: int = 8) -> Figure:
     """Events of one source and type and day, spread over many entities."""
     runs = [_run(events) for _ in range(rounds)]
     values = max(runs, key=lambda run: run["events_per_second"])

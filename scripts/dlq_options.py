@@ -34,7 +34,10 @@ CategoryIs = Annotated[
 ]
 ErrorTypeIs = Annotated[str | None, typer.Option("--error-type", metavar="T", help="Messages with this exception.")]
 FingerprintIs = Annotated[
-    str | None, typer.Option("--fingerprint", metavar="F", help="Messages of this cause; `pik dlq analyze` lists them.")
+    str | None,
+    typer.Option(
+        "--fingerprint", metavar="F", help="Messages of this cause; `pik dlq analyze` lists them; eight digits will do."
+    ),
 ]
 EntityIs = Annotated[str | None, typer.Option("--entity", metavar="E", help="Messages of this entity.")]
 SourceIs = Annotated[str | None, typer.Option("--source", metavar="S", help="Messages of this source.")]

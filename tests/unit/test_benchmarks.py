@@ -140,6 +140,7 @@ def test_a_million_of_each_costs_the_list_price() -> None:
         "s3": 5.4,
         "sqs": 0.4,
         "bus": 0.0,
+        "states": 0.0,
     }
 
 

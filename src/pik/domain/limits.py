@@ -129,6 +129,10 @@ BATCH_BACKOFF_SECONDS: Final = 0.05
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
 """A failure's message in the ledger; the log has all of it."""
 
+LEAST_FINGERPRINT_DIGITS: Final = 8
+"""Of a fingerprint's 32 digits, those that name it: few enough to type, and one chance in eight thousand that two of a
+thousand causes share them."""
+
 MAX_REASON_CHARS: Final = 256
 """A failure's message on the dead letter itself: enough to recognise the cause; the ledger has more."""
 

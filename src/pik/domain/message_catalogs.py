@@ -101,14 +101,14 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "redrive_rescued": "Of {selected} messages that were selected, {count} were moved to the bucket.",
     "redrive_put_back": "Of {selected} messages of the rescue, {count} were put back into the dead-letter queue.",
     "redrive_found_nothing": "Nothing was moved: no message was there to select.",
-    "redrive_skipped": "{count} were left where they are, each for a reason ({detail}).",
+    "redrive_skipped": "Left where they are, each for a reason: {count} ({detail}).",
     "redrive_already_gone": "{count} of those that were asked for were not in the dead-letter queue any more.",
     "redrive_failed": "{count} could not be moved and are still where they were: start another redrive in a moment.",
     "redrive_kept": "{count} may still be in the dead-letter queue too: taking them again does no harm.",
     "redrive_unconfirmed": "Of {count} of them nothing is known since: they have not failed, and were not looked up "
     "or not counted yet.",
     "redrive_stopped": "It stopped by itself ({detail}): start another for the others.",
-    "redrive_stopped_failing": "It stopped by itself: {failing} of {redriven} failed again, most with: {detail} "
+    "redrive_stopped_failing": "It stopped by itself: {failing} of {redriven} failed again, most with: {detail}. "
     "Read the new reasons, mend the cause, start anew.",
     "redrive_stopped_undecided": "It stopped by itself: what became of {undecided} of its first messages was not known "
     "in time. See that the processor runs, then start anew.",

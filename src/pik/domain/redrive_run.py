@@ -119,7 +119,7 @@ def explanation(row: Mapping[str, Any], language: Language) -> str:
     if row["status"] == STOPPED:
         because = row.get("because", {})
         params = {name: because[name] for name in ("failing", "redriven", "undecided") if name in because}
-        detail = because.get("message") if stopped == FAILING else stopped
+        detail = str(because.get("message") or "").rstrip(".") if stopped == FAILING else stopped
         found.append(render(_REASONS.get(stopped, "redrive_stopped"), {**params, "detail": detail or "?"}, language))
     elif row["status"] in _ENDS:
         found.append(render(_ENDS[row["status"]], {"detail": stopped or "?"}, language))

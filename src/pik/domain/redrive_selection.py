@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pik.domain import times
 from pik.domain.dead_letters import DeadLetter, Reason
+from pik.domain.limits import LEAST_FINGERPRINT_DIGITS
 from pik.domain.rows import Row
 
 FILTERED: Final = "filtered"
@@ -94,11 +95,20 @@ class Criteria:
             return False
         if self.source is not None and (work is None or work.source != self.source):
             return False
-        if not self.needs_reason:
-            return True
-        if reason is None:
-            return False
-        return all(getattr(self, name) in {None, getattr(reason, name)} for name in _OF_REASON)
+        return not self.needs_reason or (reason is not None and self._is_cause(reason))
+
+    def _is_cause(self, reason: Reason) -> bool:
+        """Whether a letter died of what is asked for."""
+        return (
+            self.category in {None, reason.category}
+            and self.error_type in {None, reason.error_type}
+            and (self.fingerprint is None or _is_of(self.fingerprint, reason.fingerprint))
+        )
+
+
+def _is_of(given: str, fingerprint: str) -> bool:
+    """Whether a fingerprint is meant: whole, or by so many of its first digits that no other will have them."""
+    return given == fingerprint or (len(given) >= LEAST_FINGERPRINT_DIGITS and fingerprint.startswith(given))
 
 
 def age_seconds(letter: DeadLetter, now: str) -> int:

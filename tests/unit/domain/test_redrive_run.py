@@ -57,7 +57,7 @@ def test_a_run_is_shown_without_its_key_and_as_json() -> None:
                 "totals": {"selected": 10, "redriven": 7, "skipped": {"too_young": 1, "filtered": 2}},
             },
             "Of 10 messages that were selected, 7 went back to the queue. "
-            "3 were left where they are, each for a reason (filtered: 2, too_young: 1).",
+            "Left where they are, each for a reason: 3 (filtered: 2, too_young: 1).",
         ),
         (
             {"status": "COMPLETE", "action": "rescue", "totals": {"selected": 2, "rescued": 2}},
@@ -87,7 +87,7 @@ def test_a_run_is_shown_without_its_key_and_as_json() -> None:
                 "totals": {"selected": 9, "redriven": 5, "skipped": {"stopped": 4}},
             },
             "Of 9 messages that were selected, 5 went back to the queue. "
-            "4 were left where they are, each for a reason (stopped: 4). "
+            "Left where they are, each for a reason: 4 (stopped: 4). "
             "It stopped by itself: 3 of 5 failed again, most with: HashMismatch: no payload. "
             "Read the new reasons, mend the cause, start anew.",
         ),
