@@ -15,8 +15,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pik.domain.limits import CLI_BACKOFF_CAP_SECONDS, CLI_BACKOFF_SECONDS, CLI_RETRY_AFTER_CAP_SECONDS
 from scripts.errors import Misuse, Unreachable
+from scripts.limits import CLI_BACKOFF_CAP_SECONDS, CLI_BACKOFF_SECONDS, CLI_RETRY_AFTER_CAP_SECONDS
 from scripts.stack import VERSION, Aws
 
 Headers = dict[str, str]

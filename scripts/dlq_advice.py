@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pik.domain import times
-from pik.domain.limits import CLI_CRITICAL_LETTERS, CLI_EXPIRY_WARNING_SECONDS, CLI_HIGH_LETTERS
+from scripts.limits import CLI_CRITICAL_LETTERS, CLI_EXPIRY_WARNING_SECONDS, CLI_HIGH_LETTERS
 
 Command = Callable[..., str]
 """Words after `pik`, as a line that leads to the same stack."""

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from pik.domain.limits import CLI_RETRIES
 from scripts.api import Api, Backoff, call_with_retries, iam_signer, json_object, message_of
 from scripts.errors import PikError, Refusal, Unreachable, describe
+from scripts.limits import CLI_RETRIES
 from scripts.output import dump
 from scripts.session import Session
 

@@ -16,20 +16,20 @@ from pik.adapters.dead_letter_queue import DeadLetterQueue
 from pik.adapters.workers import Workers
 from pik.domain import times
 from pik.domain.dead_letters import DeadLetter
-from pik.domain.limits import (
-    CLI_EXECUTION_HOLD_SECONDS,
-    CLI_EXECUTION_THREADS,
-    CLI_EXECUTIONS,
-    CLI_MAX_EXECUTION_INPUT_BYTES,
-    CLI_MAX_EXECUTIONS,
-    MAX_REDRIVE_ALL,
-)
+from pik.domain.limits import MAX_REDRIVE_ALL
 from pik.domain.redrive_selection import LIMIT_REACHED, UNREADABLE, Criteria
 from scripts import dlq_options as options
 from scripts.dlq_api import Tell
 from scripts.dlq_follow import progress
 from scripts.dlq_options import Filters, ask
 from scripts.errors import Refusal, concerns_caller, describe, error_code
+from scripts.limits import (
+    CLI_EXECUTION_HOLD_SECONDS,
+    CLI_EXECUTION_THREADS,
+    CLI_EXECUTIONS,
+    CLI_MAX_EXECUTION_INPUT_BYTES,
+    CLI_MAX_EXECUTIONS,
+)
 from scripts.output import Output, plural
 from scripts.session import session_of
 

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final
 import httpx
 import typer
 
-from pik.domain.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from pik.domain.redrive_run import CANCELLED, COMPLETE, FAILED, STOPPED, UNDER_WAY
 from scripts.dlq_advice import Step
 from scripts.dlq_api import RedriveApi, Tell
 from scripts.dlq_options import DryRun, NoWait, Yes, ask
 from scripts.errors import PikError, Refusal, Unreachable, describe
+from scripts.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from scripts.output import Output, plural
 from scripts.session import Session, session_of
 

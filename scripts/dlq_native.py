@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from botocore.exceptions import ClientError
 
-from pik.domain.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from scripts.dlq_api import Tell
 from scripts.dlq_follow import progress
 from scripts.dlq_options import DryRun, Yes, ask
 from scripts.errors import Refusal, error_code
+from scripts.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from scripts.output import Output, plural
 from scripts.session import Session, session_of
 from scripts.status_read import read_queue

@@ -8,13 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pik.domain.limits import (
-    CLI_MAX_MOVE_RATE,
-    MAX_PREVIEW_MESSAGES,
-    MAX_REDRIVE_MESSAGES,
-    PREVIEW_SAMPLES,
-    REDRIVE_MIN_AGE_SECONDS,
-)
+from pik.domain.limits import MAX_PREVIEW_MESSAGES, MAX_REDRIVE_MESSAGES, PREVIEW_SAMPLES, REDRIVE_MIN_AGE_SECONDS
 from scripts import dlq_options as options
 from scripts.dlq_api import RedriveApi, Started
 from scripts.dlq_follow import follow_run
@@ -22,6 +16,7 @@ from scripts.dlq_native import move_all
 from scripts.dlq_options import Filters, ask
 from scripts.dlq_preview import show_groups
 from scripts.errors import Misuse
+from scripts.limits import CLI_MAX_MOVE_RATE
 from scripts.output import Output, dump, plural
 from scripts.session import Session, session_of
 

@@ -16,8 +16,8 @@ import typer
 from botocore.exceptions import ClientError
 from rich.text import Text
 
-from pik.domain.limits import CLI_LOG_LINES, CLI_LOG_OVERLAP_SECONDS, CLI_LOG_PAGE, CLI_LOG_REMEMBERED
 from scripts.errors import error_code
+from scripts.limits import CLI_LOG_LINES, CLI_LOG_OVERLAP_SECONDS, CLI_LOG_PAGE, CLI_LOG_REMEMBERED
 from scripts.log_lines import Line, Wanted, as_json, id_of, level_of, message, parse, since, time_text
 from scripts.output import Output, safe
 from scripts.session import Session, session_of

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from pik.domain.limits import CLI_FAILED_BATCHES, CLI_RETRIES, MAX_REPLAY_LIMIT
+from pik.domain.limits import MAX_REPLAY_LIMIT
 from pik.domain.replay_run import COMPLETE
 from scripts.api import Api, Backoff, call_with_retries, iam_signer, json_object, message_of
 from scripts.errors import Misuse, PikError, Refusal, Unreachable
+from scripts.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from scripts.output import Output, dump, plural
 from scripts.session import Session, session_of
 

@@ -15,16 +15,10 @@ from typing import Annotated, BinaryIO
 import httpx
 import typer
 
-from pik.domain.limits import (
-    CLI_BATCH_EVENTS,
-    CLI_CONCURRENCY,
-    CLI_MAX_CONCURRENCY,
-    CLI_MAX_RETRIES,
-    CLI_RETRIES,
-    MAX_EVENTS_PER_REQUEST,
-)
+from pik.domain.limits import MAX_EVENTS_PER_REQUEST
 from scripts.api import Api, Backoff, Health, choose_signer, read_health
 from scripts.errors import Misuse, PikError
+from scripts.limits import CLI_BATCH_EVENTS, CLI_CONCURRENCY, CLI_MAX_CONCURRENCY, CLI_MAX_RETRIES, CLI_RETRIES
 from scripts.output import plural
 from scripts.send_batches import Batch, split
 from scripts.send_check import check

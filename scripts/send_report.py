@@ -17,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pik.domain.limits import CLI_SHOWN_PROBLEMS
 from pik.domain.rows import DUPLICATE
+from scripts.limits import CLI_SHOWN_PROBLEMS
 from scripts.output import Output, plural
 from scripts.send_batches import Batch
 from scripts.send_check import Check

@@ -12,10 +12,10 @@ from types import FrameType
 
 import httpx
 
-from pik.domain.limits import CLI_FAILED_BATCHES
 from pik.domain.rows import REJECTED
 from scripts.api import Api, Backoff, call_with_retries, is_passing, json_object, message_of
 from scripts.errors import PikError, Refusal, Unreachable, explain
+from scripts.limits import CLI_FAILED_BATCHES
 from scripts.send_batches import Batch
 from scripts.send_journal import Journal
 from scripts.send_summary import FAILED, Tally, all_as, of_answer, too_long

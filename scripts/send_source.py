@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from pik.domain.limits import CLI_MAX_JSON_BYTES, MAX_BODY_BYTES
+from pik.domain.limits import MAX_BODY_BYTES
 from pik.domain.messages import render
 from pik.domain.strict_json import MalformedJson, parse_array
 from scripts.errors import Misuse, Refusal
+from scripts.limits import CLI_MAX_JSON_BYTES
 
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from pik.domain.limits import CLI_MAX_PROBLEMS, MAX_BODY_BYTES
+from pik.domain.limits import MAX_BODY_BYTES
 from pik.domain.rows import ACCEPTED, CONFLICT, DUPLICATE, REJECTED
+from scripts.limits import CLI_MAX_PROBLEMS
 from scripts.send_batches import Batch, outcomes
 from scripts.send_source import Item
 

@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar
 import httpx
 from botocore.exceptions import ClientError
 
-from pik.domain.limits import CLI_STATUS_THREADS
 from scripts.api import Api, read_health
 from scripts.errors import concerns_caller, error_code
 from scripts.failure_mode import OUTPUT, FailureMode, read_parameter
+from scripts.limits import CLI_STATUS_THREADS
 from scripts.stack import Aws, Stack
 
 _T = TypeVar("_T")

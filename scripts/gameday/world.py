@@ -13,7 +13,7 @@ from typing import Any, Final
 from pik.adapters.items import from_item
 from pik.domain.aggregates import DayKey
 from pik.domain.failure_modes import parse_mode
-from pik.domain.limits import CLI_RETRIES, FAILURE_MODE_CACHE_SECONDS, MAX_PREVIEW_SAMPLES
+from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS, MAX_PREVIEW_SAMPLES
 from pik.domain.redrive_run import UNDER_WAY
 from pik.domain.rows import entity_key
 from pik.domain.work import LIVE
@@ -22,6 +22,7 @@ from scripts.dlq_api import RedriveApi
 from scripts.errors import Refusal, Unreachable
 from scripts.failure_mode import OUTPUT
 from scripts.gameday.orders import Facts, Order
+from scripts.limits import CLI_RETRIES
 from scripts.session import Session
 from scripts.status_read import read_queue
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import typer
 
-from pik.domain.limits import CLI_FOLLOW_LOOKS, MAX_PREVIEW_MESSAGES
+from pik.domain.limits import MAX_PREVIEW_MESSAGES
+from scripts.limits import CLI_FOLLOW_LOOKS
 from tests.unit.scripts.conftest import Pik, summary
 from tests.unit.scripts.dlq_backend import FINGERPRINT, Backend, row
 

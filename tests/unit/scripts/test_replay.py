@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import replay as module
-from pik.domain.limits import CLI_FAILED_BATCHES
+from scripts.limits import CLI_FAILED_BATCHES
 from tests.replays import ENTITY, OPERATOR, Stage, order, row_of
 from tests.unit.scripts.conftest import Pik, summary, write_state
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pik.domain.limits import CLI_MAX_PROBLEMS
+from scripts.limits import CLI_MAX_PROBLEMS
 from scripts.send_batches import Batch
 from scripts.send_source import Form, Item
 from scripts.send_summary import STATUSES, Finding, Tally, all_as, of_answer, within
