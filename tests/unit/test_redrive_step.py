@@ -57,6 +57,20 @@ def test_a_redrive_of_a_thousand_makes_at_most_320_calls() -> None:
     assert calls.total() == 316
 
 
+def test_a_filtered_redrive_reads_each_message_of_a_large_queue_once() -> None:
+    stage = Stage(validate=False)
+    works = stage.orders(5000, key="raw/all.ndjson")
+    stage.bury(works[:4500], fingerprint="a" * 32)
+    stage.bury(works[4500:], fingerprint="b" * 32)
+    stage.begin(criteria=Criteria(fingerprint="b" * 32), max_messages=None)
+    row = stage.run()
+    assert row["totals"]["redriven"] == 500
+    assert row["totals"]["skipped"] == {"filtered": 4500}
+    assert {it.received for it in stage.dead()} == {1}
+    assert Counter(stage.aws.calls)["sqs", "receive_message"] == 502
+    assert stage.queued_ids() == ids(works[4500:])
+
+
 def test_a_step_that_is_repeated_while_it_is_still_at_work_counts_once() -> None:
     stage = Stage()
     stage.bury(stage.orders(40))
@@ -257,11 +271,12 @@ def test_a_manifest_is_taken_as_it_was_shown() -> None:
     stage.aws.s3.put_object(
         Bucket=stage.names.raw_bucket, Key="redrive/manifests/mft-1.json", Body=json.dumps(manifest).encode()
     )
+    stage.bury(stage.orders(4, first=6))  # since it was shown
     stage.begin(manifest_id="mft-1")
     row = stage.run()
     assert row["totals"]["redriven"] == 3
     assert row["totals"]["already_gone"] == 1
-    assert row["totals"]["skipped"] == {"filtered": 3}
+    assert row["totals"]["skipped"] == {"filtered": 7}
     assert {it.message_id for it in stage.dead()}.isdisjoint(shown)
     balanced(row)
 

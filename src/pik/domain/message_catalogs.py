@@ -60,7 +60,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "window_too_long": "The window touches {days} days; at most {maximum} are allowed for a source. "
     "Replay it in several parts.",
     "broken_token": "The token cannot be read. Send next_token as it was answered, or leave it out to begin anew.",
-    "foreign_token": "The token belongs to a replay with other filters. "
+    "foreign_token": "The token belongs to a replay with other filters, or DryRun was switched since. "
     "Send the filters that it was answered to, or leave it out to begin anew.",
     "unknown_run": 'There is no replay "{given}". Check the run_id; a dry run is not recorded.',
     "replay_sent": "Of {scanned} rows that were read, {count} went to the queue.",
@@ -199,7 +199,8 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "empty_window": "期間が空です。start_time {start} が end_time {end} より前ではありません。直してください。",
     "window_too_long": "期間が {days} 日に及びます（sourceの場合は最大 {maximum} 日）。分けて再送してください。",
     "broken_token": "トークンを読み取れません。返されたnext_tokenをそのまま送るか、最初から行う場合は省いてください。",
-    "foreign_token": "このトークンは別の条件の再送のものです。同じ条件で送るか、最初から行う場合は省いてください。",
+    "foreign_token": "このトークンは別の条件の再送のものか、その後DryRunが切り替えられました。"
+    "同じ条件で送るか、最初から行う場合は省いてください。",
     "unknown_run": "再送「{given}」はありません。run_idを確認してください（ドライランは記録されません）。",
     "replay_sent": "読み取った {scanned} 行のうち {count} 件をキューに送りました。",
     "replay_found_nothing": "何も送っていません。この期間に対象のイベントがありません。"
