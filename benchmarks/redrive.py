@@ -11,7 +11,7 @@ from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION
 from benchmarks.stages import process_all
 from benchmarks.wire import DELAYS
-from benchmarks.world import Work, World, api_request, context, event, mapping_batch_size, memory_mb
+from benchmarks.world import Work, World, api_request, as_in_lambda, context, event, mapping_batch_size, memory_mb
 from pik.domain.dead_letters import Reason
 from pik.settings import RedriveSettings, RedriveStepSettings
 from redrive import Redrive
@@ -44,12 +44,28 @@ def redrive(messages: int = 1_000, rounds: int = 12) -> Figure:
 
 
 def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
-    world, later = World(), timedelta()
+    world = World()
+    _bury(world, messages)
+    with as_in_lambda():
+        works = _from_request_to_report(world, asked)
+    process_all(world, mapping_batch_size("ProcessorQueueMapping"))
+    wall, responder = sum(it.wall for it in works), sum(it.responder for it in works)
+    return {
+        "applied": float(_applied(world)),
+        "left": float(len(world.aws.sqs.messages(world.names.work_dead_letter_queue_url))),
+        "calls": sum(it.usage.total_calls for it in works) / messages,
+        "messages_per_second": messages / (wall - responder),
+        "cpu_ms_per_message": sum(it.cpu - it.responder for it in works) / messages * 1000,
+        "dollars_per_million": sum(it.usage.total() for it in works) / messages * MILLION,
+    }
+
+
+def _from_request_to_report(world: World, asked: dict[str, Any]) -> list[Work]:
+    later = timedelta()
 
     def now() -> datetime:
         return datetime.now(UTC) + later
 
-    _bury(world, messages)
     start = Redrive(RedriveSettings.from_env(world.names.environment("redrive")), world.clients, now)
     step = RedriveStep(RedriveStepSettings.from_env(world.names.environment("redrive_step")), world.clients, now)
     request = api_request(json.dumps(asked), "redrive=") | {"routeKey": "POST /redrive/start"}
@@ -69,16 +85,7 @@ def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
         if answer["next"] == WAIT:
             process_all(world, mapping_batch_size("ProcessorQueueMapping"))
         name = {WAIT: WAVE}.get(answer["next"], answer["next"]).lower()
-    process_all(world, mapping_batch_size("ProcessorQueueMapping"))
-    wall, responder = sum(it.wall for it in works), sum(it.responder for it in works)
-    return {
-        "applied": float(_applied(world)),
-        "left": float(len(world.aws.sqs.messages(world.names.work_dead_letter_queue_url))),
-        "calls": sum(it.usage.total_calls for it in works) / messages,
-        "messages_per_second": messages / (wall - responder),
-        "cpu_ms_per_message": sum(it.cpu - it.responder for it in works) / messages * 1000,
-        "dollars_per_million": sum(it.usage.total() for it in works) / messages * MILLION,
-    }
+    return works
 
 
 def _applied(world: World) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION
 from benchmarks.wire import DELAYS
-from benchmarks.world import Work, World, api_request, context, memory_mb
+from benchmarks.world import Work, World, api_request, as_in_lambda, context, memory_mb
 from pik.adapters.items import to_item
 from pik.domain.envelope import Event
 from pik.domain.rows import RawRef, accepted_row
@@ -39,7 +39,8 @@ def _run(events: int) -> dict[str, float]:
     world = World()
     _store(world, events)
     function = Replay(ReplaySettings.from_env(world.names.environment("replay")), world.clients)
-    works = _until_complete(world, function)
+    with as_in_lambda():
+        works = _until_complete(world, function)
     for work in works:
         work.usage.api_requests += 1
         work.usage.invoked(work.wall - work.responder, memory_mb("ReplayFunction"))
