@@ -6,7 +6,6 @@ that was answered ACCEPTED cannot miss the queue, and a crash between any two wr
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +24,12 @@ from pik.domain.ingest_plan import Note, Settled, Submission, assume_written, fi
 from pik.domain.intake import Refused, Taken, take_in
 from pik.domain.problems import InvalidEvent, Problem
 from pik.domain.requests import Arrival, Part, body_bytes, split
+from pik.domain.responses import Response, dump, response, unavailable
 from pik.domain.rows import CONFLICT, REJECTED, RawRef, raw_key, rejected_key
 from pik.domain.validation import SchemaRegistry
 from pik.observability import COUNTERS, INGEST_LAG, MetricUnit, logger, metrics
 from pik.schemas import load_schemas
 from pik.settings import IngestSettings, environment, in_lambda
-
-Response = dict[str, Any]
 
 
 class Ingest:
@@ -55,11 +53,11 @@ class Ingest:
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         match event["routeKey"]:
             case "GET /health":
-                return _response(200, self._health())
+                return response(200, self._health())
             case "POST /events":
                 return self._post(event, headers)
         problem = Problem("body", "unknown_route", {"given": str(event["routeKey"])})
-        return _response(404, {"error": answers.error([problem], headers.get("accept-language"))})
+        return response(404, {"error": answers.error([problem], headers.get("accept-language"))})
 
     def _post(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
         arrival = Arrival(event["requestContext"]["requestId"], times.from_datetime(self._now()), headers)
@@ -69,10 +67,9 @@ class Ingest:
             if not (isinstance(error, Unsettled) or is_passing(error)):
                 raise
             logger.warning("not stored; the producer will retry", request_id=arrival.request_id, exc_info=True)
-            body = {"error": answers.error([Problem("body", "unavailable")], headers.get("accept-language"))}
-            return _response(503, body, {"retry-after": "1"})
+            return unavailable(headers.get("accept-language"))
         _observe(arrival.request_id, results, dry_run=self._settings.dry_run)
-        return _response(status, body | {"dry_run": True} if self._settings.dry_run else body)
+        return response(status, body | {"dry_run": True} if self._settings.dry_run else body)
 
     def _take(self, arrival: Arrival, event: Mapping[str, Any]) -> tuple[list[Result], int, answers.Json]:
         """Parse, decide, apply: the results in the order of the body, and the answer's status and body."""
@@ -116,7 +113,7 @@ class Ingest:
         key = rejected_key(arrival.received_at, arrival.request_id) if refused and data.strip() else ""
         if key and not self._settings.dry_run:
             kept = answers.rejected_document(refused, data, arrival.received_at, arrival.request_id, arrival.headers)
-            self._raw.put(key, _dump(kept).encode(), "application/json", {})
+            self._raw.put(key, dump(kept).encode(), "application/json", {})
         bucket = self._settings.raw_bucket
         return {it.index: Result(REJECTED, bucket, key, None, it.problems, it.language) for it in refused}
 
@@ -148,18 +145,6 @@ def _observe(request_id: str, results: Sequence[Result], *, dry_run: bool) -> No
     statuses = {result.event.event_id: result.status for result in results if result.event}
     rejections = [{"path": it.path, "code": it.code} for result in results for it in result.problems]
     logger.info("request answered", request_id=request_id, events=statuses, rejections=rejections, dry_run=dry_run)
-
-
-def _dump(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False)
-
-
-def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None = None) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json; charset=utf-8", **(headers or {})},
-        "body": _dump(body),
-    }
 
 
 def handler(event: dict[str, Any], context: object) -> Response:

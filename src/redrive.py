@@ -6,7 +6,6 @@ to the state machine (`redrive_step`), which also does what a start of hours nee
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +43,7 @@ from pik.domain.redrive_request import PUT_BACK, RESCUE, Request, read_cancel, r
 from pik.domain.redrive_selection import Criteria, explained
 from pik.domain.replay_run import requester
 from pik.domain.requests import JSON, body_bytes, media_type
+from pik.domain.responses import Response, response, unavailable
 from pik.domain.rows import Row
 from pik.domain.strict_json import parse_json
 from pik.domain.transform import Transform
@@ -52,8 +52,6 @@ from pik.domain.work import is_run_id
 from pik.observability import logger
 from pik.schemas import load_schemas
 from pik.settings import RedriveSettings, environment, in_lambda
-
-Response = dict[str, Any]
 
 
 class Context(Protocol):
@@ -139,12 +137,12 @@ class Redrive:
         except InvalidEvent as error:
             logger.info("redrive request refused", problems=[f"{it.path}: {it.code}" for it in error.problems])
             body = {"error": answers.error(error.problems, headers.get("accept-language"))}
-            return _response(error.status, body)
+            return response(error.status, body)
         except AWS_FAILURES as error:
             if not is_passing(error):
                 raise
             logger.warning("redrive request not carried out", route=event["routeKey"], exc_info=True)
-            return _unavailable(headers, {})
+            return unavailable(headers.get("accept-language"))
 
     def _preview(self, asked: Asked) -> Response:
         preview = read_preview(asked.event.get("queryStringParameters") or {})
@@ -166,7 +164,7 @@ class Redrive:
             choice, sight.queue.in_flight, now, asked.language, dry=self._settings.dry_run
         )
         body = {"manifest_id": manifest_id, **sight.told(now), "samples": samples, "explanation": words}
-        return _response(200, body)
+        return response(200, body)
 
     def _look(self, criteria: Criteria, most: int, asked: Asked) -> Sight:
         """Reads the queue once, until `most` letters match or time is up, and gives every letter back."""
@@ -204,10 +202,10 @@ class Redrive:
             if not is_passing(error):
                 raise
             logger.warning("redrive not started", run_id=run_id, exc_info=True)
-            return _unavailable(asked.headers, {"run_id": run_id})
+            return unavailable(asked.headers.get("accept-language"), {"run_id": run_id})
         logger.info("redrive started", run_id=run_id, requested_by=asked.by, request=request.columns())
         body = {"run_id": run_id, "status": redrive_run.RUNNING, "state_machine_execution": execution}
-        return _response(202, body)
+        return response(202, body)
 
     def _rescue(self, run_id: str) -> Row:
         """The row of the rescue to put back. Raises InvalidEvent."""
@@ -238,7 +236,7 @@ class Redrive:
             "diffs": self._diffs(request.transform, picked) if request.transform else [],
             "explanation": redrive_preview.rehearsal(sight.choice, sight.queue.in_flight, asked.language),
         }
-        return _response(200, body)
+        return response(200, body)
 
     def _diffs(self, transform: Transform, picked: Sequence[DeadLetter]) -> list[answers.Json]:
         outcomes = self._workers.run(lambda letter: self._diff(transform, letter), picked)
@@ -286,7 +284,7 @@ class Redrive:
         row = self._run(run_id)
         if row is None:
             raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
-        return _response(200, redrive_run.shown(row, asked.language))
+        return response(200, redrive_run.shown(row, asked.language))
 
     def _cancel(self, asked: Asked) -> Response:
         run_id = read_cancel(asked.body())
@@ -294,7 +292,7 @@ class Redrive:
         if row is None:
             raise InvalidEvent([Problem("/run_id", "unknown_redrive", {"given": run_id})], 404)
         if self._settings.dry_run and row["status"] in redrive_run.UNDER_WAY:
-            return _response(200, {"run_id": run_id, "status": row["status"], "dry_run": True})
+            return response(200, {"run_id": run_id, "status": row["status"], "dry_run": True})
         changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": asked.now}
         expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
         if redrive_run.never_began(row, asked.now, REDRIVE_BEGIN_SECONDS):
@@ -308,9 +306,9 @@ class Redrive:
         if not changed:
             problem = Problem("/run_id", "run_is_over", {"given": run_id, "status": status})
             error = answers.error([problem], asked.headers.get("accept-language"))
-            return _response(409, {"error": error, "run_id": run_id, "status": status})
+            return response(409, {"error": error, "run_id": run_id, "status": status})
         logger.info("redrive cancelled", run_id=run_id, requested_by=asked.by, status=status)
-        return _response(200, {"run_id": run_id, "status": status})
+        return response(200, {"run_id": run_id, "status": status})
 
     def _run(self, run_id: str) -> Row | None:
         """A redrive's row; None when there is none, or it is a replay's."""
@@ -331,20 +329,7 @@ def _put_back_rehearsed(request: Request, rescue: Row, language: Language) -> Re
         "diffs": [],
         "explanation": redrive_run.put_back_rehearsal(count, language),
     }
-    return _response(200, body)
-
-
-def _unavailable(headers: Mapping[str, str], beside: answers.Json) -> Response:
-    error = answers.error([Problem("body", "unavailable")], headers.get("accept-language"))
-    return _response(503, {"error": error, **beside}, {"retry-after": "1"})
-
-
-def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None = None) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json; charset=utf-8", **(headers or {})},
-        "body": json.dumps(body, ensure_ascii=False),
-    }
+    return response(200, body)
 
 
 def handler(event: dict[str, Any], context: Context) -> Response:

@@ -6,7 +6,6 @@ the others. What does not fit the time of one request goes on with the token of 
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -39,12 +38,11 @@ from pik.domain.replay_request import Filters, read_request
 from pik.domain.replay_run import Outcome, new_run_id
 from pik.domain.replay_token import read_token, write_token
 from pik.domain.requests import JSON, body_bytes, media_type
+from pik.domain.responses import Response, response, unavailable
 from pik.domain.strict_json import parse_json
 from pik.domain.work import Message, is_run_id
 from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
 from pik.settings import ReplaySettings, environment, in_lambda
-
-Response = dict[str, Any]
 
 
 class Context(Protocol):
@@ -100,10 +98,10 @@ class Replay:
             if not is_passing(error):
                 raise
             logger.warning("run not read", run_id=run_id, exc_info=True)
-            return _unavailable(headers, {})
+            return unavailable(headers.get("accept-language"))
         if row is None or row["kind"] != replay_run.KIND:
             return _refusal(404, Problem("path:run_id", "unknown_run", {"given": run_id}), headers)
-        return _response(200, replay_run.shown(row))
+        return response(200, replay_run.shown(row))
 
     def _post(self, event: Mapping[str, Any], headers: Mapping[str, str], context: Context) -> Response:
         try:
@@ -111,14 +109,14 @@ class Replay:
         except InvalidEvent as error:
             logger.info("replay refused", problems=[f"{it.path}: {it.code}" for it in error.problems])
             body = {"error": answers.error(error.problems, headers.get("accept-language"))}
-            return _response(error.status, body)
+            return response(error.status, body)
         try:
             self._begin(run)
         except AWS_FAILURES as error:
             if not is_passing(error):
                 raise
             logger.warning("replay not begun", run_id=run.run_id, exc_info=True)
-            return _unavailable(headers, {})
+            return unavailable(headers.get("accept-language"))
         return self._carry_out(run, headers, context)
 
     def _asked(self, event: Mapping[str, Any], headers: Mapping[str, str]) -> Run:
@@ -160,12 +158,12 @@ class Replay:
             if not is_passing(error):
                 raise
             logger.warning("run not recorded", run_id=run.run_id, exc_info=True)
-            return _unavailable(headers, {"run_id": run.run_id, "next_token": token})
+            return unavailable(headers.get("accept-language"), {"run_id": run.run_id, "next_token": token})
         if outcome.status == replay_run.FAILED:
-            return _unavailable(headers, {"run_id": run.run_id, "next_token": token})
+            return unavailable(headers.get("accept-language"), {"run_id": run.run_id, "next_token": token})
         language = pick_language(headers.get("accept-language"), None)
         more = token if outcome.status == replay_run.PARTIAL else None
-        return _response(200, replay_run.answer(run.run_id, run.filters, outcome, position, more, language))
+        return response(200, replay_run.answer(run.run_id, run.filters, outcome, position, more, language))
 
     def _record(self, run: Run, outcome: Outcome, position: Position) -> None:
         if not run.filters.dry_run:
@@ -285,21 +283,8 @@ def _observe(run: Run, outcome: Outcome) -> None:
     )
 
 
-def _unavailable(headers: Mapping[str, str], beside: answers.Json) -> Response:
-    error = answers.error([Problem("body", "unavailable")], headers.get("accept-language"))
-    return _response(503, {"error": error, **beside}, {"retry-after": "1"})
-
-
 def _refusal(status: int, problem: Problem, headers: Mapping[str, str]) -> Response:
-    return _response(status, {"error": answers.error([problem], headers.get("accept-language"))})
-
-
-def _response(status: int, body: answers.Json, headers: Mapping[str, str] | None = None) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json; charset=utf-8", **(headers or {})},
-        "body": json.dumps(body, ensure_ascii=False),
-    }
+    return response(status, {"error": answers.error([problem], headers.get("accept-language"))})
 
 
 def handler(event: dict[str, Any], context: Context) -> Response:

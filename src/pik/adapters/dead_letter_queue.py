@@ -9,8 +9,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pik.adapters.failure_signs import AWS_FAILURES, is_passing
+from pik.adapters.sqs_entries import refused
 from pik.domain.dead_letters import DeadLetter
-from pik.domain.failures import EntryRefused
 from pik.domain.limits import (
     MAX_RECEIVE_ENTRIES,
     RELEASE_ROUNDS,
@@ -161,12 +161,12 @@ class DeadLetterQueue:
             for place, receipt in enumerate(receipts.values())
         ]
         answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-        return _refused(answer, list(receipts))
+        return refused(answer, {str(place): it for place, it in enumerate(receipts)})
 
     def _delete(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
         entries: Any = [{"Id": str(place), "ReceiptHandle": receipt} for place, receipt in enumerate(receipts.values())]
         answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        return _refused(answer, list(receipts))
+        return refused(answer, {str(place): it for place, it in enumerate(receipts)})
 
 
 def _messages_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
@@ -252,16 +252,3 @@ def _attempted(act: Act, receipts: Mapping[str, str]) -> dict[str, Exception]:
         return act(receipts)
     except AWS_FAILURES as error:
         return dict.fromkeys(receipts, error)
-
-
-def _refused(answer: Any, message_ids: Sequence[str]) -> dict[str, Exception]:
-    """Only what is named as done is done: an answer that forgets an entry must not count."""
-    done = {entry["Id"] for entry in answer.get("Successful", [])}
-    reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-    failed: dict[str, Exception] = {}
-    for place, message_id in enumerate(message_ids):
-        if str(place) not in done:
-            reason = reasons.get(str(place))
-            code, text = (reason["Code"], reason.get("Message", "")) if reason else ("Unknown", "no answer")
-            failed[message_id] = EntryRefused(code, text)
-    return failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pik.domain.failures import EntryRefused
+from pik.adapters.sqs_entries import refused
 from pik.domain.limits import MAX_VISIBILITY_ENTRIES
 from pik.domain.packing import packs
 
@@ -42,12 +42,4 @@ class Visibility:
             for place, receipt in enumerate(batch)
         ]
         answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-        done = {entry["Id"] for entry in answer.get("Successful", [])}
-        reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-        failed: dict[str, Exception] = {}
-        for place, receipt in enumerate(batch):
-            if str(place) not in done:
-                reason = reasons.get(str(place))
-                code, message = (reason["Code"], reason.get("Message", "")) if reason else ("Unknown", "no answer")
-                failed[receipt] = EntryRefused(code, message)
-        return failed
+        return refused(answer, {str(place): receipt for place, receipt in enumerate(batch)})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pik.adapters.failure_signs import AWS_FAILURES
-from pik.domain.failures import EntryRefused
+from pik.adapters.sqs_entries import refused
 from pik.domain.limits import MAX_SEND_BYTES, MAX_SEND_ENTRIES, SEND_ROUNDS
 from pik.domain.packing import packs
 from pik.domain.work import Message
@@ -65,16 +65,7 @@ class WorkQueue:
     def _send_batch(self, batch: Sequence[int], messages: Mapping[int, Message]) -> dict[int, Exception]:
         entries = [_entry(number, messages[number]) for number in batch]
         answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-        sent = {entry["Id"] for entry in answer.get("Successful", [])}
-        reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-        failed: dict[int, Exception] = {}
-        for number in batch:
-            # Only what is named as sent counts as sent: an answer that forgets an entry must not lose it.
-            if str(number) not in sent:
-                reason = reasons.get(str(number))
-                code, message = (reason["Code"], reason.get("Message", "")) if reason else ("Unknown", "no answer")
-                failed[number] = EntryRefused(code, message)
-        return failed
+        return refused(answer, {str(number): number for number in batch})
 
 
 def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef:
