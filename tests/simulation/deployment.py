@@ -19,6 +19,7 @@ import redrive
 import redrive_step
 import replay
 from pik.adapters.failure_signs import AWS_FAILURES
+from pik.domain.failures import RowsUnprocessed
 from pik.settings import (
     IngestSettings,
     ProcessorSettings,
@@ -102,8 +103,10 @@ class Deployment:
     def _ended(self, task: Task, ended: Callable[[Task], None]) -> None:
         how = "killed" if task.killed else f"raised {task.error!r}" if task.error else f"answered {_gist(task.value)}"
         self._trace.append((self._scheduler.clock.now, task.name, how))
-        if task.error is not None and not isinstance(task.error, AWS_FAILURES):
-            raise Violation("functions raise nothing but what AWS refused", repr(task.error)) from task.error
+        if task.error is not None and not isinstance(task.error, (*AWS_FAILURES, RowsUnprocessed)):
+            raise Violation(
+                "functions raise nothing but what AWS refused or left undone", repr(task.error)
+            ) from task.error
         ended(task)
 
     def _new(self, function: str, *, dry: bool) -> Callable[[Any, Any], Any]:
