@@ -140,6 +140,10 @@ def next_steps(console: Console, endpoint: str, api_url: str, log_file: str) -> 
         "  .venv/bin/pik health                      is it well, which switches are on",
         "  .venv/bin/pik send events/sample.ndjson   everything again: nothing is counted twice",
         "  .venv/bin/pik logs                        what the functions say",
+        "",
+        "Send an order that no retry will mend, and ask why it is a dead letter:",
+        """  curl $API_URL/events -H "Content-Type: application/json" -d '{"orderId":"huge-001","amount":5000000}'""",
+        "  .venv/bin/pik dlq analyze                 the cause, what to do about it, and the next command",
     ):
         # Whatever the width of the terminal: a wrapped command cannot be copied.
         console.print(Text(line), soft_wrap=True)
