@@ -11,7 +11,17 @@ from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION
 from benchmarks.stages import process_all
 from benchmarks.wire import DELAYS
-from benchmarks.world import Work, World, api_request, as_in_lambda, context, event, mapping_batch_size, memory_mb
+from benchmarks.world import (
+    Work,
+    World,
+    api_request,
+    as_in_lambda,
+    context,
+    event,
+    mapping_batch_size,
+    memory_mb,
+    timeout_seconds,
+)
 from pik.domain.dead_letters import Reason
 from pik.settings import RedriveSettings, RedriveStepSettings
 from redrive import Redrive
@@ -74,10 +84,11 @@ def _from_request_to_report(world: World, asked: dict[str, Any]) -> list[Work]:
         raise RuntimeError(f"the benchmark's redrive was refused: {answer['body']}")
     work.usage.api_requests += 1
     work.usage.invoked(work.wall - work.responder, memory_mb("RedriveFunction"))
+    at_work = context(timeout_seconds("RedriveStepFunction"))
     works, run_id, name = [work], json.loads(answer["body"])["run_id"], "freeze"
     while name != "end":
         event = {"step": name, "run_id": run_id}
-        answer, work = world.measured(lambda event=event: step(event, context()), DELAYS)
+        answer, work = world.measured(lambda event=event: step(event, at_work), DELAYS)
         work.usage.invoked(work.wall - work.responder, memory_mb("RedriveStepFunction"))
         work.usage.state_transitions += _STATES_A_STEP
         works.append(work)

@@ -171,14 +171,19 @@ def event(number: int, *, entity: str | None = None) -> dict[str, Any]:
     return envelope
 
 
-def context() -> Any:
-    """Lambda's context object."""
-    return Context()
+def context(timeout_seconds: int = 30) -> Any:
+    """Lambda's context object at the beginning of an invocation."""
+    return Context(remaining_ms=timeout_seconds * 1000)
 
 
 def memory_mb(function: str) -> int:
     """A function's memory, from the template: `IngestFunction`."""
     return int(_found(rf"^  {function}:\n(?:    .*\n|\n)*?      MemorySize: (\d+)"))
+
+
+def timeout_seconds(function: str) -> int:
+    """How long a function may take, from the template: `RedriveStepFunction`."""
+    return int(_found(rf"^  {function}:\n(?:    .*\n|\n)*?      Timeout: (\d+)"))
 
 
 def mapping_batch_size(mapping: str) -> int:

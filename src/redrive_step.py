@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, Protocol
@@ -22,27 +23,25 @@ from pik.adapters.clients import Clients
 from pik.adapters.day_reader import DayReader
 from pik.adapters.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.failure_reader import FailureReader
+from pik.adapters.freezer import Freezer
 from pik.adapters.raw_store import RawStore
 from pik.adapters.redrive_files import RedriveFiles, report_key, rescued_key, selection_key, wave_key
 from pik.adapters.run_store import RunStore
 from pik.adapters.wave_sender import Sent, TimeLeft, WaveSender
 from pik.adapters.work_queue import WorkQueue
 from pik.adapters.workers import Workers
-from pik.domain import redrive_freeze, redrive_message, redrive_run, redrive_waves, times
+from pik.domain import redrive_message, redrive_run, redrive_waves, times
 from pik.domain.aggregates import DayKey
 from pik.domain.failures import error_code
 from pik.domain.limits import (
     MAX_FAILURE_MESSAGE_CHARS,
-    MAX_REDRIVE_ALL,
-    REDRIVE_HOLD_SECONDS,
     REDRIVE_PART_MESSAGES,
-    REDRIVE_RESERVE_MS,
+    REDRIVE_STEP_MS,
     SWEEP_THREADS,
 )
-from pik.domain.redrive_freeze import JUDGED, Choice, Wanted
 from pik.domain.redrive_message import Entry
 from pik.domain.redrive_request import PUT_BACK, RESCUE, Request
-from pik.domain.redrive_selection import CANCELLED, STOPPED, explained
+from pik.domain.redrive_selection import CANCELLED, STOPPED
 from pik.domain.redrive_waves import End, Seen, Send, State, Wait, Wave
 from pik.domain.rows import Row
 from pik.domain.validation import SchemaRegistry
@@ -59,6 +58,15 @@ _GONE: Final = frozenset({"InvalidParameterValue", "ReceiptHandleIsInvalid"})
 """What SQS says of a receipt whose message was deleted."""
 
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes after a step. `row`: the run as it now is, where the next step may follow at once."""
+
+    step: str
+    row: Row | None = None
+    wait_seconds: int = 0
 
 
 class Context(Protocol):
@@ -86,6 +94,7 @@ class RedriveStep:
         self._letters = DeadLetterQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
+        self._freezer = Freezer(self._letters, self._files, self._ledger, self._runs, settings.max_receive_count)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
         self._days = DayReader(AggregateStore(clients.dynamodb, settings.aggregates_table), applied)
         work = WorkQueue(clients.sqs, settings.work_queue_url, self._workers)
@@ -94,116 +103,73 @@ class RedriveStep:
         self._sender = WaveSender(raw, work, self._letters, self._workers, schemas, chance)
 
     def __call__(self, event: Mapping[str, Any], context: Context) -> Answer:
-        run_id = event["run_id"]
+        run_id, time_left = event["run_id"], context.get_remaining_time_in_millis
         if self._settings.dry_run:
             # A stack that was made dry while the run was under way: its messages are visible again when the hold ends.
             logger.warning("dry run: the step does nothing", run_id=run_id, step=event["step"])
-            return _answer(run_id, END)
-        under_way, row = self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
+            return _answer(run_id, Next(END))
+        (under_way, row), queue = self._begun(run_id, event["step"])
         if not under_way or row is None:
             logger.warning("the run is over", run_id=run_id, step=event["step"], status=row and row["status"])
-            return _answer(run_id, END)
-        match event["step"]:
-            case "freeze":
-                return self._freeze(run_id, row, context.get_remaining_time_in_millis)
-            case "wave":
-                return self._wave(run_id, row, context.get_remaining_time_in_millis)
-            case "finish":
-                return self._finish(run_id, row, event.get("error"))
-        raise ValueError(f"step {event['step']!r} is not known; statemachines/redrive.asl.yaml names the steps")
+            return _answer(run_id, Next(END))
+
+        def act(step: str, row: Row) -> Next:
+            match step:
+                case "FREEZE":
+                    return self._freeze(run_id, row, queue or self._letters.state(), time_left)
+                case "WAVE":
+                    return self._wave(run_id, row, time_left)
+                case "FINISH":
+                    return self._finish(run_id, row, event.get("error"))
+            raise ValueError(f"step {step!r} is not known; statemachines/redrive.asl.yaml names the steps")
+
+        then = act(event["step"].upper(), row)
+        # What can follow at once does, while there is time for it: no other invocation is paid for, and nothing is read
+        # that this one has just written.
+        while then.row is not None and time_left() > REDRIVE_STEP_MS:
+            then = act(then.step, then.row)
+        return _answer(run_id, then)
+
+    def _begun(self, run_id: str, step: str) -> tuple[tuple[bool, Row | None], QueueState | None]:
+        """The run, if it is under way; and for a freeze, which asks both at once, the queue's state."""
+
+        def begin() -> tuple[bool, Row | None]:
+            return self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
+
+        return self._workers.both(begin, self._letters.state) if step == "freeze" else (begin(), None)
 
     # --- freeze ---
 
-    def _freeze(self, run_id: str, row: Row, time_left: TimeLeft) -> Answer:
+    def _freeze(self, run_id: str, row: Row, queue: QueueState, time_left: TimeLeft) -> Next:
         if "frozen_at" in row:
-            return _answer(run_id, WAVE)
+            return Next(WAVE, row)
         if row["cancel_requested"]:
-            return _answer(run_id, FINISH)
-        request = Request.of(row["request"])
-        if request.action == PUT_BACK:
-            found = self._rescued(request)
-        else:
-            # A selection that is there was written by an attempt that died before it noted so in the row.
-            there, state = self._both(lambda: self._files.get(selection_key(run_id)), self._letters.state)
-            found = there or self._take(run_id, request, state, time_left)
+            return Next(FINISH, row)
+        found, held = self._freezer.freeze(run_id, Request.of(row["request"]), queue, self._time(), time_left)
+        if held:
+            some = next(iter(held.values()))
+            logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=some)
         names = ("frozen_at", "frozen", "totals", "files", "in_flight")
         changes: Row = {name: found[name] for name in names if name in found}
         changes |= {"selected": found["totals"]["selected"], "updated_at": self._time()}
-        self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
+        noted, after = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
         logger.info("frozen", run_id=run_id, frozen=found["frozen"], totals=found["totals"])
-        return _answer(run_id, WAVE if found["frozen"] else FINISH)
-
-    def _rescued(self, request: Request) -> Row:
-        """What a put-back takes: the files of the rescue. Raises LookupError."""
-        row = self._runs.get(request.rescue_id or "")
-        if row is None or row.get("action") != RESCUE:
-            raise LookupError(f"there is no rescue {request.rescue_id!r}")
-        files = [{"key": it["key"], "size": it["size"]} for it in row["waves"] if it.get("key")]
-        # A wave that died between its file and its note, and was never repeated, has left letters nowhere else.
-        key = rescued_key(row["run_id"], len(row["waves"]), row["frozen_at"]) if "frozen_at" in row else ""
-        if key and (kept := self._files.get_lines(key)):
-            files.append({"key": key, "size": len(kept)})
-        count = sum(it["size"] for it in files)
-        totals = {**redrive_run.no_totals(), "selected": count}
-        return {"frozen_at": self._time(), "frozen": count, "files": files, "totals": totals}
-
-    def _take(self, run_id: str, request: Request, state: QueueState, time_left: TimeLeft) -> Row:
-        """Sweeps the queue, and writes what is taken to S3. What it does not keep is visible again, also when it
-        raises."""
-        criteria = request.criteria
-        if request.manifest_id:
-            criteria = redrive_freeze.with_manifest(criteria, self._files.get_manifest(request.manifest_id))
-        now = self._time()
-        most = redrive_freeze.most_of(request, criteria)
-        wanted = Wanted(criteria, most, now, state.retention_seconds, lambda: time_left() < REDRIVE_RESERVE_MS)
-        attributes = ("All",) if request.action == RESCUE else JUDGED
-        swept = self._letters.sweep(REDRIVE_HOLD_SECONDS, MAX_REDRIVE_ALL, wanted.enough, state, attributes)
-        letters = swept.letters
-        try:
-            unknown = redrive_freeze.needing_ledger(letters, criteria)
-            known = self._ledger.latest(unknown) if unknown else {}
-            letters = [explained(it, known.get(redrive_freeze.ledger_name(it))) for it in letters]
-            choice = redrive_freeze.choose(
-                letters, criteria, most, now, state.retention_seconds, complete=swept.complete
-            )
-            entries = redrive_freeze.entries_of(choice, request, self._settings.max_receive_count)
-            self._release(choice)
-            found = {
-                "frozen_at": now,
-                "frozen": len(entries),
-                "totals": choice.totals(),
-                "in_flight": state.in_flight,
-                "complete": choice.complete,
-            }
-            first = self._files.put_selection(run_id, found, entries)
-        except Exception:
-            # Nobody will take these now, and they would stay hidden for the hold.
-            self._letters.release(swept.letters)
-            raise
-        if first["frozen_at"] != now:  # another attempt of this step was first; what this one holds, it gives back
-            self._letters.release(choice.taken)
-        return first
-
-    def _release(self, choice: Choice) -> None:
-        failed = self._letters.release(choice.refused)
-        if failed:
-            some = next(iter(failed.values()))
-            logger.warning("not released: visible again when the hold ends", count=len(failed), exc_info=some)
+        return Next(WAVE if found["frozen"] else FINISH, after if noted else None)
 
     # --- wave ---
 
-    def _wave(self, run_id: str, row: Row, time_left: TimeLeft) -> Answer:
+    def _wave(self, run_id: str, row: Row, time_left: TimeLeft) -> Next:
         state = State.of(row)
         if row["cancel_requested"] or row["stopped"]:
-            return _answer(run_id, FINISH)
+            return Next(FINISH, row)
         if early := redrive_waves.seconds_until_due(state, self._time()):
             # The wave was sent, and its step is repeated because its answer was lost.
-            return _answer(run_id, WAIT, early)
+            return Next(WAIT, wait_seconds=early)
         seen, events = self._seen(run_id, state)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
                 self._note(run_id, state, {"waves": _columns(waves)})
-                return _answer(run_id, WAIT, seconds)
+                return Next(WAIT, wait_seconds=seconds)
             case End() as end:
                 return self._stop(run_id, row, state, end)
             case Send() as step:
@@ -230,7 +196,7 @@ class RedriveStep:
             applied += past.counted
         return Seen.of(rows, applied), [it["work"]["event_id"] for it in entries]
 
-    def _send(self, run_id: str, row: Row, state: State, step: Send, time_left: TimeLeft) -> Answer:
+    def _send(self, run_id: str, row: Row, state: State, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
         key = ""
         if request.action == PUT_BACK:
@@ -262,9 +228,8 @@ class RedriveStep:
             "waves": _columns((*step.waves, wave)),
             "totals": redrive_waves.totals_with(row["totals"], request.action, wave),
         }
-        if not self._note(run_id, state, changes) or wait == 0:
-            return _answer(run_id, WAVE)
-        return _answer(run_id, WAIT, wait)
+        noted = self._note(run_id, state, changes)
+        return Next(WAIT, wait_seconds=wait) if noted and wait else Next(WAVE, noted)
 
     def _rescue(self, key: str, entries: Sequence[Entry]) -> Sent:
         """In the file before they are deleted; a repeated step finds its own file, and deletes what is left."""
@@ -279,27 +244,28 @@ class RedriveStep:
         unsent = self._dead.send({place: redrive_message.put_back(it) for place, it in enumerate(kept, start)})
         return Sent(len(kept) - len(unsent), unsent)
 
-    def _stop(self, run_id: str, row: Row, state: State, end: End) -> Answer:
+    def _stop(self, run_id: str, row: Row, state: State, end: End) -> Next:
         totals = {**row["totals"], "unconfirmed": end.unconfirmed}
         changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because, "totals": totals}
-        self._note(run_id, state, changes)
-        return _answer(run_id, FINISH)
+        if not end.stopped:  # nothing is left: a repeat may judge again what this one did not come to write down
+            return Next(FINISH, {**row, **changes})
+        return Next(FINISH, self._note(run_id, state, changes))
 
-    def _note(self, run_id: str, state: State, changes: Row) -> bool:
-        """Writes down what a step did, unless another that was repeated was first: then that one's counts stand, and
-        the next step goes on from there."""
+    def _note(self, run_id: str, state: State, changes: Row) -> Row | None:
+        """Writes down what a step did, and returns the row. None when another attempt of the step was first: then that
+        one's counts stand, and the next step goes on from there."""
         expected = {"status": redrive_run.UNDER_WAY, "sent_to": [state.sent_to]}
-        noted, _ = self._runs.change(run_id, {**changes, "updated_at": self._time()}, expected)
+        noted, row = self._runs.change(run_id, {**changes, "updated_at": self._time()}, expected)
         if not noted:
             logger.warning("another attempt of this step was first", run_id=run_id, sent_to=state.sent_to)
-        return noted
+        return row if noted else None
 
     def _entries(self, run_id: str, state: State, start: int, end: int) -> list[Entry]:
         return self._files.entries(run_id, state.frozen_at, start, end)
 
     # --- finish ---
 
-    def _finish(self, run_id: str, row: Row, error: Mapping[str, Any] | None) -> Answer:
+    def _finish(self, run_id: str, row: Row, error: Mapping[str, Any] | None) -> Next:
         if "frozen_at" not in row:  # a selection may be there that was not noted
             found = self._files.get(selection_key(run_id)) or {}
             row = {**row, **{name: found[name] for name in ("frozen_at", "frozen", "totals") if name in found}}
@@ -310,6 +276,7 @@ class RedriveStep:
         changes: Row = {
             "status": status,
             "selected": totals["selected"],
+            "waves": row["waves"],
             "totals": totals,
             "updated_at": now,
             "finished_at": now,
@@ -321,7 +288,7 @@ class RedriveStep:
         self._files.put(report_key(run_id), report)
         self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY})
         logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
-        return _answer(run_id, END)
+        return Next(END)
 
     def _give_back(self, run_id: str, row: Row, left: int) -> tuple[int, int]:
         """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
@@ -339,20 +306,12 @@ class RedriveStep:
             logger.warning("not released: visible again when the hold ends", run_id=run_id, count=len(failed) - gone)
         return left - gone, gone
 
-    def _both(self, one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:
-        """Two calls that do not wait for each other. Raises what either raised."""
-        found = self._workers.run(lambda call: call(), [one, other])
-        for it in found:
-            if isinstance(it, Exception):
-                raise it
-        return found[0], found[1]
-
     def _time(self) -> str:
         return times.from_datetime(self._now())
 
 
-def _answer(run_id: str, step: str, wait_seconds: int = 0) -> Answer:
-    return {"run_id": run_id, "next": step, "wait_seconds": wait_seconds}
+def _answer(run_id: str, then: Next) -> Answer:
+    return {"run_id": run_id, "next": then.step, "wait_seconds": then.wait_seconds}
 
 
 def _columns(waves: Sequence[Wave] | None) -> list[Row]:

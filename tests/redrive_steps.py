@@ -15,6 +15,7 @@ import yaml
 from pik.adapters.items import from_item, to_item
 from pik.domain import redrive_run, times
 from pik.domain.dead_letters import Reason
+from pik.domain.limits import REDRIVE_STEP_MS
 from pik.domain.redrive_request import Canary, Request
 from pik.domain.redrive_selection import Criteria
 from pik.domain.work import Work, parse_work
@@ -39,7 +40,10 @@ class Stage(WorldStage):
         super().__init__(validate=validate)
         assert isinstance(self.aws.clock, Clock)
         self.clock = self.aws.clock
-        self.context = Context(remaining_ms=300_000)
+        self.context = Context(remaining_ms=REDRIVE_STEP_MS)
+        """Of `ask`: a step has no time for another after it."""
+        self.lasting = Context(remaining_ms=2 * REDRIVE_STEP_MS)
+        """Of `run`: a step goes on with the next where it can."""
         self.step_settings = RedriveStepSettings.from_env(self.names.environment("redrive_step"))
         self.step = self.new_step()
 
@@ -108,7 +112,7 @@ class Stage(WorldStage):
 
         def invoke(payload: Any) -> Any:
             self.clock.advance(0.001)  # no two attempts of a step happen at one time
-            return self.step(payload, self.context)
+            return self.step(payload, self.lasting)
 
         execute(MACHINE, {"run_id": run_id}, invoke, wait)
         return self.row(run_id)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import redrive_step as module
+from pik.domain.limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
 from pik.domain.redrive_request import Canary
 from pik.domain.redrive_selection import Criteria
 from pik.domain.work import parse_work
@@ -23,7 +24,10 @@ _TROUBLES = 12
 """Of one run: enough to wear out one state's seven attempts, too few for those of the state that its Catch leads to."""
 
 BEFORE_AND_AFTER = ("before", "after")
-CALLS_OF_A_RUN = 33
+STEP_BY_STEP, AT_ONCE = REDRIVE_STEP_MS, 2 * REDRIVE_STEP_MS
+"""The time that steps have: for themselves alone, or for those that can follow at once, too."""
+
+CALLS_OF_A_RUN = {STEP_BY_STEP: 31, AT_ONCE: 28}
 
 
 class Weather:
@@ -73,6 +77,7 @@ def test_under_any_weather_nothing_is_lost_and_counts_add_up(data: st.DataObject
     canary = data.draw(st.sampled_from([None, Canary(2, 3, 0.1, 15)]), "canary")
     action = data.draw(st.sampled_from(["redrive", "rescue"]), "action")
     budget = 3 if action == "redrive" else None
+    stage.lasting.remaining_ms = data.draw(st.sampled_from([STEP_BY_STEP, AT_ONCE]), "time")
     stage.begin(action=action, canary=canary, criteria=Criteria(attempt_budget=budget))
     with pytest.MonkeyPatch.context() as patch:
         quiet(patch)
@@ -107,11 +112,14 @@ def _rescued(stage: Stage) -> set[str]:
 
 
 @pytest.mark.parametrize("phase", BEFORE_AND_AFTER)
-@pytest.mark.parametrize("number", range(CALLS_OF_A_RUN))
+@pytest.mark.parametrize(
+    ("time", "number"), [(time, n) for time, calls in CALLS_OF_A_RUN.items() for n in range(calls)]
+)
 def test_killed_once_at_any_call_it_ends_as_if_nothing_had_been(
-    number: int, phase: str, monkeypatch: pytest.MonkeyPatch
+    time: int, number: int, phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage(validate=False)
+    stage.lasting.remaining_ms = time
     works = stage.orders(12)
     stage.bury(works)
     stage.begin(canary=Canary(2, 5, 0.1, 15), criteria=Criteria(attempt_budget=3))
@@ -136,14 +144,13 @@ def test_killed_once_at_any_call_it_ends_as_if_nothing_had_been(
     row = stage.run(work=processor)
     stage.calm()
     stage.apply()
-    if number == CALLS_OF_A_RUN - 1:
-        assert not killed, "the last number is beyond the run's calls, so that none is left out"
+    assert bool(killed) == (number < CALLS_OF_A_RUN[time] - 1), "the last number is the first beyond the run's calls"
     balanced(row)
     assert row["status"] == "COMPLETE", killed
     counted = {event_id for it in stage.versions() for event_id in it.added}
     assert (row["totals"]["redriven"], row["totals"]["unconfirmed"]) == (len(counted), 0), killed
     # A process that dies between a receive and the selection leaves letters hidden: they come back when the hold ends.
-    stage.clock.advance(module.REDRIVE_HOLD_SECONDS + 1)
+    stage.clock.advance(REDRIVE_HOLD_SECONDS + 1)
     assert stage.visible() == len(stage.dead()) == 12 - len(counted)
     assert counted | set(stage.dead_ids()) == set(ids(works))
     if killed not in (["receive_message"], ["put_object"]):

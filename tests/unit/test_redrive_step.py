@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pik.adapters.items import to_item
-from pik.domain.limits import REDRIVE_MAX_CHECKS
+from pik.domain.limits import REDRIVE_MAX_CHECKS, REDRIVE_STEP_MS, SWEEP_THREADS
 from pik.domain.redrive_request import Canary
 from pik.domain.redrive_selection import Criteria
 from pik.domain.transform import Transform
@@ -36,39 +36,69 @@ def test_all_messages_go_back_to_the_queue_with_their_history() -> None:
     assert (row["totals"]["redriven"], row["totals"]["skipped"]) == (12, {})
 
 
-def test_a_redrive_of_a_thousand_makes_at_most_320_calls() -> None:
+@pytest.mark.parametrize(("updates", "reads", "time"), [(5, 0, 2 * REDRIVE_STEP_MS), (7, 1, REDRIVE_STEP_MS)])
+def test_a_redrive_of_a_thousand_makes_at_most_320_calls(updates: int, reads: int, time: int) -> None:
     stage = Stage(validate=False)
     stage.bury(stage.orders(1000, key="raw/all.ndjson"))
     stage.begin(max_messages=None)
+    stage.lasting.remaining_ms = time
     stage.restart_each_step()
     row = stage.run()
     calls = Counter(stage.aws.calls)
     assert row["totals"]["redriven"] == 1000
-    assert calls == {
-        ("sqs", "get_queue_attributes"): 1,
-        ("sqs", "receive_message"): 102,
-        ("sqs", "send_message_batch"): 100,
-        ("sqs", "delete_message_batch"): 100,
-        ("dynamodb", "update_item"): 8,
-        ("dynamodb", "query"): 1,
-        ("s3", "get_object"): 2,
-        ("s3", "put_object"): 2,
-    }
-    assert calls.total() == 316
+    assert calls == Counter(
+        {
+            ("sqs", "get_queue_attributes"): 1,
+            ("sqs", "receive_message"): 102,
+            ("sqs", "send_message_batch"): 100,
+            ("sqs", "delete_message_batch"): 100,
+            ("dynamodb", "update_item"): updates,
+            ("dynamodb", "query"): 1,
+            ("s3", "get_object"): reads,
+            ("s3", "put_object"): 2,
+        }
+    )
+    assert calls.total() == 306 + updates + reads
+
+
+def test_a_step_goes_on_with_the_next_while_there_is_time_for_it() -> None:
+    stage = Stage()
+    stage.bury(stage.orders(12))
+    stage.begin()
+    assert stage.ask("freeze")["next"] == "WAVE", "it has no time for another step"
+    assert stage.queued() == []
+    stage.context = stage.lasting
+    assert stage.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 15}
+    stage.clock.advance(15)
+    assert stage.ask("wave")["next"] == "END"
+    assert stage.row()["status"] == "COMPLETE"
+
+
+def test_a_cancel_stops_a_step_that_goes_on_before_its_next_wave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pik.domain.redrive_waves.REDRIVE_WAVE_MESSAGES", 10)
+    stage = Stage()
+    stage.bury(stage.orders(30))
+    stage.begin()
+    stage.once("send_message_batch", "after", lambda: stage.set_row(status="CANCELLING", cancel_requested=True))
+    stage.context = stage.lasting
+    assert stage.ask("freeze")["next"] == "END"
+    row = stage.row()
+    assert (row["status"], row["totals"]["redriven"], row["totals"]["skipped"]) == ("CANCELLED", 10, {"cancelled": 20})
+    assert stage.visible() == 20
 
 
 def test_a_filtered_redrive_reads_each_message_of_a_large_queue_once() -> None:
     stage = Stage(validate=False)
-    works = stage.orders(5000, key="raw/all.ndjson")
-    stage.bury(works[:4500], fingerprint="a" * 32)
-    stage.bury(works[4500:], fingerprint="b" * 32)
+    works = stage.orders(10_000, key="raw/all.ndjson")
+    stage.bury(works[:9000], fingerprint="a" * 32)
+    stage.bury(works[9000:], fingerprint="b" * 32)
     stage.begin(criteria=Criteria(fingerprint="b" * 32), max_messages=None)
     row = stage.run()
-    assert row["totals"]["redriven"] == 500
-    assert row["totals"]["skipped"] == {"filtered": 4500}
+    assert row["totals"]["redriven"] == 1000
+    assert row["totals"]["skipped"] == {"filtered": 9000}
     assert {it.received for it in stage.dead()} == {1}
-    assert Counter(stage.aws.calls)["sqs", "receive_message"] == 502
-    assert stage.queued_ids() == ids(works[4500:])
+    assert Counter(stage.aws.calls)["sqs", "receive_message"] == 1002
+    assert stage.queued_ids() == ids(works[9000:])
 
 
 def test_a_step_that_is_repeated_while_it_is_still_at_work_counts_once() -> None:
@@ -121,12 +151,14 @@ def test_a_freeze_takes_what_there_is_time_for() -> None:
     assert row["frozen"] + stage.visible() == 25
 
 
-def test_a_limit_that_is_met_saves_the_look_for_the_end() -> None:
+def test_a_limit_that_is_met_ends_the_reading() -> None:
     stage = Stage(validate=False)
     stage.bury(stage.orders(1000, key="raw/all.ndjson"))
-    stage.begin(max_messages=1000)
-    stage.run()
-    assert stage.calls()["receive_message"] == 100
+    stage.begin(max_messages=300)
+    row = stage.run()
+    assert row["totals"]["redriven"] == 300
+    assert 30 <= stage.calls()["receive_message"] <= 30 + SWEEP_THREADS, "only what was under way came on top"
+    assert stage.visible() == 700
 
 
 def test_a_careful_redrive_of_a_thousand_costs_a_third_of_a_call_each() -> None:

@@ -36,6 +36,9 @@ class Inline:
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         return [future.result() for future in self.start(function, items)]
 
+    def both(self, one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:
+        return one(), other()
+
 
 def _done(function: Callable[[Any], Any], item: Any) -> Future[Any]:
     future: Future[Any] = Future()

@@ -13,6 +13,9 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from pik.adapters.plain_json import take_as_sent
+from pik.adapters.signing import SIGNATURE_VERSION
+
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
 
-MAX_CONNECTIONS: Final = 16
-"""Connections a client; as many as threads, which else queue for a socket; more gained nothing in trials."""
+MAX_CONNECTIONS: Final = 24
+"""Connections a client may have; as many as a function has threads at most, which else queue for a socket."""
 
 SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
 """All that the functions call."""
@@ -64,7 +67,9 @@ class Clients:
 
     @cached_property
     def sqs(self) -> SQSClient:
-        return cast("SQSClient", self._client("sqs"))
+        client = self._client("sqs")
+        take_as_sent(client.meta.events, "sqs")
+        return cast("SQSClient", client)
 
     @cached_property
     def events(self) -> EventBridgeClient:
@@ -79,7 +84,9 @@ class Clients:
         return cast("SFNClient", self._client("stepfunctions"))
 
     def _client(self, service: str) -> BaseClient:
-        return self._session.create_client(service, config=_CONFIG)
+        # S3 has rules of its own for what of a request is signed.
+        config = _CONFIG if service == "s3" else _CONFIG.merge(Config(signature_version=SIGNATURE_VERSION))
+        return self._session.create_client(service, config=config)
 
     @cached_property
     def _session(self) -> Session:

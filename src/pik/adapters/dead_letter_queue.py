@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,6 @@ class DeadLetterQueue:
         self._sqs = sqs
         self._url = url
         self._workers = workers
-        sqs.meta.events.register("before-parse.sqs.ReceiveMessage", _messages_as_sent, unique_id="messages-as-sent")
 
     def state(self) -> QueueState:
         """The queue's counts and how long it keeps a message."""
@@ -89,7 +88,7 @@ class DeadLetterQueue:
         sweep = _Sweep(hold_seconds, max_read, enough, (state or self.state()).visible, list(attributes))
         try:
             while calls := sweep.next_calls():
-                for outcome in self._workers.run(lambda most: self._receive(sweep, most), calls):
+                for outcome in self._workers.run(lambda call: self._receive(sweep, *call), calls):
                     if isinstance(outcome, Exception):
                         raise outcome
             if sweep.error:
@@ -138,7 +137,7 @@ class DeadLetterQueue:
             pending = {message_id: receipts[message_id] for message_id in failed}
         return failed
 
-    def _receive(self, sweep: _Sweep, most: int) -> None:
+    def _receive(self, sweep: _Sweep, number: int, most: int) -> None:
         if sweep.is_over():
             return
         try:
@@ -153,7 +152,7 @@ class DeadLetterQueue:
         except AWS_FAILURES as error:
             sweep.failed(error)
             return
-        sweep.took([DeadLetter.of(message) for message in answer.get("Messages", [])])
+        sweep.took(number, [DeadLetter.of(message) for message in answer.get("Messages", [])])
 
     def _release(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
         entries: Any = [
@@ -169,16 +168,6 @@ class DeadLetterQueue:
         return refused(answer, {str(place): it for place, it in enumerate(receipts)})
 
 
-def _messages_as_sent(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Hands messages over as the JSON has them, which for texts is what botocore would make of them, attribute by
-    attribute, at more CPU than all else that a sweep does."""
-    if response_dict["status_code"] == 200:
-        answer = json.loads(response_dict["body"])
-        if "Messages" in answer:
-            customized_response_dict["Messages"] = answer.pop("Messages")
-            response_dict["body"] = json.dumps(answer).encode()
-
-
 Act = Callable[[Mapping[str, str]], dict[str, Exception]]
 
 
@@ -186,8 +175,8 @@ Act = Callable[[Mapping[str, str]], dict[str, Exception]]
 class _Sweep:
     """The state of one sweep, which the threads that receive share.
 
-    It is over when two receives in a row brought nothing new: one may be empty by chance, and a queue that keeps giving
-    what it gave before has been seen, too.
+    It is over when two receives brought nothing new and none that was begun after them did: one may be empty by chance,
+    and a queue that keeps giving what it gave before has been seen, too.
     """
 
     hold_seconds: int
@@ -197,7 +186,8 @@ class _Sweep:
     attributes: list[str]
     letters: dict[str, DeadLetter] = field(default_factory=dict)
     error: Exception | None = None
-    _dry: int = 0
+    _dry: set[int] = field(default_factory=set)
+    _begun: int = 0
     _failures: int = 0
     _stopped: bool = False
     _round: int = 0
@@ -205,32 +195,35 @@ class _Sweep:
 
     @property
     def complete(self) -> bool:
-        return self._dry >= SWEEP_EMPTY_RECEIVES
+        return len(self._dry) >= SWEEP_EMPTY_RECEIVES
 
     def is_over(self) -> bool:
         return self._stopped or self.complete or self.error is not None or len(self.letters) >= self.max_read
 
-    def next_calls(self) -> list[int]:
-        """How many messages each receive of the next round may bring; no more receives than the count calls for. When
-        it calls for none, as many as confirm the end, and then twice as many each round for as long as they bring any.
-        """
+    def next_calls(self) -> list[tuple[int, int]]:
+        """The receives of the next round: their numbers, and how many messages each may bring. No more than the count
+        calls for, and those that confirm the end. When it calls for none, only these, and then twice as many each round
+        for as long as they bring any."""
         if self.is_over():
             return []
         most = self.max_read - len(self.letters)
-        wanted = min(self.visible - len(self.letters), most)
-        if wanted <= 0:
-            calls = min(SWEEP_EMPTY_RECEIVES * 2**self._round, SWEEP_THREADS)
+        receives = ceil((self.visible - len(self.letters)) / MAX_RECEIVE_ENTRIES)
+        if receives > 0:
+            receives += SWEEP_EMPTY_RECEIVES
+        else:
+            receives = min(SWEEP_EMPTY_RECEIVES * 2**self._round, SWEEP_THREADS)
             self._round += 1
-            wanted = min(calls * MAX_RECEIVE_ENTRIES, most)
         # Ten each also where fewer are counted on, for the count is approximate; but never more than may be read.
-        return [min(MAX_RECEIVE_ENTRIES, most - at) for at in range(0, wanted, MAX_RECEIVE_ENTRIES)]
+        places = range(0, min(receives * MAX_RECEIVE_ENTRIES, most), MAX_RECEIVE_ENTRIES)
+        first, self._begun = self._begun, self._begun + len(places)
+        return [(number, min(MAX_RECEIVE_ENTRIES, most - at)) for number, at in enumerate(places, first)]
 
-    def took(self, letters: Sequence[DeadLetter]) -> None:
-        """What one receive brought. A letter that came again has a newer receipt, and only that one works."""
+    def took(self, number: int, letters: Sequence[DeadLetter]) -> None:
+        """What a receive brought. A letter that came again has a newer receipt, and only that one works."""
         with self._lock:
             fresh = [it for it in letters if it.message_id not in self.letters]
             self.letters.update((it.message_id, it) for it in letters)
-            self._dry = 0 if fresh else self._dry + 1
+            self._dry = {it for it in self._dry if it > number} if fresh else self._dry | {number}
             for it in fresh:
                 self._stopped = self.enough(it) or self._stopped
 

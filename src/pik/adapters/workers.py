@@ -34,6 +34,12 @@ class Workers:
         done, _ = wait(futures, seconds)
         return [future.result() if future in done else _given_up(future) for future in futures]
 
+    def both(self, one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+        """What two calls bring that do not wait for each other. Raises what either raised."""
+        future = self._pool.submit(one)
+        found = other()
+        return future.result(), found
+
 
 def _given_up(future: Future[B | Exception]) -> Exception:
     future.cancel()

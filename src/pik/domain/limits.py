@@ -268,8 +268,8 @@ MAX_LEDGER_PAGES: Final = 200
 MAX_RECEIVE_ENTRIES: Final = 10
 """Messages of one receive, and entries of one delete or visibility change: SQS's own limit."""
 
-SWEEP_THREADS: Final = 16
-"""Receives, and later sends and deletes, of a redrive under way at once; as many as a client has connections."""
+SWEEP_THREADS: Final = 24
+"""Receives, and later sends and deletes, of a redrive under way at once: more would wait for the CPU, not for SQS."""
 
 SWEEP_WAIT_SECONDS: Final = 1
 """For which a receive waits for messages: at all, so that SQS asks all of its servers and not a sample of them."""
@@ -308,6 +308,10 @@ REDRIVE_PART_MESSAGES: Final = 1_000
 
 REDRIVE_CONFIRM_READS: Final = 8
 """Reads of aggregates after the last wave: enough to be sure of a small run, and 1% of the calls of a thousand."""
+
+REDRIVE_STEP_MS: Final = 300_000
+"""Milliseconds that a step must have for another to follow it at once: half of the function's time, for a wave that
+takes seconds."""
 
 REDRIVE_RESERVE_MS: Final = 30_000
 """Milliseconds before the function's end at which a freeze stops receiving: it must release, look up and write."""

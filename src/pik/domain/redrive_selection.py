@@ -21,8 +21,6 @@ LIMIT_REACHED: Final = "limit_reached"
 CANCELLED: Final = "cancelled"
 STOPPED: Final = "stopped"
 
-_OF_REASON: Final = ("category", "error_type", "fingerprint")
-
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
@@ -58,7 +56,7 @@ class Criteria:
     @property
     def needs_reason(self) -> bool:
         """Whether letters without a reason on them must be looked up in the ledger before they are judged."""
-        return any(getattr(self, name) is not None for name in _OF_REASON)
+        return (self.category, self.error_type, self.fingerprint) != (None, None, None)
 
     def refusal(self, letter: DeadLetter, now: str, retention_seconds: int) -> str:
         """Empty when the letter is wanted, else why not. `now` is normalised; the retention is the queue's."""

@@ -17,6 +17,7 @@ from pik.domain.limits import MAX_NESTING, MAX_SAFE_INTEGER
 from pik.domain.problems import InvalidEvent, Problem, pointer
 
 _WHITE_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_LONG_DIGITS: Final = 16  # a text that is shorter is an integer below 2**53 - 1
 _SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; longer texts need no conversion to be refused
 
 
@@ -49,12 +50,12 @@ def parse_json(data: bytes, base: str = "") -> Any:
     surrogates, more than MAX_NESTING levels.
     """
     text = _decode(data, base)
-    reader = _Reader(base)
-    value, end = reader.read(text, _skip(text, 0))
-    end = _skip(text, end)
-    if end != len(text):
-        raise _syntax(base, "unexpected text after the value", text, end)
-    problems = reader.problems(value, text, base)
+    start = _skip(text, 0)
+    value, end, sound = _read(text, start, base)
+    after = _skip(text, end)
+    if after != len(text):
+        raise _syntax(base, "unexpected text after the value", text, after)
+    problems = _problems(value, text, base, sound=sound)
     if problems:
         raise MalformedJson(problems)
     return value
@@ -78,13 +79,12 @@ def _elements(text: str, *, ascii_only: bool) -> Iterator[Element]:
     closed = text[at : at + 1] == "]"
     while not closed:
         base = pointer(index)
-        reader = _Reader(base)
-        value, end = reader.read(text, at)
+        value, end, sound = _read(text, at, base)
         raw = text[at:end]
         offset = at if ascii_only else seen_bytes + len(text[seen_chars:at].encode())
         length = len(raw) if ascii_only else len(raw.encode())
         seen_chars, seen_bytes = end, offset + length
-        yield Element(value, reader.problems(value, raw, base), offset, length)
+        yield Element(value, _problems(value, raw, base, sound=sound), offset, length)
         index += 1
         at = _skip(text, end)
         mark = text[at : at + 1]
@@ -97,57 +97,91 @@ def _elements(text: str, *, ascii_only: bool) -> Iterator[Element]:
         raise _syntax("", "unexpected text after the array", text, at)
 
 
-class _Reader:
-    """One parse; remembers whether anything was refused, so that a sound text is not searched."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-        self._spoiled = False
-        decoder = json.JSONDecoder(
-            object_pairs_hook=self._object, parse_float=self._float, parse_int=self._int, parse_constant=self._constant
-        )
-        self._decode = decoder.raw_decode
-
-    def read(self, text: str, at: int) -> tuple[Any, int]:
+def _read(text: str, at: int, base: str) -> tuple[Any, int, bool]:
+    """A value, where it ends, and whether nothing in it was refused."""
+    try:
         try:
-            return self._decode(text, at)
-        except json.JSONDecodeError as error:
-            raise _syntax(self._base, error.msg, text, error.pos) from error
-        except RecursionError as error:
-            raise MalformedJson([Problem(self._base or "body", "too_deep", {"maximum": MAX_NESTING})]) from error
+            return *_SOUND.raw_decode(text, at), True
+        except _Unsound:  # read once more, now to find where
+            return *_MARKING.raw_decode(text, at), False
+    except json.JSONDecodeError as error:
+        raise _syntax(base, error.msg, text, error.pos) from error
+    except RecursionError as error:
+        raise MalformedJson([Problem(base or "body", "too_deep", {"maximum": MAX_NESTING})]) from error
 
-    def problems(self, value: Any, text: str, base: str) -> tuple[Problem, ...]:
-        """The first thing refused in `value`; the whole tree is walked only when there may be one."""
-        may_be_deep = text.count("[") + text.count("{") > MAX_NESTING
-        may_have_surrogates = "\\u" in text
-        if not (self._spoiled or may_be_deep or may_have_surrogates):
-            return ()
-        found = next(_walk(value, base), None)
-        return (found,) if found else ()
 
-    def _defect(self, code: str, **params: str | int) -> _Defect:
-        self._spoiled = True
-        return _Defect(code, params)
+def _problems(value: Any, text: str, base: str, *, sound: bool) -> tuple[Problem, ...]:
+    """The first thing refused in `value`; the whole tree is walked only when there may be one."""
+    may_be_deep = text.count("[") + text.count("{") > MAX_NESTING
+    may_have_surrogates = "\\u" in text
+    if sound and not (may_be_deep or may_have_surrogates):
+        return ()
+    found = next(_walk(value, base), None)
+    return (found,) if found else ()
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> Any:
-        members = dict(pairs)
-        if len(members) == len(pairs):
-            return members
-        names = [name for name, _ in pairs]
-        return self._defect("duplicate_member", member=next(name for name in names if names.count(name) > 1))
 
-    def _float(self, literal: str) -> Any:
-        number = float(literal)
-        return number if math.isfinite(number) else self._defect("number_out_of_range", literal=literal)
+class _Unsound(Exception):
+    """A text holds something that may have to be refused."""
 
-    def _int(self, literal: str) -> Any:
-        number = int(literal) if len(literal) <= _SAFE_DIGITS else None
-        if number is not None and abs(number) <= MAX_SAFE_INTEGER:
-            return number
-        return self._defect("integer_too_large", literal=literal)
 
-    def _constant(self, literal: str) -> Any:
-        return self._defect("not_a_number", literal=literal)
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    names = [name for name, _ in pairs]
+    return _Defect("duplicate_member", {"member": next(name for name in names if names.count(name) > 1)})
+
+
+def _float(literal: str) -> Any:
+    number = float(literal)
+    return number if math.isfinite(number) else _Defect("number_out_of_range", {"literal": literal})
+
+
+def _int(literal: str) -> Any:
+    number = int(literal) if len(literal) <= _SAFE_DIGITS else None
+    if number is not None and abs(number) <= MAX_SAFE_INTEGER:
+        return number
+    return _Defect("integer_too_large", {"literal": literal})
+
+
+def _constant(literal: str) -> Any:
+    return _Defect("not_a_number", {"literal": literal})
+
+
+def _sound_object(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Unsound
+    return members
+
+
+def _sound_float(literal: str) -> Any:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise _Unsound
+    return number
+
+
+def _sound_int(literal: str) -> Any:
+    if len(literal) >= _LONG_DIGITS:
+        raise _Unsound
+    return int(literal)
+
+
+def _unsound_constant(literal: str) -> Any:
+    raise _Unsound
+
+
+# A decoder is costly to make, and these two serve all threads.
+_SOUND: Final = json.JSONDecoder(
+    object_pairs_hook=_sound_object,
+    parse_float=_sound_float,
+    parse_int=_sound_int,
+    parse_constant=_unsound_constant,
+)
+_MARKING: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
+)
 
 
 def _walk(root: Any, base: str) -> Iterator[Problem]:

@@ -60,7 +60,7 @@ def is_normal(text: str) -> bool:
 
 def from_datetime(moment: datetime) -> str:
     """An aware datetime as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # at half the price of strftime
 
 
 def from_milliseconds(since_1970: int) -> str:

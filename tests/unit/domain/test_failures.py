@@ -151,7 +151,7 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
 def test_the_place_is_the_innermost_function_of_the_kit() -> None:
     with pytest.raises(MalformedJson) as caught:
         parse_json(b"{")
-    assert place_of(caught.value) == "pik.domain.strict_json:_Reader.read"
+    assert place_of(caught.value) == "pik.domain.strict_json:_read"
     assert place_of(BadWork("never raised")) == "pik.domain.work"
 
 
