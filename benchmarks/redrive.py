@@ -33,7 +33,7 @@ _STATES_A_STEP: Final = 2
 """Transitions of the state machine for each step: its task, and the choice after it."""
 
 
-def redrive(messages: int = 1_000, rounds: int = 12) -> Figure:
+def redrive(messages: int = 1_000, rounds: int = 20) -> Figure:
     """Messages that failed for one reason, all wanted; from the request that starts the run to its report."""
     runs = [_run(messages, _NO_CANARY) for _ in range(rounds)]
     values = max(runs, key=lambda run: run["messages_per_second"])

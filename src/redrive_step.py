@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -103,49 +104,41 @@ class RedriveStep:
         self._sender = WaveSender(raw, work, self._letters, self._workers, schemas, chance)
 
     def __call__(self, event: Mapping[str, Any], context: Context) -> Answer:
-        run_id, time_left = event["run_id"], context.get_remaining_time_in_millis
+        run_id, step, time_left = event["run_id"], event["step"], context.get_remaining_time_in_millis
         if self._settings.dry_run:
             # A stack that was made dry while the run was under way: its messages are visible again when the hold ends.
-            logger.warning("dry run: the step does nothing", run_id=run_id, step=event["step"])
+            logger.warning("dry run: the step does nothing", run_id=run_id, step=step)
             return _answer(run_id, Next(END))
-        (under_way, row), queue = self._begun(run_id, event["step"])
+        # What the step needs beside the row is asked for at the same time.
+        queue = self._workers.soon(self._letters.state) if step == "freeze" else None
+        failed = self._workers.soon(lambda: self._ledger.of_run(run_id)) if step == "wave" else None
+        under_way, row = self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
         if not under_way or row is None:
-            logger.warning("the run is over", run_id=run_id, step=event["step"], status=row and row["status"])
+            logger.warning("the run is over", run_id=run_id, step=step, status=row and row["status"])
             return _answer(run_id, Next(END))
-
-        def act(step: str, row: Row) -> Next:
-            match step:
-                case "FREEZE":
-                    return self._freeze(run_id, row, queue or self._letters.state(), time_left)
-                case "WAVE":
-                    return self._wave(run_id, row, time_left)
-                case "FINISH":
-                    return self._finish(run_id, row, event.get("error"))
+        if queue:
+            then = self._freeze(run_id, row, queue, time_left)
+        elif failed:
+            then = self._wave(run_id, row, failed, time_left)
+        elif step == "finish":
+            then = self._finish(run_id, row, event.get("error"))
+        else:
             raise ValueError(f"step {step!r} is not known; statemachines/redrive.asl.yaml names the steps")
-
-        then = act(event["step"].upper(), row)
         # What can follow at once does, while there is time for it: no other invocation is paid for, and nothing is read
         # that this one has just written.
         while then.row is not None and time_left() > REDRIVE_STEP_MS:
-            then = act(then.step, then.row)
+            onward = then.step == WAVE
+            then = self._wave(run_id, then.row, None, time_left) if onward else self._finish(run_id, then.row, None)
         return _answer(run_id, then)
-
-    def _begun(self, run_id: str, step: str) -> tuple[tuple[bool, Row | None], QueueState | None]:
-        """The run, if it is under way; and for a freeze, which asks both at once, the queue's state."""
-
-        def begin() -> tuple[bool, Row | None]:
-            return self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
-
-        return self._workers.both(begin, self._letters.state) if step == "freeze" else (begin(), None)
 
     # --- freeze ---
 
-    def _freeze(self, run_id: str, row: Row, queue: QueueState, time_left: TimeLeft) -> Next:
+    def _freeze(self, run_id: str, row: Row, queue: Future[QueueState], time_left: TimeLeft) -> Next:
         if "frozen_at" in row:
             return Next(WAVE, row)
         if row["cancel_requested"]:
             return Next(FINISH, row)
-        found, held = self._freezer.freeze(run_id, Request.of(row["request"]), queue, self._time(), time_left)
+        found, held = self._freezer.freeze(run_id, Request.of(row["request"]), queue.result(), self._time(), time_left)
         if held:
             some = next(iter(held.values()))
             logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=some)
@@ -158,14 +151,14 @@ class RedriveStep:
 
     # --- wave ---
 
-    def _wave(self, run_id: str, row: Row, time_left: TimeLeft) -> Next:
+    def _wave(self, run_id: str, row: Row, failed: Future[list[Row]] | None, time_left: TimeLeft) -> Next:
         state = State.of(row)
         if row["cancel_requested"] or row["stopped"]:
             return Next(FINISH, row)
         if early := redrive_waves.seconds_until_due(state, self._time()):
             # The wave was sent, and its step is repeated because its answer was lost.
             return Next(WAIT, wait_seconds=early)
-        seen, events = self._seen(run_id, state)
+        seen, events = self._seen(run_id, state, failed)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
                 self._note(run_id, state, {"waves": _columns(waves)})
@@ -175,11 +168,12 @@ class RedriveStep:
             case Send() as step:
                 return self._send(run_id, row, state, step, time_left)
 
-    def _seen(self, run_id: str, state: State) -> tuple[Seen, list[str]]:
-        """What is known of what was sent; and the events of the first wave, while that is the only one."""
+    def _seen(self, run_id: str, state: State, failed: Future[list[Row]] | None) -> tuple[Seen, list[str]]:
+        """What is known of what was sent; and the events of the first wave, while that is the only one. `failed`: the
+        run's failed attempts, where they were asked for already."""
         if not redrive_waves.is_judged(state):
             return Seen({}), []
-        rows = self._ledger.of_run(run_id)
+        rows = failed.result() if failed else self._ledger.of_run(run_id)
         entries: list[Entry] = []
         days: dict[DayKey, list[str]] = {}
         if state.request.canary and len(state.waves) == 1:

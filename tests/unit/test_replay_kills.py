@@ -36,8 +36,13 @@ class Inline:
     def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         return [future.result() for future in self.start(function, items)]
 
-    def both(self, one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:
-        return one(), other()
+    def soon(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001 (as the real one: it raises where the result is asked for)
+            future.set_exception(error)
+        return future
 
 
 def _done(function: Callable[[Any], Any], item: Any) -> Future[Any]:

@@ -34,11 +34,9 @@ class Workers:
         done, _ = wait(futures, seconds)
         return [future.result() if future in done else _given_up(future) for future in futures]
 
-    def both(self, one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
-        """What two calls bring that do not wait for each other. Raises what either raised."""
-        future = self._pool.submit(one)
-        found = other()
-        return future.result(), found
+    def soon(self, call: Callable[[], A]) -> Future[A]:
+        """Begins one call, which the caller does not wait for yet; the future raises what it raised."""
+        return self._pool.submit(call)
 
 
 def _given_up(future: Future[B | Exception]) -> Exception:

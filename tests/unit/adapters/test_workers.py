@@ -54,12 +54,11 @@ def test_the_death_of_the_process_is_no_outcome() -> None:
         Workers(1).run(die, [1])
 
 
-def test_both_brings_what_two_calls_bring_and_raises_what_either_raises() -> None:
+def test_a_call_that_begins_soon_is_waited_for_when_its_result_is_asked_for() -> None:
     workers = Workers(1)
     met = threading.Barrier(2, timeout=5)
-    assert workers.both(lambda: met.wait() >= 0, lambda: met.wait() >= 0) == (True, True)
-    assert workers.both(lambda: 1, lambda: "two") == (1, "two")
+    soon = workers.soon(lambda: met.wait() >= 0)
+    met.wait()
+    assert soon.result()
     with pytest.raises(ZeroDivisionError):
-        workers.both(lambda: 1 / 0, lambda: 2)
-    with pytest.raises(ZeroDivisionError):
-        workers.both(lambda: 1, lambda: 2 / 0)
+        workers.soon(lambda: 1 / 0).result()
