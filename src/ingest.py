@@ -27,7 +27,7 @@ from pik.domain.requests import Arrival, Part, body_bytes, split
 from pik.domain.responses import Response, dump, response, unavailable
 from pik.domain.rows import CONFLICT, REJECTED, RawRef, raw_key, rejected_key
 from pik.domain.validation import SchemaRegistry
-from pik.observability import COUNTERS, INGEST_LAG, MetricUnit, logger, metrics
+from pik.observability import COUNTERS, INGEST_LAG, MetricUnit, logged, logger, metrics
 from pik.schemas import load_schemas
 from pik.settings import IngestSettings, environment, in_lambda
 
@@ -147,14 +147,10 @@ def _observe(request_id: str, results: Sequence[Result], *, dry_run: bool) -> No
     logger.info("request answered", request_id=request_id, events=statuses, rejections=rejections, dry_run=dry_run)
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> Response:
     """Lambda's entry point; payload format 2.0."""
-    try:
-        return _built()(event, context)
-    except Exception:
-        # A bug, or AWS refusing us: logged with its stack and raised; the producer gets a 500 and may retry.
-        logger.exception("request failed")
-        raise
+    return _built()(event, context)
 
 
 @cache

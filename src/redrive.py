@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from pik import startup
 from pik.adapters.clients import Clients
 from pik.adapters.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.failure_reader import FailureReader
 from pik.adapters.failure_signs import AWS_FAILURES, is_passing
+from pik.adapters.invocation import Context
 from pik.adapters.raw_store import RawStore
 from pik.adapters.redrive_files import RedriveFiles
 from pik.adapters.run_store import RunStore
@@ -49,15 +50,9 @@ from pik.domain.strict_json import parse_json
 from pik.domain.transform import Transform
 from pik.domain.validation import SchemaRegistry
 from pik.domain.work import is_run_id
-from pik.observability import logger
+from pik.observability import logged, logger
 from pik.schemas import load_schemas
 from pik.settings import RedriveSettings, environment, in_lambda
-
-
-class Context(Protocol):
-    """What is needed of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,14 +327,10 @@ def _put_back_rehearsed(request: Request, rescue: Row, language: Language) -> Re
     return response(200, body)
 
 
+@logged
 def handler(event: dict[str, Any], context: Context) -> Response:
     """Lambda's entry point; payload format 2.0."""
-    try:
-        return _built()(event, context)
-    except Exception:
-        # A bug, or AWS refusing us: logged with its stack and raised; the caller gets a 500 and may ask again.
-        logger.exception("request failed")
-        raise
+    return _built()(event, context)
 
 
 @cache

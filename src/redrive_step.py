@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pik import startup
 from pik.adapters.aggregate_store import AggregateStore
@@ -25,10 +25,11 @@ from pik.adapters.day_reader import DayReader
 from pik.adapters.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.failure_reader import FailureReader
 from pik.adapters.freezer import Freezer
+from pik.adapters.invocation import Context, TimeLeft
 from pik.adapters.raw_store import RawStore
 from pik.adapters.redrive_files import RedriveFiles, report_key, rescued_key, selection_key, wave_key
 from pik.adapters.run_store import RunStore
-from pik.adapters.wave_sender import Sent, TimeLeft, WaveSender
+from pik.adapters.wave_sender import Sent, WaveSender
 from pik.adapters.work_queue import WorkQueue
 from pik.adapters.workers import Workers
 from pik.domain import redrive_message, redrive_run, redrive_waves, times
@@ -68,12 +69,6 @@ class Next:
     step: str
     row: Row | None = None
     wait_seconds: int = 0
-
-
-class Context(Protocol):
-    """What is needed of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class RedriveStep:

@@ -12,12 +12,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from pik import startup
 from pik.adapters.clients import Clients
 from pik.adapters.event_reader import EventReader, Page
 from pik.adapters.failure_signs import AWS_FAILURES, is_passing
+from pik.adapters.invocation import Context
 from pik.adapters.run_store import RunStore
 from pik.adapters.work_queue import WorkQueue
 from pik.adapters.workers import Workers
@@ -41,14 +42,8 @@ from pik.domain.requests import JSON, body_bytes, media_type
 from pik.domain.responses import Response, response, unavailable
 from pik.domain.strict_json import parse_json
 from pik.domain.work import Message, is_run_id
-from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
+from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logged, logger, metrics
 from pik.settings import ReplaySettings, environment, in_lambda
-
-
-class Context(Protocol):
-    """What is needed of Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +282,10 @@ def _refusal(status: int, problem: Problem, headers: Mapping[str, str]) -> Respo
     return response(status, {"error": answers.error([problem], headers.get("accept-language"))})
 
 
+@logged
 def handler(event: dict[str, Any], context: Context) -> Response:
     """Lambda's entry point; payload format 2.0."""
-    try:
-        return _built()(event, context)
-    except Exception:
-        # A bug, or AWS refusing us: logged with its stack and raised; the caller gets a 500 and may ask again.
-        logger.exception("request failed")
-        raise
+    return _built()(event, context)
 
 
 @cache

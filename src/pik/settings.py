@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, Self
 
 
 class SettingsError(RuntimeError):
@@ -23,7 +23,21 @@ def in_lambda(environ: Mapping[str, str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestSettings:
+class _Settings:
+    """What is common to the settings below."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """A variable for each field, named as it is, in capitals; a text with a default may be empty.
+
+        Raises SettingsError.
+        """
+        readers = {it.name: _READERS[it.type if it.default is MISSING else f"{it.type} or empty"] for it in fields(cls)}
+        return cls(**{name: read(environ, name.upper()) for name, read in readers.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings(_Settings):
     """What `ingest.handler` needs."""
 
     raw_bucket: str
@@ -38,23 +52,6 @@ class IngestSettings:
     ingest_auth: str
     enable_fault_injection: bool
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            raw_bucket=_text(environ, "RAW_BUCKET"),
-            events_table=_text(environ, "EVENTS_TABLE"),
-            dedupe_table=_text(environ, "DEDUPE_TABLE"),
-            default_event_type=_text(environ, "DEFAULT_EVENT_TYPE"),
-            allow_unknown_types=_switch(environ, "ALLOW_UNKNOWN_TYPES"),
-            dedupe_ttl_days=_whole(environ, "DEDUPE_TTL_DAYS"),
-            dry_run=_switch(environ, "DRY_RUN"),
-            env_name=_text(environ, "ENV_NAME"),
-            enable_processor=_switch(environ, "ENABLE_PROCESSOR"),
-            ingest_auth=_text(environ, "INGEST_AUTH"),
-            enable_fault_injection=_switch(environ, "ENABLE_FAULT_INJECTION"),
-        )
-
     def switches(self) -> dict[str, bool | str]:
         """What `GET /health` shows."""
         return {
@@ -68,25 +65,16 @@ class IngestSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class PublisherSettings:
+class PublisherSettings(_Settings):
     """What `publisher.handler` needs. `failure_mode_parameter`: empty where no fault may be injected."""
 
     work_queue_url: str
     dry_run: bool
     failure_mode_parameter: str = ""
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            work_queue_url=_text(environ, "WORK_QUEUE_URL"),
-            dry_run=_switch(environ, "DRY_RUN"),
-            failure_mode_parameter=_text_or_empty(environ, "FAILURE_MODE_PARAMETER"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ProcessorSettings:
+class ProcessorSettings(_Settings):
     """What `processor.handler` needs. `max_receive_count` is the queue's: deliveries before the DeadLetterQueue.
     `redact_paths` are JSON Pointers into payloads. `failure_mode_parameter`: empty where no fault may be injected."""
 
@@ -103,27 +91,9 @@ class ProcessorSettings:
     dry_run: bool
     failure_mode_parameter: str = ""
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            raw_bucket=_text(environ, "RAW_BUCKET"),
-            aggregates_table=_text(environ, "AGGREGATES_TABLE"),
-            applied_table=_text(environ, "APPLIED_TABLE"),
-            failures_table=_text(environ, "FAILURES_TABLE"),
-            event_bus_name=_text(environ, "EVENT_BUS_NAME"),
-            work_queue_url=_text(environ, "WORK_QUEUE_URL"),
-            dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
-            max_receive_count=_whole(environ, "MAX_RECEIVE_COUNT"),
-            failures_ttl_days=_whole(environ, "FAILURES_TTL_DAYS"),
-            redact_paths=_pointers(environ, "REDACT_PATHS"),
-            dry_run=_switch(environ, "DRY_RUN"),
-            failure_mode_parameter=_text_or_empty(environ, "FAILURE_MODE_PARAMETER"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ReplaySettings:
+class ReplaySettings(_Settings):
     """What `replay.handler` needs."""
 
     events_table: str
@@ -131,19 +101,9 @@ class ReplaySettings:
     work_queue_url: str
     dry_run: bool
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            events_table=_text(environ, "EVENTS_TABLE"),
-            runs_table=_text(environ, "RUNS_TABLE"),
-            work_queue_url=_text(environ, "WORK_QUEUE_URL"),
-            dry_run=_switch(environ, "DRY_RUN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class RedriveSettings:
+class RedriveSettings(_Settings):
     """What `redrive.handler` needs. `state_machine_arn`: what carries out a run that was started."""
 
     raw_bucket: str
@@ -154,22 +114,9 @@ class RedriveSettings:
     max_receive_count: int
     dry_run: bool
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            raw_bucket=_text(environ, "RAW_BUCKET"),
-            failures_table=_text(environ, "FAILURES_TABLE"),
-            runs_table=_text(environ, "RUNS_TABLE"),
-            dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
-            state_machine_arn=_text(environ, "STATE_MACHINE_ARN"),
-            max_receive_count=_whole(environ, "MAX_RECEIVE_COUNT"),
-            dry_run=_switch(environ, "DRY_RUN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class RedriveStepSettings:
+class RedriveStepSettings(_Settings):
     """What `redrive_step.handler` needs."""
 
     raw_bucket: str
@@ -181,21 +128,6 @@ class RedriveStepSettings:
     dead_letter_queue_url: str
     max_receive_count: int
     dry_run: bool
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        return cls(
-            raw_bucket=_text(environ, "RAW_BUCKET"),
-            aggregates_table=_text(environ, "AGGREGATES_TABLE"),
-            applied_table=_text(environ, "APPLIED_TABLE"),
-            failures_table=_text(environ, "FAILURES_TABLE"),
-            runs_table=_text(environ, "RUNS_TABLE"),
-            work_queue_url=_text(environ, "WORK_QUEUE_URL"),
-            dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
-            max_receive_count=_whole(environ, "MAX_RECEIVE_COUNT"),
-            dry_run=_switch(environ, "DRY_RUN"),
-        )
 
 
 def _text(environ: Mapping[str, str], name: str) -> str:
@@ -234,3 +166,13 @@ def _whole(environ: Mapping[str, str], name: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise SettingsError(f"environment variable {name} is {value!r}; it takes a whole number")
     return int(value)
+
+
+_READERS: Final[Mapping[Any, Callable[[Mapping[str, str], str], Any]]] = {
+    "str": _text,
+    "str or empty": _text_or_empty,
+    "int": _whole,
+    "bool": _switch,
+    "tuple[str, ...]": _pointers,
+}
+"""By the type that a field is annotated with."""

@@ -15,9 +15,9 @@ from pik.domain.rows import Row
 if TYPE_CHECKING:
     from pik.adapters.dead_letter_queue import DeadLetterQueue, QueueState
     from pik.adapters.failure_reader import FailureReader
+    from pik.adapters.invocation import TimeLeft
     from pik.adapters.redrive_files import RedriveFiles
     from pik.adapters.run_store import RunStore
-    from pik.adapters.wave_sender import TimeLeft
 
 
 class Freezer:

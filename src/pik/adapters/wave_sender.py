@@ -14,14 +14,12 @@ from pik.domain.rows import RawRef, Row
 
 if TYPE_CHECKING:
     from pik.adapters.dead_letter_queue import DeadLetterQueue
+    from pik.adapters.invocation import TimeLeft
     from pik.adapters.raw_store import RawStore
     from pik.adapters.work_queue import WorkQueue
     from pik.adapters.workers import Workers
     from pik.domain.envelope import Schemas
     from pik.domain.transform import Transform
-
-TimeLeft = Callable[[], int]
-"""Milliseconds of the function's time."""
 
 
 @dataclass(slots=True)
