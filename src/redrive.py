@@ -34,7 +34,6 @@ from pik.domain.limits import (
     PREVIEW_LEDGER_ROWS,
     PREVIEW_RESERVE_MS,
     PREVIEW_THREADS,
-    REDRIVE_BEGIN_SECONDS,
 )
 from pik.domain.messages import Language, pick_language
 from pik.domain.problems import InvalidEvent, Problem
@@ -279,7 +278,7 @@ class Redrive:
         row = self._run(run_id)
         if row is None:
             raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
-        return response(200, redrive_run.shown(row, asked.language))
+        return response(200, redrive_run.shown(row, asked.now, asked.language))
 
     def _cancel(self, asked: Asked) -> Response:
         run_id = read_cancel(asked.body())
@@ -290,8 +289,8 @@ class Redrive:
             return response(200, {"run_id": run_id, "status": row["status"], "dry_run": True})
         changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": asked.now}
         expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
-        if redrive_run.never_began(row, asked.now, REDRIVE_BEGIN_SECONDS):
-            # Nothing will come and see the wish: its start died between the row and the state machine.
+        if redrive_run.is_abandoned(row, asked.now):
+            # Nothing will come and see the wish.
             changes["status"] = redrive_run.CANCELLED
             expected["updated_at"] = [row["updated_at"]]
         changed = False

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pik.adapters.items import to_item
+from pik.domain.limits import REDRIVE_HOLD_SECONDS
 from pik.domain.redrive_request import Request
 from pik.domain.redrive_selection import Criteria
 from tests.fakes.stack import RUNS_TABLE
@@ -412,6 +413,17 @@ def test_a_run_that_never_began_is_cancelled_at_once_and_does_not_begin_later(ap
     assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
     assert api.run(REDRIVE_ID)["status"] == "CANCELLED"
     assert api.visible() == 2
+
+
+def test_a_run_whose_steps_all_failed_is_closed_by_a_cancel(api: Api) -> None:
+    api.bury(api.orders(2))
+    api.start()
+    api.set_row(REDRIVE_ID, updated_at=api.text(ago=-1))
+    api.clock.advance(REDRIVE_HOLD_SECONDS)
+    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLING", "it may still be alive"
+    api.clock.advance(REDRIVE_HOLD_SECONDS + 1)
+    assert "cancel it to close it" in api.ask(f"GET /redrive/{REDRIVE_ID}")[1]["explanation"]
+    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
 
 
 def test_a_dry_stack_cancels_nothing() -> None:

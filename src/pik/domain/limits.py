@@ -260,7 +260,8 @@ PREVIEW_THREADS: Final = 16
 """Receives, or reads of the ledger, of one preview under way at once; as many as a client has connections."""
 
 REDRIVE_BEGIN_SECONDS: Final = 900
-"""After which a run that nothing has touched will not begin: a state machine does within seconds."""
+"""After which a run that nothing has touched will not begin: a state machine does within seconds. One that has begun is
+given REDRIVE_HOLD_SECONDS, in which it ends or is ended."""
 
 MAX_LEDGER_PAGES: Final = 200
 """Pages of 1 MB that are read of one run's failures: 200,000 failed attempts, twice the messages of a run."""

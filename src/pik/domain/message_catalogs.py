@@ -116,6 +116,8 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "redrive_stopped_unsent": "It stopped by itself: no message of its last wave could be sent. "
     "Read the log of the step function, then start anew.",
     "redrive_broken": "It ended with an error ({detail}). What was counted was moved; start another for the others.",
+    "redrive_abandoned": "No step has touched it since {since}, so nothing carries it out any more: "
+    "cancel it to close it. What it held is visible in the dead-letter queue.",
     "redrive_cancelling": "It was told to stop, and does so before its next wave.",
     "redrive_cancelled": "It was stopped on request.",
     "redrive_would": "Of {read} messages that were read, {count} would be taken.",
@@ -259,6 +261,8 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "redrive_stopped_unsent": "最後に送ろうとしたメッセージが一件も送れず、自動的に停止しました。"
     "ステップ関数のログを読んでからやり直してください。",
     "redrive_broken": "エラーで終了しました（{detail}）。数えられた分は移されています。残りはやり直してください。",
+    "redrive_abandoned": "{since} 以降どのステップも動いておらず、実行するものはもうありません。"
+    "キャンセルすると閉じられます。確保されていたメッセージはデッドレターキューで見えるようになっています。",
     "redrive_cancelling": "停止を指示されており、次の送信の前に停止します。",
     "redrive_cancelled": "指示により停止しました。",
     "redrive_would": "読み取った {read} 件のうち {count} 件が対象になります。",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pik import __version__
 from pik.domain import times
 from pik.domain.answers import Json
+from pik.domain.limits import REDRIVE_BEGIN_SECONDS, REDRIVE_HOLD_SECONDS
 from pik.domain.messages import Language, render
 from pik.domain.redrive_request import PUT_BACK, REDRIVE, RESCUE, Request
 from pik.domain.redrive_waves import FAILING, NOTHING_SENT, OUT_OF_TIME, UNDECIDED
@@ -99,10 +100,14 @@ def first_record(run_id: str, request: Request, requested_by: str, request_id: s
     }
 
 
-def shown(row: Row, language: Language) -> Json:
-    """A run as GET /redrive/{run_id} tells it."""
+def shown(row: Row, now: str, language: Language) -> Json:
+    """A run as GET /redrive/{run_id} tells it. `now` is normalised."""
     body = {name: value for name, value in row.items() if name != "PK"}
-    return body | {"request": Request.of(row["request"]).shown(), "explanation": explanation(row, language)}
+    words = [explanation(row, language)]
+    if is_abandoned(row, now):
+        words.append(render("redrive_abandoned", {"since": row["updated_at"]}, language))
+    told = ("" if language == "ja" else " ").join(words)
+    return body | {"request": Request.of(row["request"]).shown(), "explanation": told}
 
 
 def explanation(row: Mapping[str, Any], language: Language) -> str:
@@ -132,10 +137,14 @@ def put_back_rehearsal(count: int, language: Language) -> str:
     return would + ("" if language == "ja" else " ") + render("redrive_dry_run", {}, language)
 
 
-def never_began(row: Mapping[str, Any], now: str, seconds: int) -> bool:
-    """Whether nothing has touched a run since it was written down, for longer than a state machine takes to begin."""
-    age = times.to_datetime(now) - times.to_datetime(row["requested_at"])
-    return row["updated_at"] == row["requested_at"] and age > timedelta(seconds=seconds)
+def is_abandoned(row: Mapping[str, Any], now: str) -> bool:
+    """Whether nothing carries out a run that is not over: its state machine never began, or failed to say how it ended.
+    `now` is normalised."""
+    if row["status"] not in UNDER_WAY:
+        return False
+    began = row["updated_at"] != row["requested_at"]
+    silence = times.to_datetime(now) - times.to_datetime(row["updated_at"])
+    return silence > timedelta(seconds=REDRIVE_HOLD_SECONDS if began else REDRIVE_BEGIN_SECONDS)
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -110,6 +110,7 @@ PARAMETERS = {
     "redrive_stopped_late": set(),
     "redrive_stopped_unsent": set(),
     "redrive_broken": {"detail"},
+    "redrive_abandoned": {"since"},
     "redrive_cancelling": set(),
     "redrive_cancelled": set(),
     "redrive_would": {"count", "read"},

@@ -42,7 +42,7 @@ def test_a_run_begins_with_all_that_was_asked_and_nothing_done() -> None:
 
 
 def test_a_run_is_shown_without_its_key_and_as_json() -> None:
-    shown = json.loads(json.dumps(redrive_run.shown(row(), "en")))
+    shown = json.loads(json.dumps(redrive_run.shown(row(), NOW, "en")))
     assert "PK" not in shown
     assert shown["request"]["canary"]["max_failure_rate"] == 0.25
     assert shown["explanation"] == "It is under way: 0 of 0 messages so far."
@@ -116,14 +116,24 @@ def test_a_run_is_told_in_japanese() -> None:
     assert told == "選ばれた 2 件のうち 2 件をキューに戻しました。"
 
 
+EARLY, LATER = "2026-11-20T05:00:00.000000Z", "2026-11-20T05:00:01.000000Z"
+
+
 @pytest.mark.parametrize(
-    ("changes", "never"),
+    ("changes", "abandoned"),
     [
         ({}, False),
         ({"requested_at": "2026-11-20T10:00:00.000000Z", "updated_at": "2026-11-20T10:00:00.000000Z"}, True),
         ({"requested_at": "2026-11-20T10:00:00.000000Z", "updated_at": "2026-11-20T10:00:01.000000Z"}, False),
         ({"requested_at": "2026-11-20T10:00:30.250000Z", "updated_at": "2026-11-20T10:00:30.250000Z"}, False),
+        ({"requested_at": EARLY, "updated_at": LATER}, True),
+        ({"requested_at": EARLY, "updated_at": LATER, "status": "CANCELLING"}, True),
+        ({"requested_at": EARLY, "updated_at": LATER, "status": "COMPLETE"}, False),
+        ({"requested_at": EARLY, "updated_at": "2026-11-20T06:30:00.000000Z"}, False),
     ],
 )
-def test_a_run_that_nothing_touched_for_long_never_began(changes: dict[str, Any], never: bool) -> None:
-    assert redrive_run.never_began(row(**changes), NOW, 900) is never
+def test_a_run_is_abandoned_when_nothing_can_be_at_it_any_more(changes: dict[str, Any], abandoned: bool) -> None:
+    given = row(**changes)
+    assert redrive_run.is_abandoned(given, NOW) is abandoned
+    told = redrive_run.shown(given, NOW, "en")["explanation"]
+    assert ("nothing carries it out any more: cancel it" in told) is abandoned
