@@ -2,8 +2,8 @@
 
 Freeze receives the dead letters once, keeps what is wanted hidden and writes it to S3. Each wave sends the next of them
 and deletes those that were sent; before it widens, it looks at what became of the wave before. Finish gives back what
-is left. A step may die anywhere and be repeated: what it noted before, the repeat finds, and what it did not note is
-done again, which at worst sends an event twice, and an event counts once.
+is left. What can follow at once, does. A step may die anywhere and be repeated: what it noted before, the repeat finds,
+and what it did not note is done again, which at worst sends an event twice, and an event counts once.
 """
 
 from __future__ import annotations

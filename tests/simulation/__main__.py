@@ -22,6 +22,8 @@ from tests.simulation.runner import Plan, run  # noqa: E402
 from tests.simulation.shrink import shrink  # noqa: E402
 
 _DEFAULT_SEEDS: Final = 2_000
+_TELL_SECONDS: Final = 60
+"""Between two lines of progress where there is no terminal."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,6 +49,7 @@ def _run_all(console: Console, first: int, count: int, given: argparse.Namespace
     """The seed that failed."""
     console.print(f"{count} seeds from {first} on, {given.jobs} at a time")
     begin, done = time.monotonic(), 0
+    told = begin
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     bad = None
     with Progress(*columns, console=console) as progress:
@@ -57,6 +60,9 @@ def _run_all(console: Console, first: int, count: int, given: argparse.Namespace
             progress.update(bar, completed=done, rate=f"{rate:.0f} seeds/s")
             if bad is not None:
                 break
+            if not console.is_terminal and time.monotonic() - told > _TELL_SECONDS:  # a log has no bar that grows
+                told = time.monotonic()
+                console.print(f"{done} of {count} seeds passed, {rate:.0f} a second")
     seconds = time.monotonic() - begin
     console.print(
         f"{done} seeds in {seconds:.0f} s, {done / seconds:.1f} a second: {'none' if bad is None else 'one'} failed"
