@@ -437,7 +437,13 @@ def test_a_rescue_keeps_whole_messages_and_a_put_back_brings_them_back() -> None
     stage = Stage()
     stage.bury(stage.orders(12))
     url = stage.names.work_dead_letter_queue_url
-    stage.aws.sqs.send_message(QueueUrl=url, MessageBody="not a work message")
+    foreign = {
+        "trace": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        "weight": {"DataType": "Number", "StringValue": "1.50"},
+        "kind": {"DataType": "String.colour", "StringValue": "red"},
+        "name": {"DataType": "String", "StringValue": "Ada"},
+    }
+    stage.aws.sqs.send_message(QueueUrl=url, MessageBody="not a work message", MessageAttributes=foreign)
     before = sorted((it.body, it.group_id, dict(it.attributes)) for it in stage.dead())
     stage.begin(action="rescue", criteria=Criteria())
     row = stage.run()

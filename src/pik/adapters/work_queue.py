@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pik.adapters.failure_signs import AWS_FAILURES
 from pik.adapters.sqs_entries import refused
@@ -75,10 +76,15 @@ def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef
     }
     if message.group:
         entry["MessageGroupId"] = message.group
-    if message.attributes:
-        entry["MessageAttributes"] = {
+    if message.attributes or message.typed:
+        attributes: Any = {
             name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
         }
+        entry["MessageAttributes"] = attributes | {name: _attribute(value) for name, value in message.typed.items()}
     if message.delay:
         entry["DelaySeconds"] = message.delay
     return entry
+
+
+def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
+    return {**value, "BinaryValue": b64decode(value["BinaryValue"])} if "BinaryValue" in value else dict(value)

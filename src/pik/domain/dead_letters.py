@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pik.domain import times
@@ -66,7 +67,8 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One received message. `work` is None when the body is no work message; `receipt` is good until it is visible
-    again; `sent_at` is what its expiry counts from (SQS keeps it when it moves a message itself)."""
+    again; `sent_at` is what its expiry counts from (SQS keeps it when it moves a message itself). `attributes` are
+    texts, `typed` those of other types, which the kit's own messages have none of."""
 
     message_id: str
     receipt: str
@@ -77,16 +79,14 @@ class DeadLetter:
     attributes: Mapping[str, str]
     work: Work | None
     reason: Reason | None
+    typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> DeadLetter:
         """A message as ReceiveMessage answers it when all attributes are asked for."""
         system = message.get("Attributes", {})
-        attributes = {
-            name: value["StringValue"]
-            for name, value in message.get("MessageAttributes", {}).items()
-            if "StringValue" in value
-        }
+        given = message.get("MessageAttributes", {})
+        attributes = {name: value["StringValue"] for name, value in given.items() if value["DataType"] == "String"}
         try:
             work = parse_work(message["Body"])
         except BadWork:
@@ -101,6 +101,7 @@ class DeadLetter:
             attributes=attributes,
             work=work,
             reason=Reason.of(attributes),
+            typed={name: _in_json(value) for name, value in given.items() if name not in attributes},
         )
 
     @property
@@ -113,3 +114,12 @@ class DeadLetter:
         if self.reason and self.reason.attempts:
             return self.reason.attempts
         return (self.work.attempts_before if self.work else 0) + max_receive_count
+
+
+def _in_json(attribute: Mapping[str, Any]) -> dict[str, str]:
+    """An attribute that is no text, as JSON has it: bytes in base64, which they are already where they came as sent."""
+    return {
+        name: value if isinstance(value, str) else b64encode(value).decode()
+        for name, value in attribute.items()
+        if name in {"DataType", "StringValue", "BinaryValue"}
+    }

@@ -34,7 +34,8 @@ def entry_of(letter: DeadLetter, max_receive_count: int, *, whole: bool) -> Entr
         "fingerprint": letter.reason.fingerprint if letter.reason else "",
     }
     if whole or letter.work is None:
-        return entry | {"body": letter.body, "attributes": dict(letter.attributes)}
+        typed = {"typed_attributes": dict(letter.typed)} if letter.typed else {}
+        return entry | {"body": letter.body, "attributes": dict(letter.attributes)} | typed
     return entry | {"attempts": letter.attempts(max_receive_count), "work": letter.work.columns()}
 
 
@@ -58,7 +59,7 @@ def rescued(entry: Mapping[str, Any]) -> Row:
 
 def put_back(kept: Mapping[str, Any]) -> Message:
     """The message of what a rescue kept, as it was."""
-    return Message(kept["body"], kept["group"], kept["attributes"])
+    return Message(kept["body"], kept["group"], kept["attributes"], typed=kept.get("typed_attributes", {}))
 
 
 def delay_of(redrives: int, *, backoff: bool, jitter_seconds: int, chance: float) -> int:

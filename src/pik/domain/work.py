@@ -33,18 +33,21 @@ class BadWork(ValidationFailure):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What SQS is given: a body, the kit's own all ASCII; a MessageGroupId, empty for none; attributes, all texts; and
-    seconds of delay."""
+    """What SQS is given: a body, the kit's own all ASCII; a MessageGroupId, empty for none; attributes that are texts;
+    seconds of delay; and attributes of other types, which the kit's own have none of, as JSON holds them: `DataType`,
+    and `StringValue` or, in base64, `BinaryValue`."""
 
     body: str
     group: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     delay: int = 0
+    typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Bytes, as SQS counts them for a batch."""
+        """Bytes, as SQS counts them for a batch, or a little more."""
         extra = sum(len(name) + len(value.encode()) + len("String") for name, value in self.attributes.items())
+        extra += sum(len(name) + sum(len(it.encode()) for it in value.values()) for name, value in self.typed.items())
         body = len(self.body) if self.body.isascii() else len(self.body.encode())
         return body + len(self.group) + extra
 

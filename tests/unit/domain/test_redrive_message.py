@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pik.domain.dead_letters import DeadLetter
 from pik.domain.envelope import payload_with_sha
 from pik.domain.redrive_message import delay_of, entry_of, put_back, redriven, rescued, with_payload
 from pik.domain.transform import Transform, TransformFailed
@@ -89,3 +90,26 @@ def test_the_new_payload_is_stored_as_an_event_whose_hash_is_told() -> None:
 def test_a_new_payload_that_no_producer_could_send_is_refused(transform: Transform, said: str) -> None:
     with pytest.raises(TransformFailed, match=said):
         with_payload(entry_of(letter(), 5, whole=False), transform, stored(), SCHEMAS)
+
+
+@pytest.mark.parametrize("data", [b"\x00\xff", "AP8="])  # as botocore hands it over, and as SQS sends it
+def test_attributes_of_other_types_are_kept_as_they_are(data: object) -> None:
+    found = DeadLetter.of(
+        {
+            "MessageId": "m",
+            "ReceiptHandle": "r",
+            "Body": "no work message",
+            "MessageAttributes": {
+                "trace": {"DataType": "Binary", "BinaryValue": data},
+                "weight": {"DataType": "Number", "StringValue": "1.50"},
+                "name": {"DataType": "String", "StringValue": "Ada"},
+            },
+        }
+    )
+    message = put_back(json.loads(json.dumps(rescued(entry_of(found, 5, whole=True)))))
+    assert message.attributes == {"name": "Ada"}
+    assert message.typed == {
+        "trace": {"DataType": "Binary", "BinaryValue": "AP8="},
+        "weight": {"DataType": "Number", "StringValue": "1.50"},
+    }
+    assert message.size > len("no work message" + "Ada" + "AP8=" + "1.50")
