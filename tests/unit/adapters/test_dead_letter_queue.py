@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,37 @@ def test_a_count_that_is_wrong_leaves_nothing_out(count: int) -> None:
     swept = stage.sweep(count=count)
     assert (len(swept.letters), swept.complete) == (250, True)
     assert stage.receives() <= 25 + 2 + 16, "those that were under way when the end was found"
+
+
+def test_a_receive_that_is_empty_by_chance_does_not_hide_what_later_ones_bring() -> None:
+    stage = Stage(2, Inline(1))
+    answers = iter([False, True, False, True])
+
+    def receive(**asked: Any) -> Any:
+        return real(**{**asked, "MaxNumberOfMessages": 1}) if next(answers, True) else {}
+
+    real, stage.aws.sqs.receive_message = stage.aws.sqs.receive_message, receive  # type: ignore[method-assign]
+    swept = stage.sweep(count=0)
+    assert (bodies(swept.letters), swept.complete) == (["letter 0", "letter 1"], True)
+
+
+def test_a_slow_receive_does_not_have_the_end_looked_for_again() -> None:
+    stage = Stage(10, Workers(3))
+    found_nothing = threading.Semaphore(0)
+
+    def receive(**asked: Any) -> Any:
+        answer = real(**asked)
+        if "Messages" in answer:
+            assert found_nothing.acquire(timeout=5)
+            assert found_nothing.acquire(timeout=5)
+        else:
+            found_nothing.release()
+        return answer
+
+    real, stage.aws.sqs.receive_message = stage.aws.sqs.receive_message, receive  # type: ignore[method-assign]
+    swept = stage.sweep(count=10)
+    assert (len(swept.letters), swept.complete) == (10, True)
+    assert stage.receives() == 3
 
 
 @given(letters=st.integers(0, 60), count=st.integers(0, 80), most=st.integers(1, 70), seed=st.integers())
