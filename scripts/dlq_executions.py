@@ -22,6 +22,7 @@ from scripts import dlq_options as options
 from scripts.dlq_api import Tell
 from scripts.dlq_follow import progress
 from scripts.dlq_options import Filters, ask
+from scripts.entry import INTERRUPTED
 from scripts.errors import Refusal, concerns_caller, describe, error_code
 from scripts.limits import (
     CLI_EXECUTION_HOLD_SECONDS,
@@ -36,7 +37,6 @@ from scripts.session import session_of
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-_INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
 _TOO_LARGE: Final = "too_large"
 _AT_ONCE: Final = 2 * CLI_EXECUTION_THREADS  # between two of these, letters are deleted and Ctrl-C is heard
 
@@ -112,7 +112,7 @@ def start_executions(
     _account(output, tally, dry_run=dry_run)
     if tally.interrupted:
         output.note(f"Stopped. The same command goes on, and starts nothing twice:\n{_again(context)}")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if tally.failed or tally.kept or not tally.started else 0)
 
 

@@ -14,12 +14,12 @@ from pik.domain.redrive_run import CANCELLED, COMPLETE, FAILED, STOPPED, UNDER_W
 from scripts.dlq_advice import Step
 from scripts.dlq_api import RedriveApi, Tell
 from scripts.dlq_options import DryRun, NoWait, Yes, ask
+from scripts.entry import INTERRUPTED
 from scripts.errors import PikError, Refusal, Unreachable, describe
 from scripts.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from scripts.output import Output, plural
 from scripts.session import Session, session_of
 
-_INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
 _DONE: Final = {"redrive": "redriven", "rescue": "rescued", "put_back": "put back"}
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="As the command that started it told: rdr-...")]
@@ -110,7 +110,7 @@ def _last_row(session: Session, api: RedriveApi, run_id: str) -> dict[str, Any]:
     except KeyboardInterrupt:
         stop = session.command("dlq", "cancel", run_id)
         session.output.note(f"Stopped watching; the run goes on. Watch it again:\n{again}\nStop it:\n{stop}")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except httpx.TransportError as error:
         raise Unreachable(
             f"The API does not answer: {describe(error)}", f"The run goes on. Watch it:\n{again}"

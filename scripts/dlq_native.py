@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from scripts.dlq_api import Tell
 from scripts.dlq_follow import progress
 from scripts.dlq_options import DryRun, Yes, ask
+from scripts.entry import INTERRUPTED
 from scripts.errors import Refusal, error_code
 from scripts.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from scripts.output import Output, plural
@@ -21,7 +22,6 @@ from scripts.status_read import read_queue
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
 _LISTED: Final = 10  # the last tasks of a queue; AWS remembers no more
 _UNDER_WAY: Final = frozenset({"RUNNING", "CANCELLING"})
 _NO_SUCH_ACTION: Final = frozenset({"InvalidAction", "UnknownOperationException", "NotImplemented"})
@@ -137,7 +137,7 @@ def _follow(session: Session, sqs: SQSClient, source: str) -> int:
     except KeyboardInterrupt:
         stop = session.command("dlq", "move-tasks", "cancel")
         session.output.note(f"Stopped watching; SQS goes on. Look:\n{look}\nStop it:\n{stop}")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     output = session.output
     if output.json_wanted:
         output.document(_as_json(task))

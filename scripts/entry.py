@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 INTERRUPTED: Final = 130
-"""What a shell makes of a command that SIGINT ended."""
+"""The exit status that shells expect of a command that Ctrl-C ended."""
 
 
 def main() -> None:

@@ -18,12 +18,12 @@ import typer
 from pik.domain.limits import MAX_REPLAY_LIMIT
 from pik.domain.replay_run import COMPLETE
 from scripts.api import Api, Backoff, call_with_retries, iam_signer, json_object, message_of
+from scripts.entry import INTERRUPTED
 from scripts.errors import Misuse, PikError, Refusal, Unreachable
 from scripts.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from scripts.output import Output, dump, plural
 from scripts.session import Session, session_of
 
-_INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _JSON: Final = {"content-type": "application/json"}
 _NOT_ALLOWED: Final = frozenset({401, 403})
@@ -165,7 +165,7 @@ def _run(found: Replay, api: Api, output: Output) -> int:
             _follow(found, api, tell)
     except KeyboardInterrupt:
         output.note(f"Stopped. Nothing is lost; go on with:\n{found.resume}")
-        return _INTERRUPTED
+        return INTERRUPTED
     except PikError as error:
         error.fix = f"{error.fix} Then go on with:\n{found.resume}".strip() if found.requests else error.fix
         raise

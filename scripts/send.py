@@ -17,6 +17,7 @@ import typer
 
 from pik.domain.limits import MAX_EVENTS_PER_REQUEST
 from scripts.api import Api, Backoff, Health, choose_signer, read_health
+from scripts.entry import INTERRUPTED
 from scripts.errors import Misuse, PikError
 from scripts.limits import CLI_BATCH_EVENTS, CLI_CONCURRENCY, CLI_MAX_CONCURRENCY, CLI_MAX_RETRIES, CLI_RETRIES
 from scripts.output import plural
@@ -27,9 +28,6 @@ from scripts.send_report import Facts, progress_bar, show_check, show_run
 from scripts.send_run import Run, Sender, send_all
 from scripts.send_source import Form, begin, content_sha, items
 from scripts.session import Session, session_of
-
-_INTERRUPTED = 130  # what shells expect of a command that Ctrl-C ended
-
 
 _Format = Annotated[
     Form | None, typer.Option("--format", help="How the events stand in FILE; found out by itself when left out.")
@@ -157,12 +155,12 @@ def _leave() -> None:
     """End at once: Python's own end would wait for the answers that the person no longer wants to wait for."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(_INTERRUPTED)
+    os._exit(INTERRUPTED)
 
 
 def _exit_code(session: Session, run: Run) -> int:
     if run.interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     if run.error:
         session.output.error(run.error)
         return run.error.exit_code

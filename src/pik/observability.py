@@ -64,7 +64,7 @@ def logged(handler: Handler) -> Handler:
     def call(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             return handler(event, context)
-        except Exception:
+        except Exception:  # whatever it is: it is raised again
             logger.exception("request failed")
             raise
 

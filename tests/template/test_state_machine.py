@@ -70,6 +70,7 @@ def test_its_times_fit_into_each_other() -> None:
     function = source()["Resources"]["RedriveStepFunction"]["Properties"]
     assert limits.REDRIVE_RUN_SECONDS + longest_wait + function["Timeout"] <= MACHINE["TimeoutSeconds"]
     assert MACHINE["TimeoutSeconds"] < limits.REDRIVE_HOLD_SECONDS
+    assert function["Timeout"] * 1000 == limits.REDRIVE_STEP_MS * 2, "half of its time, as the definition says"
     for state in TASKS.values():
         assert state["TimeoutSeconds"] > function["Timeout"]
 

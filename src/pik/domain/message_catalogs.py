@@ -117,7 +117,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "Read the log of the step function, then start anew.",
     "redrive_broken": "It ended with an error ({detail}). What was counted was moved; start another for the others.",
     "redrive_abandoned": "No step has touched it since {since}, so nothing carries it out any more: "
-    "cancel it to close it. What it held is visible in the dead-letter queue.",
+    "cancel it to close it. What it held comes back to the dead-letter queue by itself.",
     "redrive_cancelling": "It was told to stop, and does so before its next wave.",
     "redrive_cancelled": "It was stopped on request.",
     "redrive_would": "Of {read} messages that were read, {count} would be taken.",
@@ -262,7 +262,7 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "ステップ関数のログを読んでからやり直してください。",
     "redrive_broken": "エラーで終了しました（{detail}）。数えられた分は移されています。残りはやり直してください。",
     "redrive_abandoned": "{since} 以降どのステップも動いておらず、実行するものはもうありません。"
-    "キャンセルすると閉じられます。確保されていたメッセージはデッドレターキューで見えるようになっています。",
+    "キャンセルすると閉じられます。確保されていたメッセージは自動的にデッドレターキューに戻ります。",
     "redrive_cancelling": "停止を指示されており、次の送信の前に停止します。",
     "redrive_cancelled": "指示により停止しました。",
     "redrive_would": "読み取った {read} 件のうち {count} 件が対象になります。",
