@@ -17,7 +17,7 @@ from benchmarks.figures import Figure
 from benchmarks.redrive import redrive
 from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
-from scripts.output import Mode, Output
+from pik_cli.shell.output import Output, OutputForm
 
 BENCHMARKS: Final[dict[str, Callable[[], Figure]]] = {
     "cpu": ingest_cpu,  # first: a process that has run the others is slower
@@ -44,7 +44,9 @@ def bench(
         list[str] | None,
         typer.Option(metavar="NAME", callback=_known, help=f"One of {', '.join(BENCHMARKS)}; repeatable."),
     ] = None,
-    output: Annotated[Mode, typer.Option("--output", "-o", help="table for people, json for programs.")] = Mode.TABLE,
+    output: Annotated[
+        OutputForm, typer.Option("--output", "-o", help="table for people, json for programs.")
+    ] = OutputForm.TABLE,
     save: Annotated[bool, typer.Option("--save", help="Write docs/benchmarks.*, and README's figures.")] = False,
 ) -> None:
     """Measure this code: AWS calls and dollars an event, events a second under fixed delays, CPU and cold start.

@@ -14,11 +14,11 @@ from typing import Any, Final
 import boto3
 
 from benchmarks.figures import Figure
-from benchmarks.wire import ENVIRONMENT, AWSResponse, Body
+from benchmarks.wire import ENVIRONMENT, AnswerBody, AWSResponse
 from benchmarks.world import NAMES, api_request, event, silence
-from ingest import Ingest
-from pik.adapters.clients import Clients
-from pik.adapters.items import to_item
+from pik.adapters.client.clients import Clients
+from pik.adapters.dynamodb.items import to_item
+from pik.flows.ingest import IngestFlow
 from pik.settings import IngestSettings
 
 TARGET_MS: Final = 1.5
@@ -57,7 +57,7 @@ def _ingest() -> Callable[[dict[str, Any]], object]:
     clients = Clients()
     for client in (clients.s3, clients.dynamodb):
         client.meta.events.register("before-send", _sent)
-    ingest = Ingest(IngestSettings.from_env(NAMES.environment("ingest")), clients)
+    ingest = IngestFlow(IngestSettings.from_env(NAMES.environment("ingest")), clients)
     return lambda request: ingest(request, None)
 
 
@@ -73,7 +73,7 @@ class _Request:
 
 
 def _sent(request: Any, **_: Any) -> AWSResponse:
-    return AWSResponse(request.url, 200, {}, Body(b"{}" if "dynamodb" in request.url else b""))
+    return AWSResponse(request.url, 200, {}, AnswerBody(b"{}" if "dynamodb" in request.url else b""))
 
 
 def _median_ms(work: Callable[[dict[str, Any]], object], given: list[dict[str, Any]]) -> float:

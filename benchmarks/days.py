@@ -9,13 +9,13 @@ from benchmarks.figures import Figure
 from benchmarks.prices import MILLION, Usage
 from benchmarks.stages import HOT
 from benchmarks.wire import DELAYS
-from benchmarks.world import World, context, event, memory_mb
-from pik.adapters.aggregate_store import AggregateStore
-from pik.adapters.applied_events import AppliedEvents
-from pik.domain.aggregates import DayKey
-from pik.domain.work import Input
-from processor import DayWriter
-from tests.makers import make_work
+from benchmarks.world import BenchmarkWorld, context, event, memory_mb
+from pik.adapters.dynamodb.aggregate_store import AggregateStore
+from pik.adapters.dynamodb.applied_events import AppliedEvents
+from pik.domain.event.work import Input
+from pik.domain.process.versions import DayKey
+from pik.flows.process import DayWriter
+from tests.support.makers import make_work
 
 SIZES: Final = (10, 1_000, 100_000)
 _NEXT: Final = 10  # events, delivered one by one
@@ -46,7 +46,7 @@ def next_event(sizes: Sequence[int] = SIZES) -> Figure:
 
 
 def _cost_at(size: int) -> dict[str, float]:
-    world = World()
+    world = BenchmarkWorld()
     fill_day(world, size)
     usage, seconds = Usage(), 0.0
     for number in range(size, size + _NEXT + 1):
@@ -66,7 +66,7 @@ def _cost_at(size: int) -> dict[str, float]:
     }
 
 
-def fill_day(world: World, size: int) -> None:
+def fill_day(world: BenchmarkWorld, size: int) -> None:
     """Counts `size` events in the hot entity's day, without their raw objects and messages."""
     names, dynamodb = world.names, world.aws.dynamodb
     writer = DayWriter(
@@ -88,7 +88,7 @@ def _input(number: int) -> Input:
     return Input(make_work(payload, entity_id=HOT), payload)
 
 
-def _delivered(world: World, number: int) -> dict[str, Any]:
+def _delivered(world: BenchmarkWorld, number: int) -> dict[str, Any]:
     world.measured(lambda: world.post([event(number, entity=HOT)]))
     (stream,) = list(world.stream_batches(1))[-1:]
     world.measured(lambda: world.publisher(stream, None))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from benchmarks import prices
 from benchmarks.prices import Usage
-from tests.fakes.values import item_size
+from tests.support.aws.values import item_size
 
 Params = Mapping[str, Any]
 _TRANSACTIONAL: Final = 2  # a transaction prepares and commits each item

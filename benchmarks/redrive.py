@@ -12,8 +12,8 @@ from benchmarks.prices import MILLION
 from benchmarks.stages import process_all
 from benchmarks.wire import DELAYS
 from benchmarks.world import (
-    Work,
-    World,
+    BenchmarkWorld,
+    WorkCost,
     api_request,
     as_in_lambda,
     context,
@@ -22,10 +22,10 @@ from benchmarks.world import (
     memory_mb,
     timeout_seconds,
 )
-from pik.domain.dead_letters import Reason
+from pik.domain.process.dead_letters import Reason
+from pik.flows.redrive_api import RedriveApiFlow
+from pik.flows.redrive_step import WAIT, WAVE, RedriveStepFlow
 from pik.settings import RedriveSettings, RedriveStepSettings
-from redrive import Redrive
-from redrive_step import WAIT, WAVE, RedriveStep
 
 _NO_CANARY: Final = {"all": True, "force": True, "min_age_seconds": 0, "canary": False}
 _CANARY: Final = {"all": True, "force": True, "min_age_seconds": 0}
@@ -54,7 +54,7 @@ def redrive(messages: int = 1_000, rounds: int = 20) -> Figure:
 
 
 def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
-    world = World()
+    world = BenchmarkWorld()
     _bury(world, messages)
     with as_in_lambda():
         works = _from_request_to_report(world, asked)
@@ -70,14 +70,14 @@ def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _from_request_to_report(world: World, asked: dict[str, Any]) -> list[Work]:
+def _from_request_to_report(world: BenchmarkWorld, asked: dict[str, Any]) -> list[WorkCost]:
     later = timedelta()
 
     def now() -> datetime:
         return datetime.now(UTC) + later
 
-    start = Redrive(RedriveSettings.from_env(world.names.environment("redrive")), world.clients, now)
-    step = RedriveStep(RedriveStepSettings.from_env(world.names.environment("redrive_step")), world.clients, now)
+    start = RedriveApiFlow(RedriveSettings.from_env(world.names.environment("redrive")), world.clients, now)
+    step = RedriveStepFlow(RedriveStepSettings.from_env(world.names.environment("redrive_step")), world.clients, now)
     request = api_request(json.dumps(asked), "redrive=") | {"routeKey": "POST /redrive/start"}
     answer, work = world.measured(lambda: start(request, context()), DELAYS)
     if answer["statusCode"] != 202:
@@ -99,7 +99,7 @@ def _from_request_to_report(world: World, asked: dict[str, Any]) -> list[Work]:
     return works
 
 
-def _applied(world: World) -> int:
+def _applied(world: BenchmarkWorld) -> int:
     """Events in the last versions of all days."""
     last: dict[str, int] = {}
     for row in world.aws.dynamodb.items(world.names.aggregates_table):
@@ -108,7 +108,7 @@ def _applied(world: World) -> int:
     return sum(last.values())
 
 
-def _bury(world: World, messages: int) -> None:
+def _bury(world: BenchmarkWorld, messages: int) -> None:
     """Events that were accepted, and whose messages are dead letters as the processor sends them."""
     events = [event(n, entity=f"customer-{n % 97}") for n in range(messages)]
     world.measured(lambda: [world.post(events[at : at + 100]) for at in range(0, messages, 100)])
@@ -136,7 +136,7 @@ def _bury(world: World, messages: int) -> None:
         world.aws.sqs.delete_message(QueueUrl=world.names.work_queue_url, ReceiptHandle=record["receiptHandle"])
 
 
-def _batches(world: World) -> Iterator[tuple[Any, Work]]:
+def _batches(world: BenchmarkWorld) -> Iterator[tuple[Any, WorkCost]]:
     batches = world.message_batches(100)
     while True:
         batch, work = world.measured(lambda: next(batches, None))

@@ -8,13 +8,13 @@ from typing import Any, Final
 from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION
 from benchmarks.wire import DELAYS
-from benchmarks.world import Work, World, api_request, as_in_lambda, context, memory_mb
-from pik.adapters.items import to_item
-from pik.domain.envelope import Event
-from pik.domain.rows import RawRef, accepted_row
+from benchmarks.world import BenchmarkWorld, WorkCost, api_request, as_in_lambda, context, memory_mb
+from pik.adapters.dynamodb.items import to_item
+from pik.domain.event.envelope import Event
+from pik.domain.event.rows import RawRef, accepted_row
+from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
-from replay import Replay
-from tests.makers import make_work
+from tests.support.makers import make_work
 
 _PER_OBJECT: Final = 100
 
@@ -36,9 +36,9 @@ def replay(events: int = 10_000, rounds: int = 8) -> Figure:
 
 
 def _run(events: int) -> dict[str, float]:
-    world = World()
+    world = BenchmarkWorld()
     _store(world, events)
-    function = Replay(ReplaySettings.from_env(world.names.environment("replay")), world.clients)
+    function = ReplayFlow(ReplaySettings.from_env(world.names.environment("replay")), world.clients)
     with as_in_lambda():
         works = _until_complete(world, function)
     for work in works:
@@ -55,8 +55,8 @@ def _run(events: int) -> dict[str, float]:
     }
 
 
-def _until_complete(world: World, function: Any) -> list[Work]:
-    works: list[Work] = []
+def _until_complete(world: BenchmarkWorld, function: Any) -> list[WorkCost]:
+    works: list[WorkCost] = []
     asked = {
         "source": "shop",
         "event_type": "order",
@@ -75,7 +75,7 @@ def _until_complete(world: World, function: Any) -> list[Work]:
     return works
 
 
-def _store(world: World, events: int) -> None:
+def _store(world: BenchmarkWorld, events: int) -> None:
     """Index rows as ingest writes them, a hundred to a raw object."""
     for number in range(events):
         second = (

@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION, Usage
 from benchmarks.wire import DELAYS
-from benchmarks.world import Work, World, context, event, mapping_batch_size, memory_mb
+from benchmarks.world import BenchmarkWorld, WorkCost, context, event, mapping_batch_size, memory_mb
 
 HOT: Final = "customer-hot"
 
@@ -41,7 +41,7 @@ def ingest_batch(requests: int = 20, batch: int = 100) -> Figure:
 
 def ingest_cost(batch: int, requests: int) -> dict[str, float]:
     """Calls an event, dollars a million events, and events a second of one function, for requests of `batch` events."""
-    world = World()
+    world = BenchmarkWorld()
     bodies = [[event(at * batch + n) for n in range(batch)] for at in range(requests + 1)]
     world.measured(lambda: world.post(bodies[0]))  # builds what is built once
     usage, seconds = Usage(), []
@@ -61,7 +61,7 @@ def ingest_cost(batch: int, requests: int) -> dict[str, float]:
 
 def publish(events: int = 1_000) -> Figure:
     """Full batches of the stream."""
-    world, size = World(), mapping_batch_size("PublisherStreamMapping")
+    world, size = BenchmarkWorld(), mapping_batch_size("PublisherStreamMapping")
     world.measured(lambda: [world.post([event(at + n) for n in range(100)]) for at in range(0, events, 100)])
     batches = list(world.stream_batches(size))
     works = [world.measured(lambda batch=batch: world.publisher(batch, None), DELAYS)[1] for batch in batches]
@@ -80,7 +80,7 @@ def publish(events: int = 1_000) -> Figure:
 
 def process_hot(events: int = 1_000) -> Figure:
     """All events of one entity and day, each in a raw object of its own, one processor."""
-    world, size = World(), mapping_batch_size("ProcessorQueueMapping")
+    world, size = BenchmarkWorld(), mapping_batch_size("ProcessorQueueMapping")
     bodies = [event(n, entity=HOT) for n in range(events)]
     world.measured(lambda: [world.post([body]) for body in bodies])
     world.measured(lambda: [world.publisher(batch, None) for batch in world.stream_batches(100)])
@@ -99,7 +99,7 @@ def process_hot(events: int = 1_000) -> Figure:
     )
 
 
-def process_all(world: World, size: int) -> list[Work]:
+def process_all(world: BenchmarkWorld, size: int) -> list[WorkCost]:
     """Processes what is in the queue, batch by batch. Raises RuntimeError when a message fails."""
     works = []
     batches = world.message_batches(size)
@@ -114,7 +114,7 @@ def process_all(world: World, size: int) -> list[Work]:
         works.append(work)
 
 
-def _is_exact(world: World, events: int) -> bool:
+def _is_exact(world: BenchmarkWorld, events: int) -> bool:
     """Whether the last version counts each event once: by number and by sum."""
     rows = world.aws.dynamodb.items(world.names.aggregates_table)
     metrics = max(rows, key=lambda row: str(row["SK"]["S"]))["metrics"]["M"]
@@ -126,7 +126,7 @@ def _plain(attribute: dict[str, str]) -> str:
     return next(iter(attribute.values()))
 
 
-def _stage_values(works: Sequence[Work], events: int, function: str) -> dict[str, float]:
+def _stage_values(works: Sequence[WorkCost], events: int, function: str) -> dict[str, float]:
     memory = memory_mb(function)
     for work in works:
         work.usage.invoked(work.wall - work.responder, memory)

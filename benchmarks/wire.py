@@ -20,9 +20,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 
 from benchmarks.meter import Meter
-from pik.adapters.clients import SERVICES, Clients
-from tests.fakes.aws import FakeAws
-from tests.fakes.values import item_size
+from pik.adapters.client.clients import SERVICES, Clients
+from tests.support.aws.account import FakeAws
+from tests.support.aws.values import item_size
 
 DELAYS: Final[Mapping[str, float]] = {
     "dynamodb": 0.005,
@@ -65,6 +65,7 @@ class Wire:
         self.clients = Clients()
         for service in SERVICES:
             self.connect(service, getattr(self.clients, service))
+        self.connect("dynamodb", self.clients.dynamodb_as_sent)
 
     def connect(self, service: str, client: Any) -> None:
         """Answer a client's requests from memory."""
@@ -88,7 +89,7 @@ class Wire:
         spent = time.thread_time() - begun
         with self._lock:
             self.responder_seconds += spent
-        return AWSResponse(request.url, status, headers, Body(body))
+        return AWSResponse(request.url, status, headers, AnswerBody(body))
 
     def _answer(self, service: str, operation: str, params: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
         given = {name: value for name, value in params.items() if name not in _OF_BOTOCORE}
@@ -103,7 +104,7 @@ class Wire:
         return _s3_answer(answer) if service == "s3" else (200, {}, _json(answer))
 
 
-class Body(io.BytesIO):
+class AnswerBody(io.BytesIO):
     """A body as urllib3 has it."""
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:

@@ -19,13 +19,13 @@ from typing import Any, Final, TypeVar
 
 from benchmarks.prices import API_CHUNK_BYTES, Usage, chunks
 from benchmarks.wire import Wire
-from ingest import Ingest
+from pik.flows.ingest import IngestFlow
+from pik.flows.process import ProcessFlow
+from pik.flows.publish import PublishFlow
 from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings
-from processor import Processor
-from publisher import Publisher
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import EVENTS_TABLE, deployed
-from tests.makers import Context
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import EVENTS_TABLE, deployed
+from tests.support.makers import FakeContext
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ NAMES: Final = deployed(FakeAws(validate=False))
 
 
 @dataclass
-class Work:
+class WorkCost:
     """What a piece of work used and took. `responder` is the CPU of the in-memory AWS, in seconds, part of `wall` and
     `cpu`."""
 
@@ -46,7 +46,7 @@ class Work:
     responder: float
 
 
-class World:
+class BenchmarkWorld:
     """A deployed stack. Functions are built as Lambda builds them, once, on the clients of one process."""
 
     def __init__(self) -> None:
@@ -57,16 +57,16 @@ class World:
         self._requests = count(1)
 
     @cached_property
-    def ingest(self) -> Ingest:
-        return Ingest(IngestSettings.from_env(self.names.environment("ingest")), self.clients)
+    def ingest(self) -> IngestFlow:
+        return IngestFlow(IngestSettings.from_env(self.names.environment("ingest")), self.clients)
 
     @cached_property
-    def publisher(self) -> Publisher:
-        return Publisher(PublisherSettings.from_env(self.names.environment("publisher")), self.clients)
+    def publisher(self) -> PublishFlow:
+        return PublishFlow(PublisherSettings.from_env(self.names.environment("publisher")), self.clients)
 
     @cached_property
-    def processor(self) -> Processor:
-        return Processor(ProcessorSettings.from_env(self.names.environment("processor")), self.clients)
+    def processor(self) -> ProcessFlow:
+        return ProcessFlow(ProcessorSettings.from_env(self.names.environment("processor")), self.clients)
 
     def post(self, events: Sequence[Mapping[str, Any]]) -> Any:
         """One request to the API, of one event or of many; its answer. Raises RuntimeError unless it is 202."""
@@ -99,7 +99,7 @@ class World:
             self.wire.meter.usage.sqs_requests += 2 * ceil(len(batch) / 10)  # receives ten at once, and deletes ten
             yield self.aws.sqs.lambda_event(batch)
 
-    def measured(self, work: Callable[[], T], delays: Mapping[str, float] | None = None) -> tuple[T, Work]:
+    def measured(self, work: Callable[[], T], delays: Mapping[str, float] | None = None) -> tuple[T, WorkCost]:
         """Do a piece of work, its log lines unseen, and say what it used and took."""
         self.wire.meter.usage, self.wire.responder_seconds, self.wire.delays = Usage(), 0.0, delays or {}
         with silence():
@@ -107,7 +107,7 @@ class World:
             value = work()
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         self.wire.delays = {}
-        return value, Work(self.wire.meter.usage, wall, cpu, self.wire.responder_seconds)
+        return value, WorkCost(self.wire.meter.usage, wall, cpu, self.wire.responder_seconds)
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def event(number: int, *, entity: str | None = None) -> dict[str, Any]:
 
 def context(timeout_seconds: int = 30) -> Any:
     """Lambda's context object at the beginning of an invocation."""
-    return Context(remaining_ms=timeout_seconds * 1000)
+    return FakeContext(remaining_ms=timeout_seconds * 1000)
 
 
 def memory_mb(function: str) -> int:

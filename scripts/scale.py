@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pik.domain.limits import EVENTS_PER_VERSION, MAX_BUS_ENTRIES, MAX_EVENTS_PER_REQUEST, SOURCE_DAY_SHARDS
-from scripts.output import Mode, Output
+from pik.domain.shared.limits import EVENTS_PER_VERSION, MAX_BUS_ENTRIES, MAX_EVENTS_PER_REQUEST, SOURCE_DAY_SHARDS
+from pik_cli.shell.output import Output, OutputForm
 
 VCPU_MB: Final = 1_769
 """Memory at which Lambda gives one vCPU; less gives its share."""
@@ -250,7 +250,9 @@ def scale(
     batch: Annotated[int, typer.Option(min=1, max=MAX_EVENTS_PER_REQUEST, help="Events a request.")] = 1,
     sources: Annotated[int, typer.Option(min=1, help="Pairs of source and type that share the rate.")] = 1,
     hottest: Annotated[float, typer.Option(min=0, help="Events a second of the busiest entity.")] = 0,
-    output: Annotated[Mode, typer.Option("--output", "-o", help="table for people, json for programs.")] = Mode.TABLE,
+    output: Annotated[
+        OutputForm, typer.Option("--output", "-o", help="table for people, json for programs.")
+    ] = OutputForm.TABLE,
 ) -> None:
     """Say which limit a load meets first, and what to set for it. Reads nothing and calls nothing."""
     out = Output(output)

@@ -1,143 +1,24 @@
-"""EventsTable's stream to WorkQueue: parse the records, decide which become messages, send them.
-
-The stream is the outbox. Its mapping goes on from the lowest sequence number that is reported as failed, so the answer
-names the first record that is not safely in the queue, or nothing.
-"""
+"""EventsTable's stream to WorkQueue: every new row of an accepted event becomes a work message."""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pik import startup
-from pik.adapters.clients import Clients
-from pik.adapters.items import from_item
-from pik.adapters.work_queue import WorkQueue
-from pik.adapters.workers import Workers
-from pik.domain.limits import SEND_THREADS
-from pik.domain.rows import ACCEPTED
-from pik.domain.work import Message, work_of_row
-from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
-from pik.settings import PublisherSettings, environment, in_lambda
+from pik.entry import EntryPoint
 
-Response = dict[str, list[dict[str, str]]]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pik.flows.publish import PublishFlow
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What becomes of each record, by its place in the batch, which is stream order."""
+def build(environ: Mapping[str, str]) -> PublishFlow:
+    """The flow on this function's resources."""
+    from pik.adapters.client.clients import Clients
+    from pik.flows.publish import PublishFlow
+    from pik.settings import PublisherSettings
 
-    messages: Mapping[int, Message]
-    poison: Mapping[int, Exception]
-    skipped: Mapping[str, int]
-
-
-class Publisher:
-    """One batch at a time; everything that it needs from outside is handed in."""
-
-    def __init__(self, settings: PublisherSettings, clients: Clients) -> None:
-        self._settings = settings
-        if not settings.dry_run:  # a dry run needs no AWS at all
-            self._queue = _work_queue(settings, clients)
-
-    def __call__(self, event: Mapping[str, Any], context: object) -> Response:
-        records = event["Records"]
-        plan = _plan(records)
-        if self._settings.dry_run:
-            return self._dry_run(records, plan)
-        # Everything that can be sent is sent, also behind a poison record: should the mapping give up on the rest of
-        # this batch together with the poison, the rest is safe. It may come again and be sent twice: consumers are
-        # idempotent.
-        unsent = {**plan.poison, **self._queue.send(plan.messages)}
-        _observe(records, plan, unsent)
-        return _answer(records, unsent)
-
-    def _dry_run(self, records: Sequence[Any], plan: Plan) -> Response:
-        """Says what would be sent, and reports the first record, so that the stream stays where it is."""
-        logger.info(
-            "dry run: nothing sent",
-            would_send=len(plan.messages),
-            would_report=[_sequence(records[place]) for place in sorted(plan.poison)],
-            skipped=plan.skipped,
-        )
-        return _answer(records, [0] if records else [])
+    return PublishFlow(PublisherSettings.from_env(environ), Clients())
 
 
-def _work_queue(settings: PublisherSettings, clients: Clients) -> WorkQueue:
-    """The real one, except on a stack for trials."""
-    workers = Workers(SEND_THREADS)
-    if not settings.failure_mode_parameter:
-        return WorkQueue(clients.sqs, settings.work_queue_url, workers)
-    from pik.adapters.fault_injection import FailureMode, FaultyWorkQueue  # noqa: PLC0415 (only trials pay for it)
-
-    mode = FailureMode(clients.ssm, settings.failure_mode_parameter, time.monotonic, _no_mode)
-    return FaultyWorkQueue(clients.sqs, settings.work_queue_url, workers, mode)
-
-
-def _no_mode(error: Exception) -> None:
-    logger.warning("no failure mode could be read, so no fault is injected", exc_info=error)
-
-
-def _plan(records: Sequence[Mapping[str, Any]]) -> Plan:
-    messages: dict[int, Message] = {}
-    poison: dict[int, Exception] = {}
-    skipped: Counter[str] = Counter()
-    for place, record in enumerate(records):
-        try:
-            # The mapping's filter passes new rows of accepted events only; nothing else may slip through without it.
-            if record["eventName"] != "INSERT":
-                skipped[record["eventName"]] += 1
-                continue
-            row = from_item(record["dynamodb"]["NewImage"])
-            if row.get("status") != ACCEPTED:
-                skipped[str(row.get("status"))] += 1
-                continue
-            messages[place] = work_of_row(row).message()
-        # Whatever a record raises, it alone is at fault: reported by its number, bisection isolates it.
-        except Exception as error:  # noqa: BLE001
-            poison[place] = error
-    return Plan(messages, poison, skipped)
-
-
-def _answer(records: Sequence[Any], unsent: Mapping[int, Exception] | Sequence[int]) -> Response:
-    failures = [{"itemIdentifier": _sequence(records[min(unsent)])}] if unsent else []
-    return {"batchItemFailures": failures}
-
-
-def _sequence(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
-
-
-def _observe(records: Sequence[Any], plan: Plan, unsent: Mapping[int, Exception]) -> None:
-    for place, error in unsent.items():
-        what = "a record that cannot become a message" if place in plan.poison else "a message was not sent"
-        logger.error(what, sequence_number=_sequence(records[place]), exc_info=error)
-    sent = [_event_id(records[place]) for place in plan.messages if place not in unsent]
-    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, len(sent))
-    metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, len(unsent))
-    metrics.flush_metrics()
-    logger.info("batch published", records=len(records), sent=sent, unsent=len(unsent), skipped=plan.skipped)
-
-
-def _event_id(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["NewImage"]["event_id"]["S"])
-
-
-def handler(event: dict[str, Any], context: object) -> Response:
-    """Lambda's entry point; a batch of a DynamoDB stream."""
-    return _built()(event, context)
-
-
-@cache
-def _built() -> Publisher:
-    """One for the life of the process: what it is made of is built once."""
-    return Publisher(PublisherSettings.from_env(environment()), Clients())
-
-
-if in_lambda(environment()):
-    _built()
-    startup.done()
+handler = EntryPoint(build)

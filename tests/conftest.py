@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.clock import Clock
+from tests.support.aws.account import FakeAws
+from tests.support.aws.clock import Clock
 
 if TYPE_CHECKING:
-    from tests.fakes.moto_backend import MotoAws
+    from tests.support.aws.moto_backend import MotoAws
 
 
 # Times belong to benchmarks: a slow machine fails no test.
@@ -41,7 +41,7 @@ def fake_aws(clock: Clock) -> FakeAws:
 @pytest.fixture
 def moto_aws() -> Iterator[MotoAws]:
     """An empty AWS account of moto, with .s3, .dynamodb, .sqs and .events."""
-    from tests.fakes.moto_backend import started_moto  # a second to import, which unit tests need not wait for
+    from tests.support.aws.moto_backend import started_moto  # a second to import, which unit tests need not wait for
 
     with started_moto() as aws:
         yield aws
@@ -69,7 +69,7 @@ def aws(request: pytest.FixtureRequest, clock: Clock) -> Iterator[ContractAws | 
     marker = request.node.get_closest_marker("moto_differs")
     if marker is not None:
         request.applymarker(pytest.mark.xfail(reason=marker.args[0], strict=True))
-    from tests.fakes.moto_backend import started_moto
+    from tests.support.aws.moto_backend import started_moto
 
     with started_moto() as moto:
         yield moto

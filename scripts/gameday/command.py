@@ -13,15 +13,15 @@ from typing import Final
 
 import typer
 
-from scripts.errors import EXPECTED, Misuse, PikError, explain
+from pik_cli.shell.errors import EXPECTED, Misuse, PikError, explain
+from pik_cli.shell.output import Output, OutputForm
+from pik_cli.shell.session import Session
+from pik_cli.shell.stack import Options
 from scripts.gameday import stage
 from scripts.gameday.play import Game, Scenario, outcome
 from scripts.gameday.scenarios import SCENARIOS
 from scripts.gameday.sheet import Sheet, show
-from scripts.gameday.world import Deployed
-from scripts.output import Mode, Output
-from scripts.session import Session
-from scripts.stack import Options
+from scripts.gameday.world import GamedayStack
 
 _LOCAL: Final = Path(__file__).resolve().parents[2] / ".local"
 _INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run a command line. Exit status 0 when all expectations are met, 1 when not, 2 for wrong usage, 3 when AWS or the
     engine cannot be reached, 130 after Ctrl-C."""
     given = _parser().parse_args(words)
-    output = Output(Mode(given.output))
+    output = Output(OutputForm(given.output))
     try:
         with stage.stops_interrupt():
             return _run(given, output)
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", metavar="P", help="AWS profile; also AWS_PROFILE")
     parser.add_argument("--endpoint-url", metavar="U", help="another address for AWS, such as that of a running engine")
     parser.add_argument(
-        "--output", "-o", choices=[str(it) for it in Mode], default=str(Mode.TABLE), help="the sheet's form"
+        "--output", "-o", choices=[str(it) for it in OutputForm], default=str(OutputForm.TABLE), help="the sheet's form"
     )
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
     parser.add_argument("--keep", action="store_true", help="keep the local engine afterwards, until Ctrl-C")
@@ -116,7 +116,7 @@ def _stage(elsewhere: Options, given: argparse.Namespace, scenario: Scenario, ou
 
 
 def _play(scenario: Scenario, session: Session) -> tuple[Sheet, int]:
-    game = Game(Deployed(session), scenario, secrets.token_hex(2))
+    game = Game(GamedayStack(session), scenario, secrets.token_hex(2))
     return play(game, session.stack.name)
 
 

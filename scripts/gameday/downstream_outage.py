@@ -6,9 +6,9 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from pik.domain import times
-from pik.domain.dispositions import Disposition
-from pik.domain.redrive_run import COMPLETE
+from pik.domain.process.dispositions import Disposition
+from pik.domain.redrive.run import COMPLETE
+from pik.domain.shared import times
 from scripts.gameday.orders import Order
 from scripts.gameday.play import AT_ONCE, CANARY, Expectation, Game, Scenario, sums, with_fault
 

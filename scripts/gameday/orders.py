@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from pik.domain import identity
-from pik.domain.aggregates import EMPTY_HASH, combine_hashes, input_hash
+from pik.domain.process.versions import EMPTY_HASH, combine_hashes, input_hash
+from pik.domain.shared import identity
 
 EVENT_TYPE: Final = "order"
 
@@ -55,19 +55,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OrderFacts:
     """What an entity's day holds."""
 
     count: int = 0
     amount: Decimal = Decimal(0)
     inputs_hash: str = EMPTY_HASH
 
-    def plus(self, order: Order) -> Facts:
+    def plus(self, order: Order) -> OrderFacts:
         """With one more order."""
         one = input_hash(order.event_id, order.final_sha)
-        return Facts(self.count + 1, self.amount + order.amount, combine_hashes(self.inputs_hash, one))
+        return OrderFacts(self.count + 1, self.amount + order.amount, combine_hashes(self.inputs_hash, one))
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Facts:
+    def of(cls, row: Mapping[str, Any]) -> OrderFacts:
         """From a row of AggregatesTable."""
         return cls(row["input_count"], Decimal(row["metrics"]["daily_amount_sum"]), row["inputs_hash"])

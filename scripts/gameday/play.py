@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeVar
 
-from pik.domain import times
-from pik.domain.failure_modes import NO_FAULT
-from pik.domain.replay_run import stamp
-from scripts.gameday.orders import Facts, Order
+from pik.domain.operate.failure_modes import NO_FAULT
+from pik.domain.shared import times
+from pik.domain.shared.runs import stamp
+from scripts.gameday.orders import Order, OrderFacts
 
 T = TypeVar("T")
 
@@ -31,13 +31,13 @@ AT_ONCE: Final[Mapping[str, Any]] = {"force": True, "min_age_seconds": 0, "backo
 """A gameday has made its failures itself and ends them itself, so it need not wait a minute for their age."""
 
 
-class World(Protocol):
+class GamedayWorld(Protocol):
     """The pipeline that a scenario is played on. Everything that a scenario knows, it reads here."""
 
     def send(self, orders: list[Order]) -> list[str]:
         """POST /events: one order by itself, several as NDJSON. The status of each."""
 
-    def days(self, entities: set[str], day: str) -> dict[str, Facts]:
+    def days(self, entities: set[str], day: str) -> dict[str, OrderFacts]:
         """What LIVE has counted on a day, of the entities that have anything."""
 
     def index(self, entities: set[str]) -> dict[str, int]:
@@ -80,7 +80,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckedExpectation:
     """What became of an expectation."""
 
     expectation: Expectation
@@ -104,8 +104,8 @@ class Scenario:
 class Recovered:
     """What LIVE holds of some orders at the end, against what it must."""
 
-    expected: Mapping[str, Facts]
-    found: Mapping[str, Facts]
+    expected: Mapping[str, OrderFacts]
+    found: Mapping[str, OrderFacts]
 
     @property
     def exact(self) -> bool:
@@ -123,12 +123,12 @@ class Recovered:
 class Game:
     """One scenario being played. All that it sends has sources and entities of its own, which `tag` tells apart."""
 
-    def __init__(self, world: World, scenario: Scenario, chance: str) -> None:
+    def __init__(self, world: GamedayWorld, scenario: Scenario, chance: str) -> None:
         self.world = world
         self.scenario = scenario
         self.event_time = times.from_datetime(world.now())
         self.tag = f"gameday-{stamp(self.event_time).lower()}-{chance}"
-        self.results: list[Result] = []
+        self.results: list[CheckedExpectation] = []
 
     @property
     def day(self) -> str:
@@ -149,7 +149,7 @@ class Game:
         """Note whether an expectation holds, with what was found."""
         if expectation not in self.scenario.expectations:
             raise ValueError(f"{self.scenario.name} does not announce: {expectation.text}")
-        self.results.append(Result(expectation, met, str(expected), str(found)))
+        self.results.append(CheckedExpectation(expectation, met, str(expected), str(found)))
         self.world.tell(f"{'met' if met else 'NOT MET'}: {expectation.text}")
 
     def until(self, look: Callable[[], T], good: Callable[[T], bool], seconds: float = DRAIN_SECONDS) -> T:
@@ -186,19 +186,19 @@ class Game:
             lambda: self.world.dead(source or self.source()), lambda seen: seen["matched"] >= count, seconds
         )
 
-    def _days(self, orders: list[Order]) -> dict[str, Facts]:
+    def _days(self, orders: list[Order]) -> dict[str, OrderFacts]:
         return self.world.days({it.entity_id for it in orders}, self.day)
 
 
-def facts_of(orders: list[Order]) -> dict[str, Facts]:
+def facts_of(orders: list[Order]) -> dict[str, OrderFacts]:
     """What LIVE must hold of these orders by entity, each of them counted once."""
-    found: dict[str, Facts] = {}
+    found: dict[str, OrderFacts] = {}
     for it in {order.event_id: order for order in orders}.values():
-        found[it.entity_id] = found.get(it.entity_id, Facts()).plus(it)
+        found[it.entity_id] = found.get(it.entity_id, OrderFacts()).plus(it)
     return found
 
 
-def sums(facts: Mapping[str, Facts]) -> str:
+def sums(facts: Mapping[str, OrderFacts]) -> str:
     """Facts of all entities together, as the score sheet shows them."""
     total = sum((it.amount for it in facts.values()), Decimal(0))
     return f"{sum(it.count for it in facts.values())} orders, {total.normalize():f} in sum"
@@ -209,11 +209,16 @@ def by_status(statuses: list[str]) -> str:
     return ", ".join(f"{statuses.count(name)} {name}" for name in sorted(set(statuses))) or "none"
 
 
-def outcome(scenario: Scenario, results: list[Result], stopped: str) -> list[Result]:
+def outcome(scenario: Scenario, results: list[CheckedExpectation], stopped: str) -> list[CheckedExpectation]:
     """A result for each expectation, in the order of the scenario; those that were not reached are not met."""
     found = {it.expectation: it for it in results}
     return [
-        found.get(it, Result(it, met=False, expected="", found=f"not reached: {stopped}" if stopped else "not reached"))
+        found.get(
+            it,
+            CheckedExpectation(
+                it, met=False, expected="", found=f"not reached: {stopped}" if stopped else "not reached"
+            ),
+        )
         for it in scenario.expectations
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pik.domain.redrive_run import COMPLETE, STOPPED
+from pik.domain.redrive.run import COMPLETE, STOPPED
 from scripts.gameday.orders import Order
 from scripts.gameday.play import AT_ONCE, CANARY, Expectation, Game, Scenario, sums, with_fault
 

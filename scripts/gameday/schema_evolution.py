@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from pik.domain.limits import MAX_ORDER_AMOUNT
-from pik.domain.redrive_run import COMPLETE
+from pik.domain.redrive.run import COMPLETE
+from pik.domain.shared.limits import MAX_ORDER_AMOUNT
 from scripts.gameday.orders import Order
 from scripts.gameday.play import AT_ONCE, CANARY, Expectation, Game, Scenario, sums
 

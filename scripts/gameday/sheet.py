@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from scripts.gameday.play import Result, Scenario
-from scripts.output import Output
+from pik_cli.shell.output import Output
+from scripts.gameday.play import CheckedExpectation, Scenario
 
 Command = Callable[..., str]
 """Words after `pik`, as a line that leads to the same stack."""
@@ -23,7 +23,7 @@ class Sheet:
     stack: str
     tag: str
     seconds: float
-    results: Sequence[Result]
+    results: Sequence[CheckedExpectation]
     stopped: str = ""
 
     @property
@@ -84,5 +84,5 @@ def as_json(sheet: Sheet, command: Command) -> Mapping[str, Any]:
     }
 
 
-def _mark(result: Result) -> Text:
+def _mark(result: CheckedExpectation) -> Text:
     return Text("met", style="green") if result.met else Text("NOT MET", style="bold red")

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from scripts import local_state
-from scripts.dlq_options import can_ask
-from scripts.errors import Misuse, Refusal, Unreachable
-from scripts.failure_mode import OUTPUT, read_parameter
-from scripts.local_state import LocalEngine
-from scripts.output import Output
-from scripts.session import Session
-from scripts.stack import Options, Target
+from pik_cli.dlq.options import can_ask
+from pik_cli.shell import local_state
+from pik_cli.shell.errors import Misuse, Refusal, Unreachable
+from pik_cli.shell.failure_mode import OUTPUT, read_parameter
+from pik_cli.shell.local_state import LocalEngine
+from pik_cli.shell.output import Output
+from pik_cli.shell.session import Session
+from pik_cli.shell.stack import Options, Target
 
 if TYPE_CHECKING:
-    from scripts.local.state import State
+    from scripts.local.state import EngineState
 
 _PROTECTED: Final = "prod"
 _STILL: Final = {"DryRun": "true", "EnableProcessor": "false"}
@@ -70,7 +70,7 @@ def own_engine(directory: Path, port: int | None, parameters: Mapping[str, str],
     """
     # Late, since a gameday on a stack needs none of it, and the engine's packages take a second to import.
     from scripts.local import state
-    from scripts.local.aws import Aws
+    from scripts.local.aws import EngineAws
     from scripts.local.deploy import LOCAL_PARAMETERS, DeployError, deploy
     from scripts.local.engine import Engine, EngineError, choose_port
 
@@ -79,8 +79,8 @@ def own_engine(directory: Path, port: int | None, parameters: Mapping[str, str],
         with state.exclusive(directory), Engine(choose_port(port), *files) as engine:
             engine.wait_ready()
             output.note(f"Local engine at {engine.endpoint}; what it says is in {engine.log_file}")
-            deployed = deploy(Aws(engine.endpoint), {**LOCAL_PARAMETERS, **parameters})
-            found = state.State(
+            deployed = deploy(EngineAws(engine.endpoint), {**LOCAL_PARAMETERS, **parameters})
+            found = state.EngineState(
                 endpoint=engine.endpoint,
                 api_url=deployed.api_url,
                 stack_name=deployed.stack_name,
@@ -98,7 +98,7 @@ def own_engine(directory: Path, port: int | None, parameters: Mapping[str, str],
         raise Unreachable(str(error)) from error
 
 
-def _session(state: State, output: Output) -> Session:
+def _session(state: EngineState, output: Output) -> Session:
     """A session for this engine, whichever others may run."""
     engine = LocalEngine(
         endpoint=state.endpoint,

@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pik.adapters.items import from_item
-from pik.domain.aggregates import DayKey
-from pik.domain.failure_modes import parse_mode
-from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS, MAX_PREVIEW_SAMPLES
-from pik.domain.redrive_run import UNDER_WAY
-from pik.domain.rows import entity_key
-from pik.domain.work import LIVE
-from scripts.api import Api, Backoff, call_with_retries, choose_signer, message_of, read_health
-from scripts.dlq_api import RedriveApi
-from scripts.errors import Refusal, Unreachable
-from scripts.failure_mode import OUTPUT
-from scripts.gameday.orders import Facts, Order
-from scripts.limits import CLI_RETRIES
-from scripts.session import Session
-from scripts.status_read import read_queue
+from pik.adapters.dynamodb.items import from_item
+from pik.domain.event.rows import entity_key
+from pik.domain.operate.failure_modes import parse_fault_mode
+from pik.domain.process.versions import DayKey
+from pik.domain.redrive.run import UNDER_WAY
+from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS, MAX_PREVIEW_SAMPLES
+from pik.domain.shared.runs import LIVE
+from pik_cli.dlq.api import RedriveApi
+from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, choose_signer, message_of, read_health
+from pik_cli.shell.errors import Refusal, Unreachable
+from pik_cli.shell.failure_mode import OUTPUT
+from pik_cli.shell.limits import CLI_RETRIES
+from pik_cli.shell.session import Session
+from pik_cli.status.read import read_queue
+from scripts.gameday.orders import Order, OrderFacts
 
 _RUN_SECONDS: Final = 300.0
 """For which a gameday's redrive may run: two waves take a quarter of a minute."""
@@ -37,7 +37,7 @@ _PREVIEW: Final = 1_000
 _ANSWERS: Final = frozenset({200, 202, 207, 400, 409})
 
 
-class Deployed:
+class GamedayStack:
     """The world of a stack, on AWS or on a local engine. Raises PikError, httpx's and botocore's exceptions."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Deployed:
     ) -> None:
         self._session = session
         self._redrives = RedriveApi(session, session.output.note, sleep)
-        self._events: Api | None = None
+        self._events: HttpApi | None = None
         self.clock = clock
         self.sleep = sleep
         self.now = now
@@ -76,10 +76,10 @@ class Deployed:
         answer = response.json()
         return [str(it["status"]) for it in (answer["results"] if len(lines) > 1 else [answer])]
 
-    def days(self, entities: set[str], day: str) -> dict[str, Facts]:
+    def days(self, entities: set[str], day: str) -> dict[str, OrderFacts]:
         """The last LIVE version of each entity's day, read consistently."""
         table = self._session.stack.output("AggregatesTableName")
-        found: dict[str, Facts] = {}
+        found: dict[str, OrderFacts] = {}
         for entity in sorted(entities):
             key = DayKey(entity, day, LIVE)
             answer = self._session.aws.dynamodb.query(
@@ -91,7 +91,7 @@ class Deployed:
                 Limit=1,
             )
             for item in answer["Items"]:
-                found[entity] = Facts.of(from_item(item))
+                found[entity] = OrderFacts.of(from_item(item))
         return found
 
     def index(self, entities: set[str]) -> dict[str, int]:
@@ -137,7 +137,7 @@ class Deployed:
     def set_fault(self, mode: str, *, wait: bool = True) -> None:
         """As `pik fault set` does, and then the time after which no function goes by the mode before."""
         name = self._session.stack.output(OUTPUT)
-        value = str(parse_mode(mode))
+        value = str(parse_fault_mode(mode))
         self._session.aws.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
         self.tell(f"failure mode {value}")
         if wait:
@@ -158,7 +158,7 @@ class Deployed:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def _events_api(self) -> Api:
+    def _events_api(self) -> HttpApi:
         """The API with the authorization that it announces for POST /events."""
         if self._events is None:
             session = self._session

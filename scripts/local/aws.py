@@ -38,7 +38,7 @@ _CONFIG = Config(
 )
 
 
-class Aws:
+class EngineAws:
     """Lazily built clients, one a service, for one endpoint.
 
     Attributes:

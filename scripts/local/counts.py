@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 
 # Nothing moves for this long: then something is stuck. A cold start of both functions was seen to take 4 s on a busy
 # machine with two cores.
@@ -54,7 +54,7 @@ class Stuck(Exception):
     """Events stopped moving; the text says where they are."""
 
 
-def read(aws: Aws, outputs: Mapping[str, str]) -> Counts:
+def read(aws: EngineAws, outputs: Mapping[str, str]) -> Counts:
     """Count everything. Raises botocore's exceptions."""
     statuses = _statuses(aws, outputs["EventsTableName"])
     latest, versions = _latest_versions(aws, outputs["AggregatesTableName"])
@@ -71,7 +71,7 @@ def read(aws: Aws, outputs: Mapping[str, str]) -> Counts:
     )
 
 
-def _statuses(aws: Aws, table: str) -> Counter[str]:
+def _statuses(aws: EngineAws, table: str) -> Counter[str]:
     pages = aws.dynamodb.get_paginator("scan").paginate(
         TableName=table,
         ConsistentRead=True,
@@ -81,7 +81,7 @@ def _statuses(aws: Aws, table: str) -> Counter[str]:
     return Counter(str(item["status"]["S"]) for page in pages for item in page["Items"])
 
 
-def _latest_versions(aws: Aws, table: str) -> tuple[dict[str, int], int]:
+def _latest_versions(aws: EngineAws, table: str) -> tuple[dict[str, int], int]:
     """How many events the latest LIVE version of each entity's day counts, and how many versions there are in all."""
     pages = aws.dynamodb.get_paginator("scan").paginate(
         TableName=table,
@@ -102,7 +102,7 @@ def _latest_versions(aws: Aws, table: str) -> tuple[dict[str, int], int]:
     return {day: count for day, (_, count) in latest.items()}, versions
 
 
-def _rejected(aws: Aws, bucket: str) -> int:
+def _rejected(aws: EngineAws, bucket: str) -> int:
     """Each object under rejected/ lists the events of one request that were refused."""
     total = 0
     for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="rejected/"):
@@ -112,7 +112,7 @@ def _rejected(aws: Aws, bucket: str) -> int:
     return total
 
 
-def _messages(aws: Aws, queue_url: str) -> int:
+def _messages(aws: EngineAws, queue_url: str) -> int:
     answer = aws.sqs.get_queue_attributes(
         QueueUrl=queue_url,
         AttributeNames=[

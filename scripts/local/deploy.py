@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.local import cfn_yaml
 from scripts.local.adaptations import Place, adapt
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.cfn_yaml import Template
 from scripts.local.package import SOURCE, package
 
@@ -41,7 +41,7 @@ class DeployError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedStack:
     """What is there after a deploy."""
 
     stack_name: str
@@ -67,7 +67,7 @@ def parameter_values(template: Template, overrides: Mapping[str, str]) -> dict[s
     return defaults | dict(overrides)
 
 
-def transform(template: Template, parameters: Mapping[str, str], aws: Aws) -> Template:
+def transform(template: Template, parameters: Mapping[str, str], aws: EngineAws) -> Template:
     """Return the template as plain CloudFormation, transformed as AWS would, without asking AWS.
 
     Raises DeployError with what the transform says about a wrong template.
@@ -102,8 +102,11 @@ def _put_definition_in(properties: dict[str, Any]) -> None:
 
 
 def deploy(
-    aws: Aws, overrides: Mapping[str, str] = LOCAL_PARAMETERS, template: Template | None = None, source: Path = SOURCE
-) -> Deployed:
+    aws: EngineAws,
+    overrides: Mapping[str, str] = LOCAL_PARAMETERS,
+    template: Template | None = None,
+    source: Path = SOURCE,
+) -> DeployedStack:
     """Deploy the template (the repository's unless given) with code from `source`. Raises DeployError."""
     template = read_template() if template is None else template
     parameters = parameter_values(template, overrides)
@@ -116,10 +119,10 @@ def deploy(
         _finish_tables(aws, adapted)
     except (ClientError, BotoCoreError) as error:
         raise DeployError(f"The engine refuses a call of the deploy: {error}") from error
-    return Deployed(STACK_NAME, place.api_url, outputs)
+    return DeployedStack(STACK_NAME, place.api_url, outputs)
 
 
-def _create_stack(aws: Aws, template: Template, overrides: Mapping[str, str]) -> dict[str, str]:
+def _create_stack(aws: EngineAws, template: Template, overrides: Mapping[str, str]) -> dict[str, str]:
     # By URL: a template of this size is too long for a request's body, here as in AWS.
     body = json.dumps(template).encode()
     aws.s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=_TEMPLATE_KEY, Body=body)
@@ -140,14 +143,14 @@ def _create_stack(aws: Aws, template: Template, overrides: Mapping[str, str]) ->
     raise DeployError(f"The stack was not complete after {_DEPLOY_SECONDS:.0f} s.")
 
 
-def _reasons(aws: Aws) -> str:
+def _reasons(aws: EngineAws) -> str:
     events = aws.cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
     failed = [it for it in events if it.get("ResourceStatus", "").endswith("_FAILED")]
     lines = [f"  {it['LogicalResourceId']}: {it.get('ResourceStatusReason', 'no reason given')}" for it in failed]
     return "\n".join(lines[:_SHOWN_REASONS]) or "  no reason given; see the engine's log"
 
 
-def _finish_tables(aws: Aws, template: Template) -> None:
+def _finish_tables(aws: EngineAws, template: Template) -> None:
     """Set what the engine ignores when it makes a table: expiry of rows and point-in-time recovery."""
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] != "AWS::DynamoDB::Table":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 
 _QUEUE: Final = "pik-local-feed"
 _WAIT_SECONDS: Final = 1  # long enough to be quiet, short enough to notice that the engine has ended
@@ -15,7 +15,7 @@ _WAIT_SECONDS: Final = 1  # long enough to be quiet, short enough to notice that
 class Feed:
     """A queue of this machine's own on the stack's topic; the deployed template knows nothing of it."""
 
-    def __init__(self, aws: Aws, topic_arn: str) -> None:
+    def __init__(self, aws: EngineAws, topic_arn: str) -> None:
         self._sqs = aws.sqs
         self._url = self._sqs.create_queue(QueueName=_QUEUE)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -51,7 +51,7 @@ _TITLES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SampleLine:
     """One line of the sample. Of lines with one identity the first to arrive is accepted, so fates hold in sum."""
 
     text: str
@@ -197,7 +197,7 @@ def _duplicates(chance: random.Random, events: list[Payload]) -> Iterator[str]:
     yield _dump({"amount": 99.99, "orderId": "bare-001"})
 
 
-def _keyed(days: _Days) -> Iterator[Line]:
+def _keyed(days: _Days) -> Iterator[SampleLine]:
     """One key, one meaning: with the same payload it is a duplicate, with another one a conflict."""
     for number in range(6):
         key = f"checkout-{number}"
@@ -206,15 +206,15 @@ def _keyed(days: _Days) -> Iterator[Line]:
         entity = f"customer-{number + 1:02d}"
         first = _kit("shop-tokyo", "order", entity, time, payload, idempotency_key=key)
         changed = _kit("shop-tokyo", "order", entity, time, payload | {"amount": 1}, idempotency_key=key)
-        yield Line(_dump(first), "accepted")
+        yield SampleLine(_dump(first), "accepted")
         yield (
-            Line(_dump(first | {"event_time": days.some()}), "duplicate")
+            SampleLine(_dump(first | {"event_time": days.some()}), "duplicate")
             if number % 2
-            else Line(_dump(changed), "conflict")
+            else SampleLine(_dump(changed), "conflict")
         )
     chat = _cloud("/assistant", "chat.message", "session-1", days.some(), {"message": "一度だけ"}, number=900)
-    yield Line(_dump(chat), "accepted")
-    yield Line(_dump(chat | {"data": {"message": "二度目は別の言葉"}}), "conflict")
+    yield SampleLine(_dump(chat), "accepted")
+    yield SampleLine(_dump(chat | {"data": {"message": "二度目は別の言葉"}}), "conflict")
 
 
 def _rejected(days: _Days) -> Iterator[str]:
@@ -247,16 +247,16 @@ def _rejected(days: _Days) -> Iterator[str]:
     yield _dump(["not", "an", "event"])
 
 
-def lines() -> list[Line]:
+def lines() -> list[SampleLine]:
     """All lines in the order of the file: out of order in time, duplicates and conflicts far from their first."""
     chance = random.Random(_SEED)  # noqa: S311 - the same sample each time, nothing secret
     days = _Days(chance)
     events = _accepted(chance, days)
     found = [
-        *(Line(_dump(event), "accepted") for event in events),
-        *(Line(text, "duplicate") for text in _duplicates(chance, events)),
+        *(SampleLine(_dump(event), "accepted") for event in events),
+        *(SampleLine(text, "duplicate") for text in _duplicates(chance, events)),
         *_keyed(days),
-        *(Line(text, "rejected") for text in _rejected(days)),
+        *(SampleLine(text, "rejected") for text in _rejected(days)),
     ]
     chance.shuffle(found)
     return found

@@ -20,7 +20,7 @@ class SendError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class SampleRefusal:
     """A line that was rejected: its number in the file from 1, its text, and what was wrong as its sender was told."""
 
     number: int
@@ -30,19 +30,19 @@ class Refusal:
 
 
 @dataclass
-class Sent:
+class SampleSent:
     """What left this machine and what the API answered."""
 
     events: int = 0
     requests: int = 0
     answered: Counter[str] = field(default_factory=Counter)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[SampleRefusal] = field(default_factory=list)
 
 
-def send_file(api_url: str, path: Path, batch_events: int = BATCH_EVENTS) -> Sent:
+def send_file(api_url: str, path: Path, batch_events: int = BATCH_EVENTS) -> SampleSent:
     """Send each line that is not blank. Raises SendError, httpx.TransportError, OSError."""
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    sent = Sent()
+    sent = SampleSent()
     with httpx.Client(trust_env=False, timeout=_TIMEOUT) as client:
         for batch in _batches(lines, batch_events):
             body = "\n".join(batch).encode()
@@ -62,14 +62,14 @@ def _batches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _note(sent: Sent, batch: list[str], answer: httpx.Response) -> None:
+def _note(sent: SampleSent, batch: list[str], answer: httpx.Response) -> None:
     if answer.status_code not in (202, 207, 400):
         raise SendError(f"POST /events answered {answer.status_code}: {answer.text[:500]}")
     report: dict[str, Any] = answer.json()
     for index, result in enumerate(report["results"]):
         if result["status"] == "REJECTED":
             errors = tuple((it["path"], it["message"]) for it in result["errors"])
-            sent.refusals.append(Refusal(sent.events + index + 1, batch[index], errors))
+            sent.refusals.append(SampleRefusal(sent.events + index + 1, batch[index], errors))
     sent.events += len(batch)
     sent.requests += 1
     sent.answered.update({fate: int(report[fate]) for fate in _FATES})

@@ -18,20 +18,20 @@ from rich.console import Console
 from rich.text import Text
 
 from scripts.local import counts, state, story
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts, Stuck
-from scripts.local.deploy import Deployed, DeployError, deploy
+from scripts.local.deploy import DeployedStack, DeployError, deploy
 from scripts.local.engine import Engine, EngineError, choose_port
 from scripts.local.feed import Feed
 from scripts.local.sample import HOT_DAY, HOT_ENTITY, SAMPLE_FILE
-from scripts.local.sender import SendError, Sent, send_file
-from scripts.local.state import LOCAL_DIRECTORY, AlreadyRunning, State
+from scripts.local.sender import SampleSent, SendError, send_file
+from scripts.local.state import LOCAL_DIRECTORY, AlreadyRunning, EngineState
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _PROGRESS_SECONDS: Final = 5.0  # between lines of progress where no terminal can be drawn on
 
 
-class Stopped(BaseException):
+class StopRequested(BaseException):
     """A signal asked this process to end.
 
     No Exception, as KeyboardInterrupt is none: botocore would take it for a failed call and try again.
@@ -71,7 +71,7 @@ def run(port: int | None, *, once: bool, directory: Path = LOCAL_DIRECTORY) -> i
     try:
         with _stop_signals_raise(), state.exclusive(directory):
             return _run(console, port, once, directory)
-    except (KeyboardInterrupt, Stopped):
+    except (KeyboardInterrupt, StopRequested):
         console.print("\nStopped; nothing is left running.")
         return 1 if once else 0
     except (AlreadyRunning, EngineError) as error:
@@ -96,7 +96,7 @@ def _stop_signals_raise() -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         _ignore_stops()
-        raise Stopped
+        raise StopRequested
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         _ignore_stops()
@@ -121,7 +121,7 @@ def _run(console: Console, port: int | None, once: bool, directory: Path) -> int
     engine = Engine(choose_port(port), directory / "engine", directory / "engine.log")
     console.print("The pipeline of template.yaml on this machine; no AWS account is used.\n")
     with engine:
-        aws = Aws(engine.endpoint)
+        aws = EngineAws(engine.endpoint)
         # The transform's imports take longer than the engine's start: do them meanwhile.
         import samtranslator.translator.translator  # noqa: F401
 
@@ -148,10 +148,10 @@ def _relative(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _write_state(directory: Path, engine: Engine, deployed: Deployed) -> None:
+def _write_state(directory: Path, engine: Engine, deployed: DeployedStack) -> None:
     state.write(
         directory,
-        State(
+        EngineState(
             endpoint=engine.endpoint,
             api_url=deployed.api_url,
             stack_name=deployed.stack_name,
@@ -162,7 +162,7 @@ def _write_state(directory: Path, engine: Engine, deployed: Deployed) -> None:
     )
 
 
-def _sample_story(console: Console, started: float, aws: Aws, deployed: Deployed) -> list[str]:
+def _sample_story(console: Console, started: float, aws: EngineAws, deployed: DeployedStack) -> list[str]:
     """Send the sample, wait until it is through, tell the story; returns what does not add up."""
     sent = send_file(deployed.api_url, SAMPLE_FILE)
     _step(console, started, f"{sent.events} events of events/{SAMPLE_FILE.name} sent")
@@ -174,13 +174,13 @@ def _sample_story(console: Console, started: float, aws: Aws, deployed: Deployed
     return problems
 
 
-def drain(console: Console, aws: Aws, deployed: Deployed) -> Counts:
+def drain(console: Console, aws: EngineAws, deployed: DeployedStack) -> Counts:
     """Wait until nothing is on its way, and show how far it is. Raises Stuck."""
     with Watcher(console) as watcher:
         return counts.wait_drained(lambda: counts.read(aws, deployed.outputs), watcher.show)
 
 
-def reconcile(final: Counts, sent: Sent) -> list[str]:
+def reconcile(final: Counts, sent: SampleSent) -> list[str]:
     """What does not add up between what was sent, what was answered and what is kept."""
     return counts.differences(final, sent.events, sent.answered)
 

@@ -21,7 +21,7 @@ class AlreadyRunning(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EngineState:
     """Where the engine is and how to call it; `pids` are its processes by role: all of them live, or it is stale.
 
     `started_at` is UTC, ISO 8601. The credentials are the engine's own dummies.
@@ -44,7 +44,7 @@ def state_file(directory: Path) -> Path:
     return directory / "state.json"
 
 
-def write(directory: Path, state: State) -> None:
+def write(directory: Path, state: EngineState) -> None:
     """Write the state in one step: a reader sees all of it or the one before."""
     scratch = directory / "state.json.new"
     scratch.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
 from scripts.local.sample import HOT_DAY, HOT_ENTITY
-from scripts.local.sender import Refusal, Sent
+from scripts.local.sender import SampleRefusal, SampleSent
 
 _SHOWN_LINE_CHARS: Final = 110
 _SHOWN_VERSIONS: Final = 2  # at either end
@@ -23,7 +23,7 @@ _KANA: Final = range(0x3040, 0x3100)
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class CountedVersion:
     """One version of an entity's day as stored."""
 
     number: int
@@ -31,7 +31,7 @@ class Version:
     metrics: Mapping[str, Any]
 
 
-def versions_of(aws: Aws, table: str, entity: str, day: str) -> list[Version]:
+def versions_of(aws: EngineAws, table: str, entity: str, day: str) -> list[CountedVersion]:
     """The LIVE versions of an entity's day, oldest first. Raises botocore's exceptions."""
     pages = aws.dynamodb.get_paginator("query").paginate(
         TableName=table,
@@ -41,10 +41,12 @@ def versions_of(aws: Aws, table: str, entity: str, day: str) -> list[Version]:
     )
     read = TypeDeserializer().deserialize
     rows = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
-    return [Version(int(row["version"]), int(row["input_count"]), row["metrics"]) for row in rows]
+    return [CountedVersion(int(row["version"]), int(row["input_count"]), row["metrics"]) for row in rows]
 
 
-def tell(console: Console, sent: Sent, counts: Counts, hot: Sequence[Version], differences: Sequence[str]) -> None:
+def tell(
+    console: Console, sent: SampleSent, counts: Counts, hot: Sequence[CountedVersion], differences: Sequence[str]
+) -> None:
     """Print the story: the balance, a busy entity, a rejected line, and what does not add up."""
     console.print()
     console.rule("What happened", align="left")
@@ -60,7 +62,7 @@ def tell(console: Console, sent: Sent, counts: Counts, hot: Sequence[Version], d
         console.print(Text("Everything adds up: nothing was lost, and nothing counted twice.", style="bold green"))
 
 
-def _balance(sent: Sent, counts: Counts) -> Table:
+def _balance(sent: SampleSent, counts: Counts) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_column(justify="right")
     table.add_column()
@@ -77,7 +79,7 @@ def _balance(sent: Sent, counts: Counts) -> Table:
     return table
 
 
-def _busy_day(console: Console, counts: Counts, hot: Sequence[Version]) -> None:
+def _busy_day(console: Console, counts: Counts, hot: Sequence[CountedVersion]) -> None:
     if not hot:
         return
     latest = hot[-1]
@@ -96,12 +98,12 @@ def _busy_day(console: Console, counts: Counts, hot: Sequence[Version]) -> None:
     console.print("  Each version was added beside the one before, and none was ever changed.", style="dim")
 
 
-def _version_line(version: Version) -> str:
+def _version_line(version: CountedVersion) -> str:
     total = version.metrics["daily_amount_sum"]
     return f"  version {version.number:>2}: {version.input_count:>3} orders, {total} JPY in sum"
 
 
-def _rejection(console: Console, refusals: Sequence[Refusal]) -> None:
+def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:
     told = next((it for it in refusals if any(_japanese(message) for _, message in it.errors)), None)
     if told is None:
         return

@@ -10,7 +10,7 @@ PREFIX = "AWS.SimpleQueueService."
 VISIBILITY = 60
 
 
-class Queue:
+class ContractQueue:
     """A queue with a dead-letter queue behind it, and short verbs for both."""
 
     def __init__(self, aws: Any, *, max_receives: int = 2) -> None:

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.tables import TABLE, create_tables, item, key
-from tests.fakes.aws import FakeAws
-from tests.fakes.conditions import Bindings, Expressions, evaluate
-from tests.fakes.errors import Refusal
-from tests.fakes.expressions import (
+from tests.support.aws.account import FakeAws
+from tests.support.aws.conditions import Bindings, Expressions, evaluate
+from tests.support.aws.errors import CallRefused
+from tests.support.aws.expressions import (
     And,
     BadExpression,
     Between,
     Comparison,
-    Function,
+    FunctionCall,
     In,
     Literal,
     Node,
@@ -31,8 +31,8 @@ from tests.fakes.expressions import (
     Size,
     parse_condition,
 )
-from tests.fakes.moto_backend import MotoAws
-from tests.fakes.updates import parse_update
+from tests.support.aws.moto_backend import MotoAws
+from tests.support.aws.updates import parse_update
 
 STEADY = settings(
     derandomize=True, deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -51,8 +51,8 @@ ATOMS: st.SearchStrategy[Node] = st.one_of(
     st.builds(Comparison, st.sampled_from(["=", "<>", "<", "<=", ">", ">="]), OPERANDS, OPERANDS),
     st.builds(Between, OPERANDS, OPERANDS, OPERANDS),
     st.builds(In, OPERANDS, st.lists(OPERANDS, min_size=1, max_size=3).map(tuple)),
-    st.builds(Function, st.sampled_from(["attribute_exists", "attribute_not_exists"]), PATHS),
-    st.builds(Function, st.sampled_from(["begins_with", "contains"]), PATHS, OPERANDS),
+    st.builds(FunctionCall, st.sampled_from(["attribute_exists", "attribute_not_exists"]), PATHS),
+    st.builds(FunctionCall, st.sampled_from(["begins_with", "contains"]), PATHS, OPERANDS),
 )
 
 
@@ -100,7 +100,7 @@ class Printer:
                 return [self._operand(value), self._keyword("BETWEEN"), *bounds]
             case In(value, among):
                 return [self._operand(value), self._keyword("IN"), f"({', '.join(map(self._operand, among))})"]
-            case Function(name, path, argument):
+            case FunctionCall(name, path, argument):
                 rest = [] if argument is None else [",", self._operand(argument)]
                 return [name, "(", self._operand(path), *rest, ")"]
         raise AssertionError(node)
@@ -295,5 +295,5 @@ def test_pages_of_any_size_are_the_whole_in_order(
 
 
 def test_a_number_that_is_none_is_refused_in_an_expression_too() -> None:
-    with pytest.raises(Refusal, match="cannot be converted"):
+    with pytest.raises(CallRefused, match="cannot be converted"):
         Expressions({"ExpressionAttributeValues": {":v": {"N": "ten"}}})

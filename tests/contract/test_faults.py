@@ -12,10 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.tables import TABLE, create_tables, item, put
-from tests.fakes.aws import FakeAws
-from tests.fakes.clock import START, Clock
-from tests.fakes.errors import conflicted, throttled, unavailable
-from tests.fakes.stack import deployed
+from tests.support.aws.account import FakeAws
+from tests.support.aws.clock import START, Clock
+from tests.support.aws.errors import conflicted, throttled, unavailable
+from tests.support.aws.stack import deployed
 
 BUCKET = "raw"
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.contract.queues import PREFIX, VISIBILITY, Queue
+from tests.contract.queues import PREFIX, VISIBILITY, ContractQueue
 from tests.contract.refusals import code, refusal
 
 
 @pytest.fixture
-def queue(aws: Any) -> Queue:
-    return Queue(aws)
+def queue(aws: Any) -> ContractQueue:
+    return ContractQueue(aws)
 
 
-def test_a_received_message_says_when_and_how_often(queue: Queue) -> None:
+def test_a_received_message_says_when_and_how_often(queue: ContractQueue) -> None:
     queue.send()
     queue.wait(5)
     (first,) = queue.receive()
@@ -32,14 +32,14 @@ def test_a_received_message_says_when_and_how_often(queue: Queue) -> None:
     assert first["MessageId"] == second["MessageId"]
 
 
-def test_attributes_are_those_asked_for(queue: Queue) -> None:
+def test_attributes_are_those_asked_for(queue: ContractQueue) -> None:
     queue.send()
     request = {"QueueUrl": queue.url, "AttributeNames": ["ApproximateReceiveCount"]}
     (got,) = queue.sqs.receive_message(**request)["Messages"]
     assert got["Attributes"] == {"ApproximateReceiveCount": "1"}
 
 
-def test_a_received_message_is_hidden_for_the_queues_time(queue: Queue) -> None:
+def test_a_received_message_is_hidden_for_the_queues_time(queue: ContractQueue) -> None:
     queue.send()
     assert queue.bodies() == ["body"]
     assert queue.counts() == (0, 1, 0)
@@ -50,14 +50,14 @@ def test_a_received_message_is_hidden_for_the_queues_time(queue: Queue) -> None:
     assert queue.bodies() == ["body"]
 
 
-def test_a_receive_can_hide_for_its_own_time(queue: Queue) -> None:
+def test_a_receive_can_hide_for_its_own_time(queue: ContractQueue) -> None:
     queue.send()
     queue.receive(VisibilityTimeout=5)
     queue.wait(6)
     assert queue.bodies() == ["body"]
 
 
-def test_a_receive_gives_at_most_what_is_asked(queue: Queue) -> None:
+def test_a_receive_gives_at_most_what_is_asked(queue: ContractQueue) -> None:
     for n in range(5):
         queue.send(f"body {n}")
     assert len(queue.receive(3)) == 3
@@ -66,12 +66,12 @@ def test_a_receive_gives_at_most_what_is_asked(queue: Queue) -> None:
 
 
 @pytest.mark.parametrize("most", [0, 11])
-def test_a_receive_gives_one_to_ten(queue: Queue, most: int) -> None:
+def test_a_receive_gives_one_to_ten(queue: ContractQueue, most: int) -> None:
     request = {"QueueUrl": queue.url, "MaxNumberOfMessages": most}
     assert code(queue.sqs.receive_message, **request) == "InvalidParameterValue"
 
 
-def test_a_receive_hides_for_at_most_12_hours(queue: Queue) -> None:
+def test_a_receive_hides_for_at_most_12_hours(queue: ContractQueue) -> None:
     request = {"QueueUrl": queue.url, "VisibilityTimeout": 43_201}
     assert code(queue.sqs.receive_message, **request) == "InvalidParameterValue"
 
@@ -79,7 +79,7 @@ def test_a_receive_hides_for_at_most_12_hours(queue: Queue) -> None:
 # --- Deleting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_deleted_message_is_gone(queue: Queue) -> None:
+def test_a_deleted_message_is_gone(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=got["ReceiptHandle"])
@@ -88,7 +88,7 @@ def test_a_deleted_message_is_gone(queue: Queue) -> None:
     assert queue.counts() == (0, 0, 0)
 
 
-def test_deleting_twice_is_no_error(queue: Queue) -> None:
+def test_deleting_twice_is_no_error(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_deleting_twice_is_no_error(queue: Queue) -> None:
     assert queue.counts() == (0, 0, 0)
 
 
-def test_the_latest_handle_deletes_also_when_the_message_is_visible_again(queue: Queue) -> None:
+def test_the_latest_handle_deletes_also_when_the_message_is_visible_again(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     queue.wait(VISIBILITY + 1)
@@ -105,7 +105,7 @@ def test_the_latest_handle_deletes_also_when_the_message_is_visible_again(queue:
 
 
 @pytest.mark.moto_differs("moto deletes by any handle; on AWS an old one may do nothing, and here it never does")
-def test_an_old_handle_deletes_nothing_and_is_no_error(queue: Queue) -> None:
+def test_an_old_handle_deletes_nothing_and_is_no_error(queue: ContractQueue) -> None:
     queue.send()
     (old,) = queue.receive(VisibilityTimeout=1)
     queue.wait(2)
@@ -116,13 +116,13 @@ def test_an_old_handle_deletes_nothing_and_is_no_error(queue: Queue) -> None:
     assert queue.counts() == (0, 0, 0)
 
 
-def test_a_handle_that_is_none_is_refused(queue: Queue) -> None:
+def test_a_handle_that_is_none_is_refused(queue: ContractQueue) -> None:
     request = {"QueueUrl": queue.url, "ReceiptHandle": "no handle"}
     assert code(queue.sqs.delete_message, **request) == "ReceiptHandleIsInvalid"
     assert code(queue.sqs.change_message_visibility, VisibilityTimeout=1, **request) == "ReceiptHandleIsInvalid"
 
 
-def test_a_batch_deletes_what_it_can(queue: Queue) -> None:
+def test_a_batch_deletes_what_it_can(queue: ContractQueue) -> None:
     for n in range(2):
         queue.send(f"body {n}")
     handles = [one["ReceiptHandle"] for one in queue.receive()]
@@ -137,7 +137,7 @@ def test_a_batch_deletes_what_it_can(queue: Queue) -> None:
 
 
 @pytest.mark.moto_differs("moto deletes any number of messages in a call")
-def test_a_batch_deletes_at_most_ten(queue: Queue) -> None:
+def test_a_batch_deletes_at_most_ten(queue: ContractQueue) -> None:
     entries = [{"Id": f"{n}", "ReceiptHandle": f"handle {n}"} for n in range(11)]
     request = {"QueueUrl": queue.url, "Entries": entries}
     assert code(queue.sqs.delete_message_batch, **request) == PREFIX + "TooManyEntriesInBatchRequest"
@@ -146,7 +146,7 @@ def test_a_batch_deletes_at_most_ten(queue: Queue) -> None:
 # --- Visibility -------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_can_be_hidden_for_longer(queue: Queue) -> None:
+def test_a_message_can_be_hidden_for_longer(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     request = {"QueueUrl": queue.url, "ReceiptHandle": got["ReceiptHandle"]}
@@ -157,7 +157,7 @@ def test_a_message_can_be_hidden_for_longer(queue: Queue) -> None:
     assert queue.bodies() == ["body"]
 
 
-def test_a_message_can_be_given_back(queue: Queue) -> None:
+def test_a_message_can_be_given_back(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     queue.sqs.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=got["ReceiptHandle"], VisibilityTimeout=0)
@@ -166,7 +166,7 @@ def test_a_message_can_be_given_back(queue: Queue) -> None:
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
-def test_a_changed_time_is_for_one_receive(queue: Queue) -> None:
+def test_a_changed_time_is_for_one_receive(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     queue.sqs.change_message_visibility(QueueUrl=queue.url, ReceiptHandle=got["ReceiptHandle"], VisibilityTimeout=1)
@@ -177,7 +177,7 @@ def test_a_changed_time_is_for_one_receive(queue: Queue) -> None:
 
 
 @pytest.mark.moto_differs("moto finds no message and says ReceiptHandleIsInvalid")
-def test_a_deleted_message_cannot_be_hidden(queue: Queue) -> None:
+def test_a_deleted_message_cannot_be_hidden(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     request = {"QueueUrl": queue.url, "ReceiptHandle": got["ReceiptHandle"]}
@@ -188,7 +188,7 @@ def test_a_deleted_message_cannot_be_hidden(queue: Queue) -> None:
 
 
 @pytest.mark.moto_differs("moto hides a message that is not in flight")
-def test_a_message_that_is_visible_again_cannot_be_hidden(queue: Queue) -> None:
+def test_a_message_that_is_visible_again_cannot_be_hidden(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     queue.wait(VISIBILITY + 1)
@@ -198,7 +198,7 @@ def test_a_message_that_is_visible_again_cannot_be_hidden(queue: Queue) -> None:
 
 
 @pytest.mark.moto_differs("moto hides by any handle that a message ever had")
-def test_an_old_handle_hides_nothing(queue: Queue) -> None:
+def test_an_old_handle_hides_nothing(queue: ContractQueue) -> None:
     queue.send()
     (old,) = queue.receive(VisibilityTimeout=1)
     queue.wait(2)
@@ -207,7 +207,7 @@ def test_an_old_handle_hides_nothing(queue: Queue) -> None:
     assert code(queue.sqs.change_message_visibility, **request) == "InvalidParameterValue"
 
 
-def test_a_message_is_hidden_for_12_hours_at_most(queue: Queue) -> None:
+def test_a_message_is_hidden_for_12_hours_at_most(queue: ContractQueue) -> None:
     queue.send()
     (got,) = queue.receive()
     request = {"QueueUrl": queue.url, "ReceiptHandle": got["ReceiptHandle"]}
@@ -217,7 +217,7 @@ def test_a_message_is_hidden_for_12_hours_at_most(queue: Queue) -> None:
     queue.sqs.change_message_visibility(VisibilityTimeout=43_100, **request)
 
 
-def test_a_batch_hides_what_it_can(queue: Queue) -> None:
+def test_a_batch_hides_what_it_can(queue: ContractQueue) -> None:
     for n in range(2):
         queue.send(f"body {n}")
     handles = [one["ReceiptHandle"] for one in queue.receive()]
@@ -237,7 +237,7 @@ def test_a_batch_hides_what_it_can(queue: Queue) -> None:
 # --- Dead letters -----------------------------------------------------------------------------------------------------
 
 
-def exhaust(queue: Queue) -> dict[str, Any]:
+def exhaust(queue: ContractQueue) -> dict[str, Any]:
     """Receive the one message as often as the queue allows; the next receive is one too many."""
     got: dict[str, Any] = {}
     for _ in range(2):
@@ -246,7 +246,7 @@ def exhaust(queue: Queue) -> dict[str, Any]:
     return got
 
 
-def test_a_message_received_too_often_is_set_aside_at_the_next_receive(queue: Queue) -> None:
+def test_a_message_received_too_often_is_set_aside_at_the_next_receive(queue: ContractQueue) -> None:
     queue.send("poison")
     queue.send("healthy", DelaySeconds=2 * VISIBILITY)
     exhaust(queue)
@@ -256,7 +256,7 @@ def test_a_message_received_too_often_is_set_aside_at_the_next_receive(queue: Qu
     assert queue.counts(queue.dead_url) == (1, 0, 0)
 
 
-def test_a_dead_letter_keeps_its_id_its_age_and_its_count(queue: Queue) -> None:
+def test_a_dead_letter_keeps_its_id_its_age_and_its_count(queue: ContractQueue) -> None:
     sent = queue.send("poison", MessageAttributes={"kind": {"DataType": "String", "StringValue": "x"}})
     last = exhaust(queue)
     assert queue.bodies() == []
@@ -267,7 +267,7 @@ def test_a_dead_letter_keeps_its_id_its_age_and_its_count(queue: Queue) -> None:
     assert dead["Attributes"]["ApproximateReceiveCount"] == "3", "counted over both queues"
 
 
-def test_a_message_deleted_in_time_is_no_dead_letter(queue: Queue) -> None:
+def test_a_message_deleted_in_time_is_no_dead_letter(queue: ContractQueue) -> None:
     queue.send()
     last = exhaust(queue)
     queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=last["ReceiptHandle"])
@@ -276,7 +276,7 @@ def test_a_message_deleted_in_time_is_no_dead_letter(queue: Queue) -> None:
 
 
 @pytest.mark.moto_differs("moto does not say where a dead letter came from")
-def test_a_dead_letter_says_where_it_came_from(queue: Queue) -> None:
+def test_a_dead_letter_says_where_it_came_from(queue: ContractQueue) -> None:
     queue.send()
     exhaust(queue)
     queue.receive()
@@ -286,7 +286,7 @@ def test_a_dead_letter_says_where_it_came_from(queue: Queue) -> None:
 
 @pytest.mark.moto_differs("moto expires a message only when it is received")
 def test_a_dead_letter_expires_by_its_first_sending(aws: Any) -> None:
-    queue = Queue(aws)
+    queue = ContractQueue(aws)
     queue.send()
     exhaust(queue)
     queue.receive()

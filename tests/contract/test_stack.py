@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pik.settings import IngestSettings
-from tests.fakes.stack import Names, deployed
+from tests.support.aws.stack import Names, deployed
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.deploy import LOCAL_PARAMETERS, deploy
 from scripts.local.engine import Engine, any_free_port
 from tests.e2e.pipeline import Pipeline
@@ -31,7 +31,7 @@ def running(directory: Path, parameters: Mapping[str, str] = QUICK) -> Iterator[
     """A pipeline with an engine of its own."""
     with Engine(any_free_port(), directory / "engine", directory / "engine.log") as engine:
         engine.wait_ready()
-        aws = Aws(engine.endpoint)
+        aws = EngineAws(engine.endpoint)
         yield Pipeline(engine, aws, deploy(aws, parameters))
 
 

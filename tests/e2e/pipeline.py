@@ -12,9 +12,9 @@ import httpx
 from boto3.dynamodb.types import TypeDeserializer
 
 from scripts.local import counts
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
-from scripts.local.deploy import Deployed
+from scripts.local.deploy import DeployedStack
 from scripts.local.engine import Engine
 
 T = TypeVar("T")
@@ -41,8 +41,8 @@ class Pipeline:
     """One stack on one engine. Tests that share it use entities of their own."""
 
     engine: Engine
-    aws: Aws
-    deployed: Deployed
+    aws: EngineAws
+    deployed: DeployedStack
     http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60.0))
 
     def output(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pik.domain.dead_letters import DeadLetter
+from pik.domain.process.dead_letters import DeadLetter
 from tests.e2e.pipeline import Pipeline, eventually, order, plain
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS
+from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS
+from pik_cli.main import app
 from scripts.local.deploy import LOCAL_PARAMETERS
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
-from scripts.main import app
 from tests.e2e.conftest import QUICK, running
 from tests.e2e.pipeline import Pipeline, eventually, order, plain
 

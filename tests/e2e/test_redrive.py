@@ -10,7 +10,7 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
-from scripts.api import Api, signature
+from pik_cli.shell.api import HttpApi, signature
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import running
 from tests.e2e.pipeline import Pipeline, eventually, order
@@ -30,7 +30,7 @@ def call(pipeline: Pipeline, method: str, path: str, body: Any = None) -> httpx.
     """A request with an operator's signature."""
     sign = signature(Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), REGION)
     content = json.dumps(body).encode() if body is not None else b""
-    return Api(pipeline.deployed.api_url, pipeline.http, sign).call(
+    return HttpApi(pipeline.deployed.api_url, pipeline.http, sign).call(
         method, path, content, {"content-type": "application/json"}
     )
 

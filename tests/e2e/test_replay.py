@@ -14,7 +14,7 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
-from scripts.api import Api, signature
+from pik_cli.shell.api import HttpApi, signature
 from scripts.local.deploy import STACK_NAME
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import running
@@ -31,10 +31,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         yield own
 
 
-def operator(pipeline: Pipeline) -> Api:
+def operator(pipeline: Pipeline) -> HttpApi:
     """The API with an operator's signature."""
     sign = signature(Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), REGION)
-    return Api(pipeline.deployed.api_url, pipeline.http, sign)
+    return HttpApi(pipeline.deployed.api_url, pipeline.http, sign)
 
 
 def ask(pipeline: Pipeline, **body: Any) -> httpx.Response:

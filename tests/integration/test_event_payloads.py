@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-import ingest
-import processor
-import publisher
-import redrive
-import replay
+from pik.flows import ingest, replay
+from pik.flows import process as processor
+from pik.flows import publish as publisher
+from pik.flows import redrive_api as redrive
 from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, RedriveSettings, ReplaySettings
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names, deployed
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names, deployed
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -94,7 +93,7 @@ def test_every_payload_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", INGEST)
 def test_ingest_answers_its_payloads_without_aws(name: str) -> None:
-    app = ingest.Ingest(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
+    app = ingest.IngestFlow(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
     answer = app(payload(name), CONTEXT)
     status, word = INGEST[name]
     body = json.loads(answer["body"])
@@ -104,13 +103,13 @@ def test_ingest_answers_its_payloads_without_aws(name: str) -> None:
 
 
 def test_the_japanese_payload_is_answered_in_japanese() -> None:
-    app = ingest.Ingest(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
+    app = ingest.IngestFlow(IngestSettings.from_env(ENVIRONMENT["IngestFunction"]), NoAws())  # type: ignore[arg-type]
     body = json.loads(app(payload("ingest-message-too-long-ja.json"), CONTEXT)["body"])
     assert "最大4000文字" in body["error"]["message"]
 
 
 def test_the_publisher_says_what_it_would_send_without_aws() -> None:
-    app = publisher.Publisher(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
+    app = publisher.PublishFlow(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
     records = payload("publisher-stream.json")
     first = records["Records"][0]["dynamodb"]["SequenceNumber"]
     assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
@@ -120,7 +119,7 @@ def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Name
     settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
     records = payload("publisher-poison-record.json")
     poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
-    answer = publisher.Publisher(settings, fake_aws)(records, CONTEXT)
+    answer = publisher.PublishFlow(settings, fake_aws)(records, CONTEXT)
     assert answer == {"batchItemFailures": [{"itemIdentifier": poison}]}
     (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
     expected = payload("processor-sqs.json")["Records"][0]
@@ -140,7 +139,7 @@ def run_processor(fake_aws: FakeAws, names: Names) -> Callable[[str], list[str]]
     for record, body in zip(payload("processor-sqs.json")["Records"], bodies, strict=True):
         fake_aws.s3.put_object(Bucket="RawBucket", Key=json.loads(record["body"])["s3_key"], Body=body.encode())
     environment = live("ProcessorFunction") | names.environment("processor") | {"RAW_BUCKET": "RawBucket"}
-    app = processor.Processor(ProcessorSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    app = processor.ProcessFlow(ProcessorSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
     return lambda name: [it["itemIdentifier"] for it in app(payload(name), CONTEXT)["batchItemFailures"]]
 
 
@@ -177,7 +176,7 @@ def test_the_processor_reports_the_message_that_may_pass_alone(
 @pytest.mark.parametrize("dry_run", ["true", "false"])
 def test_replay_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
     environment = ENVIRONMENT["ReplayFunction"] | names.environment("replay", DRY_RUN=dry_run)
-    app = replay.Replay(ReplaySettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    app = replay.ReplayFlow(ReplaySettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
     answer = app(payload(name), CONTEXT)
     status, word = REPLAY[name]
     body = json.loads(answer["body"])
@@ -189,7 +188,7 @@ def test_replay_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str,
 @pytest.mark.parametrize("dry_run", ["true", "false"])
 def test_redrive_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
     environment = ENVIRONMENT["RedriveFunction"] | names.environment("redrive", DRY_RUN=dry_run)
-    app = redrive.Redrive(RedriveSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
+    app = redrive.RedriveApiFlow(RedriveSettings.from_env(environment), fake_aws)  # type: ignore[arg-type]
     answer = app(payload(name), CONTEXT)
     status, word = REDRIVE[name]
     if status == 202 and dry_run == "true":

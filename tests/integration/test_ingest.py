@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ingest import Ingest
+from pik.flows.ingest import IngestFlow
 from pik.settings import IngestSettings
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names, deployed
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names, deployed
 
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -39,7 +39,7 @@ class Api:
         self.aws, self.names = aws, names
         self._requests = 0
         settings = replace(IngestSettings.from_env(names.environment("ingest")), **changes)
-        self._ingest = Ingest(
+        self._ingest = IngestFlow(
             settings, aws, now=lambda: START + timedelta(seconds=self._requests), sleep=lambda _: None
         )
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pik.domain.aggregates import announce
-from tests.fakes.stack import RAW_BUCKET, WORK_QUEUE
-from tests.makers import sqs_record
-from tests.world import KEY, World, assert_counted_once
+from pik.domain.process.versions import announce
+from tests.support.aws.stack import RAW_BUCKET, WORK_QUEUE
+from tests.support.makers import sqs_record
+from tests.support.pipeline import KEY, Pipeline, assert_counted_once
 
 
 @pytest.fixture
-def world(aws: Any) -> World:
-    return World(aws)
+def world(aws: Any) -> Pipeline:
+    return Pipeline(aws)
 
 
 class Spied:
@@ -39,7 +39,7 @@ class Spied:
         return call
 
 
-def test_a_batch_is_counted_and_repeated_without_effect(world: World) -> None:
+def test_a_batch_is_counted_and_repeated_without_effect(world: Pipeline) -> None:
     works = world.orders(12, key="raw/batch.ndjson")
     assert world.process(*works[:7]) == []
     assert world.process(*works[5:]) == []
@@ -48,7 +48,7 @@ def test_a_batch_is_counted_and_repeated_without_effect(world: World) -> None:
     assert [len(it.added) for it in world.versions()] == [7, 5]
 
 
-def test_a_day_grows_through_forty_and_on(world: World) -> None:
+def test_a_day_grows_through_forty_and_on(world: Pipeline) -> None:
     works = world.orders(110, key="raw/batch.ndjson")
     for start, end in ((0, 30), (25, 40), (40, 41), (35, 95), (95, 96), (90, 110)):
         assert world.process(*works[start:end]) == []
@@ -59,7 +59,7 @@ def test_a_day_grows_through_forty_and_on(world: World) -> None:
     assert_counted_once(world, works)
 
 
-def test_a_hundred_and_more_of_one_day_in_a_batch(world: World) -> None:
+def test_a_hundred_and_more_of_one_day_in_a_batch(world: Pipeline) -> None:
     works = world.orders(250, key="raw/batch.ndjson")
     assert world.process(*works[:150]) == []
     assert world.process(*works) == []
@@ -72,7 +72,7 @@ def test_a_hundred_and_more_of_one_day_in_a_batch(world: World) -> None:
     [(0, "put_item"), (38, "put_item"), (45, "batch_write_item"), (46, "batch_get_item"), (46, "put_item")],
 )
 def test_a_race_between_two_processors_is_lost_without_loss(
-    aws: Any, world: World, before: int, operation: str
+    aws: Any, world: Pipeline, before: int, operation: str
 ) -> None:
     works = world.orders(before + 6, key="raw/batch.ndjson")
     if before:
@@ -85,7 +85,7 @@ def test_a_race_between_two_processors_is_lost_without_loss(
     assert_counted_once(world, works)
 
 
-def test_an_announcement_says_what_the_table_says(world: World) -> None:
+def test_an_announcement_says_what_the_table_says(world: Pipeline) -> None:
     """Through a rule to a queue, as a consumer gets it."""
     queue = {"QueueUrl": world.names.work_queue_url, "AttributeNames": ["QueueArn"]}
     arn = world.aws.sqs.get_queue_attributes(**queue)["Attributes"]["QueueArn"]
@@ -110,7 +110,7 @@ def test_an_announcement_says_what_the_table_says(world: World) -> None:
     assert [json.loads(it["Detail"]) for it in announced] == [json.loads(announce(version).detail)] * 2
 
 
-def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, world: World) -> None:
+def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, world: Pipeline) -> None:
     works = world.orders(4)
     for work in works[1:3]:
         aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
@@ -136,7 +136,7 @@ def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, wo
     assert {row["fingerprint"] for row in rows} == {it.reason.fingerprint for it in letters if it.reason}
 
 
-def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world: World) -> None:
+def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world: Pipeline) -> None:
     works = world.orders(3)
     for work in works:
         aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
@@ -151,7 +151,7 @@ def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world
     assert {row["event_id"]["S"]: row["attempt"]["N"] for row in found} == {it.event_id: "6" for it in redriven}
 
 
-def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws: Any, world: World) -> None:
+def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws: Any, world: Pipeline) -> None:
     (bad,) = world.orders(1)
     aws.s3.put_object(Bucket=RAW_BUCKET, Key=bad.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
     gone = replace(bad, ref=replace(bad.ref, key="raw/gone.json"), event_id="f" * 64)
@@ -172,7 +172,7 @@ def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws
     assert "Messages" not in aws.sqs.receive_message(QueueUrl=url)
 
 
-def test_a_missing_table_fails_everything_and_loses_nothing(world: World) -> None:
+def test_a_missing_table_fails_everything_and_loses_nothing(world: Pipeline) -> None:
     works = world.orders(2)
     blind = world.new_processor(aggregates_table="no-such-table")
     assert world.process(*works, processor=blind) == [0, 1]
@@ -183,7 +183,7 @@ def test_a_missing_table_fails_everything_and_loses_nothing(world: World) -> Non
     assert_counted_once(world, works)
 
 
-def test_a_dry_run_leaves_everything_as_it_was(aws: Any, world: World) -> None:
+def test_a_dry_run_leaves_everything_as_it_was(aws: Any, world: Pipeline) -> None:
     works = world.orders(3)
     world.process(works[0])
     before = world.rows()

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pik.adapters.items import to_item
-from pik.domain.work import Work, parse_work
+from pik.adapters.dynamodb.items import to_item
+from pik.domain.event.work import Work, parse_work
+from pik.flows.publish import PublishFlow
 from pik.settings import PublisherSettings
-from publisher import Publisher
-from tests.fakes.stack import EVENTS_TABLE, Names, deployed
-from tests.makers import index_row, make_work, stream_record
+from tests.support.aws.stack import EVENTS_TABLE, Names, deployed
+from tests.support.makers import index_row, make_work, stream_record
 
 TEXT = "絵文字👩‍👩‍👧"
 SOURCES = ("shop", "お店")
@@ -25,8 +25,8 @@ def names(aws: Any) -> Names:
 
 
 @pytest.fixture
-def publisher(aws: Any, names: Names) -> Publisher:
-    return Publisher(PublisherSettings.from_env(names.environment("publisher")), aws)
+def publisher(aws: Any, names: Names) -> PublishFlow:
+    return PublishFlow(PublisherSettings.from_env(names.environment("publisher")), aws)
 
 
 def records(aws: Any, works: list[Work], status: str = "ACCEPTED") -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def received(aws: Any, url: str) -> list[dict[str, Any]]:
     return messages
 
 
-def test_new_rows_become_messages(aws: Any, names: Names, publisher: Publisher) -> None:
+def test_new_rows_become_messages(aws: Any, names: Names, publisher: PublishFlow) -> None:
     assert publisher({"Records": records(aws, WORKS)}, None) == {"batchItemFailures": []}
     found = {parse_work(it["Body"]).event_id: it for it in received(aws, names.work_queue_url)}
     assert {event_id: parse_work(it["Body"]) for event_id, it in found.items()} == {it.event_id: it for it in WORKS}
@@ -56,13 +56,13 @@ def test_new_rows_become_messages(aws: Any, names: Names, publisher: Publisher) 
     assert len(groups["お店"]) == 64
 
 
-def test_duplicates_and_conflicts_are_not_sent(aws: Any, names: Names, publisher: Publisher) -> None:
+def test_duplicates_and_conflicts_are_not_sent(aws: Any, names: Names, publisher: PublishFlow) -> None:
     batch = records(aws, WORKS[:2], "DUPLICATE") + records(aws, WORKS[2:4], "CONFLICT")
     assert publisher({"Records": batch}, None) == {"batchItemFailures": []}
     assert received(aws, names.work_queue_url) == []
 
 
-def test_the_first_poison_record_is_reported(aws: Any, names: Names, publisher: Publisher) -> None:
+def test_the_first_poison_record_is_reported(aws: Any, names: Names, publisher: PublishFlow) -> None:
     row = index_row(WORKS[5])
     del row["s3_key"]
     batch = [*records(aws, WORKS[:3]), stream_record(row, 7), *records(aws, WORKS[3:5])]
@@ -73,7 +73,7 @@ def test_the_first_poison_record_is_reported(aws: Any, names: Names, publisher: 
 
 
 def test_a_queue_that_is_not_there_holds_the_stream_where_it_is(aws: Any, names: Names) -> None:
-    lost = Publisher(PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False), aws)
+    lost = PublishFlow(PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False), aws)
     batch = records(aws, WORKS[:3])
     assert lost({"Records": batch}, None) == {
         "batchItemFailures": [{"itemIdentifier": batch[0]["dynamodb"]["SequenceNumber"]}]

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pik.adapters.items import from_item, to_item
-from pik.domain.dead_letters import Reason
-from pik.domain.work import Work
+from pik.adapters.dynamodb.items import from_item, to_item
+from pik.domain.event.work import Work
+from pik.domain.process.dead_letters import Reason
+from pik.flows.redrive_api import RedriveApiFlow
 from pik.settings import RedriveSettings
-from redrive import Redrive
-from tests.fakes.moto_backend import MotoAws
-from tests.fakes.stack import FAILURES_TABLE, RAW_BUCKET, RUNS_TABLE, Names, deployed
-from tests.makers import Context, make_work
-from tests.redrives import OPERATOR, request
+from tests.support.aws.moto_backend import MotoAws
+from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET, RUNS_TABLE, Names, deployed
+from tests.support.makers import FakeContext, make_work
+from tests.support.redrive_api import OPERATOR, request
 
 WORKS = [make_work({"orderId": f"order-{number}", "amount": 1}, entity_id=f"e-{number % 7}") for number in range(25)]
 
@@ -28,12 +28,12 @@ def names(moto_aws: MotoAws) -> Names:
 
 
 @pytest.fixture
-def app(moto_aws: MotoAws, names: Names) -> Redrive:
-    return Redrive(RedriveSettings.from_env(names.environment("redrive")), moto_aws)  # type: ignore[arg-type]
+def app(moto_aws: MotoAws, names: Names) -> RedriveApiFlow:
+    return RedriveApiFlow(RedriveSettings.from_env(names.environment("redrive")), moto_aws)  # type: ignore[arg-type]
 
 
-def ask(app: Redrive, route: str, body: Any = None, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-    answer = app(request(route, body, query), Context())
+def ask(app: RedriveApiFlow, route: str, body: Any = None, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    answer = app(request(route, body, query), FakeContext())
     assert answer["statusCode"] < 300, answer
     told: dict[str, Any] = json.loads(answer["body"])
     return told
@@ -57,7 +57,7 @@ def visible(aws: MotoAws, url: str) -> int:
     return int(aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
-def test_a_preview_shows_every_letter_and_gives_all_back(moto_aws: MotoAws, names: Names, app: Redrive) -> None:
+def test_a_preview_shows_every_letter_and_gives_all_back(moto_aws: MotoAws, names: Names, app: RedriveApiFlow) -> None:
     url = names.work_dead_letter_queue_url
     bury(moto_aws, url, WORKS[:20])
     bury(moto_aws, url, WORKS[20:], explained=False)
@@ -81,7 +81,7 @@ def test_a_preview_shows_every_letter_and_gives_all_back(moto_aws: MotoAws, name
     assert filtered["samples"][0]["ledger"][0]["message"] == "too fast"
 
 
-def test_a_run_is_started_shown_and_cancelled(moto_aws: MotoAws, names: Names, app: Redrive) -> None:
+def test_a_run_is_started_shown_and_cancelled(moto_aws: MotoAws, names: Names, app: RedriveApiFlow) -> None:
     bury(moto_aws, names.work_dead_letter_queue_url, WORKS)
     preview = ask(app, "GET /redrive/preview")
     started = ask(app, "POST /redrive/start", {"manifest_id": preview["manifest_id"], "canary": {"size": 2}})
@@ -96,7 +96,9 @@ def test_a_run_is_started_shown_and_cancelled(moto_aws: MotoAws, names: Names, a
     assert row["cancel_requested"] is True
 
 
-def test_a_dry_start_reads_the_events_that_it_would_change(moto_aws: MotoAws, names: Names, app: Redrive) -> None:
+def test_a_dry_start_reads_the_events_that_it_would_change(
+    moto_aws: MotoAws, names: Names, app: RedriveApiFlow
+) -> None:
     payload = {"orderId": "order-1", "amount": 1}
     event = json.dumps({"source": "shop", "event_type": "order", "payload": payload}).encode()
     work = make_work(payload)

@@ -8,33 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pik.adapters.items import from_item, to_item
-from pik.domain import redrive_run, times
-from pik.domain.dead_letters import Reason
-from pik.domain.redrive_request import Canary, Request
-from pik.domain.redrive_selection import Criteria
-from pik.domain.work import Work, parse_work
+from pik.adapters.dynamodb.items import from_item, to_item
+from pik.domain.event.work import Work, parse_work
+from pik.domain.process.dead_letters import Reason
+from pik.domain.redrive import run as redrive_run
+from pik.domain.redrive.request import Canary, RedriveRequest
+from pik.domain.redrive.selection import Criteria
+from pik.domain.shared import times
+from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
-from redrive_step import RedriveStep
-from tests.fakes.stack import RUNS_TABLE
-from tests.makers import Context
-from tests.redrive_steps import MACHINE, RUN_ID, execute, ids
-from tests.world import World
+from tests.support.aws.stack import RUNS_TABLE
+from tests.support.makers import FakeContext
+from tests.support.pipeline import Pipeline
+from tests.support.redrive_steps import MACHINE, RUN_ID, execute, ids
 
 if TYPE_CHECKING:
-    from tests.fakes.moto_backend import MotoAws
+    from tests.support.aws.moto_backend import MotoAws
 
 
 class Stage:
     """A stack in moto, whose waits are over as soon as the processor has had its turn."""
 
     def __init__(self, aws: MotoAws) -> None:
-        self.world = World(aws)
+        self.world = Pipeline(aws)
         self.aws: Any = aws
         self.names = self.world.names
         settings = RedriveStepSettings.from_env(self.names.environment("redrive_step"))
         self.passed = 0.0
-        self.step = RedriveStep(settings, aws, now=self.now, sleep=lambda _: None)  # type: ignore[arg-type]
+        self.step = RedriveStepFlow(settings, aws, now=self.now, sleep=lambda _: None)  # type: ignore[arg-type]
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.passed, UTC)
@@ -54,14 +55,14 @@ class Stage:
     def run(self, run_id: str = RUN_ID, **request: Any) -> dict[str, Any]:
         asked = {"action": "redrive", "criteria": Criteria(attempt_budget=3), **request}
         now = times.from_datetime(self.now())
-        row = redrive_run.first_record(run_id, Request(**asked), "ada", "request-1", now)
+        row = redrive_run.first_record(run_id, RedriveRequest(**asked), "ada", "request-1", now)
         self.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(row))
 
         def wait(seconds: float) -> None:
             self.apply()
             self.passed += seconds
 
-        context = Context(remaining_ms=300_000)
+        context = FakeContext(remaining_ms=300_000)
         execute(MACHINE, {"run_id": run_id}, lambda payload: self.step(payload, context), wait)
         return from_item(self.aws.dynamodb.get_item(TableName=RUNS_TABLE, Key={"PK": {"S": f"RUN#{run_id}"}})["Item"])
 
@@ -81,7 +82,7 @@ class Stage:
 
 @pytest.fixture
 def stage(moto_aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr("pik.adapters.dead_letter_queue.SWEEP_WAIT_SECONDS", 0)  # moto really waits
+    monkeypatch.setattr("pik.adapters.sqs.dead_letter_queue.SWEEP_WAIT_SECONDS", 0)  # moto really waits
     return Stage(moto_aws)
 
 

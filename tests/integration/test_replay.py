@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-import replay as module
-from pik.adapters.items import from_item, to_item
-from pik.domain.work import parse_work
+from pik.adapters.dynamodb.items import from_item, to_item
+from pik.domain.event.work import parse_work
+from pik.flows import replay as module
+from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
-from replay import Replay
-from tests.fakes.moto_backend import MotoAws
-from tests.fakes.stack import EVENTS_TABLE, RUNS_TABLE, Names, deployed
-from tests.makers import Context
-from tests.replays import ENTITY, OPERATOR, SOURCE, order, request, row_of
+from tests.support.aws.moto_backend import MotoAws
+from tests.support.aws.stack import EVENTS_TABLE, RUNS_TABLE, Names, deployed
+from tests.support.makers import FakeContext
+from tests.support.replay import ENTITY, OPERATOR, SOURCE, order, request, row_of
 
 WORKS = [order(number, event_time=f"2026-11-{19 + number % 2:02d}T10:00:00.{number:06d}Z") for number in range(75)]
 WINDOW = {"start_time": "2026-11-19T00:00:00Z", "end_time": "2026-11-21T00:00:00Z"}
@@ -28,16 +28,16 @@ def names(moto_aws: MotoAws) -> Names:
 
 
 @pytest.fixture
-def app(moto_aws: MotoAws, names: Names, monkeypatch: pytest.MonkeyPatch) -> Replay:
+def app(moto_aws: MotoAws, names: Names, monkeypatch: pytest.MonkeyPatch) -> ReplayFlow:
     for row in [*map(row_of, WORKS), row_of(order(1), "CONFLICT"), row_of(order(2), "DUPLICATE")]:
         moto_aws.dynamodb.put_item(TableName=EVENTS_TABLE, Item=to_item(row))
     monkeypatch.setattr(module, "REPLAY_PAGE_ROWS", 7)
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    return Replay(ReplaySettings.from_env(names.environment("replay")), moto_aws, lambda: now)  # type: ignore[arg-type]
+    return ReplayFlow(ReplaySettings.from_env(names.environment("replay")), moto_aws, lambda: now)  # type: ignore[arg-type]
 
 
-def ask(app: Replay, context: Context | None = None, **body: Any) -> dict[str, Any]:
-    answer = app(request(body), context or Context())
+def ask(app: ReplayFlow, context: FakeContext | None = None, **body: Any) -> dict[str, Any]:
+    answer = app(request(body), context or FakeContext())
     assert answer["statusCode"] == 200, answer
     told: dict[str, Any] = json.loads(answer["body"])
     return told
@@ -53,7 +53,7 @@ def received(aws: MotoAws, url: str) -> set[str]:
 
 @pytest.mark.parametrize("scope", [ENTITY, SOURCE])
 def test_a_window_of_many_pages_is_replayed_whole(
-    moto_aws: MotoAws, names: Names, app: Replay, scope: dict[str, Any]
+    moto_aws: MotoAws, names: Names, app: ReplayFlow, scope: dict[str, Any]
 ) -> None:
     told = ask(app, **{**scope, **WINDOW})
     assert (told["status"], told["sent"], told["skipped"]) == ("COMPLETE", 75, {"duplicate": 1, "conflict": 1})
@@ -64,8 +64,8 @@ def test_a_window_of_many_pages_is_replayed_whole(
 
 
 @pytest.mark.parametrize("scope", [ENTITY, SOURCE])
-def test_tokens_carry_on_to_the_end(moto_aws: MotoAws, names: Names, app: Replay, scope: dict[str, Any]) -> None:
-    class Hasty(Context):
+def test_tokens_carry_on_to_the_end(moto_aws: MotoAws, names: Names, app: ReplayFlow, scope: dict[str, Any]) -> None:
+    class Hasty(FakeContext):
         def get_remaining_time_in_millis(self) -> int:
             self.remaining_ms -= 10_000
             return self.remaining_ms

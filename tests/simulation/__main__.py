@@ -18,7 +18,7 @@ from tests.simulation import cores  # noqa: E402 (needs the path)
 from tests.simulation.many import results  # noqa: E402
 from tests.simulation.planted import PLANTED  # noqa: E402
 from tests.simulation.report import report  # noqa: E402
-from tests.simulation.runner import Plan, run  # noqa: E402
+from tests.simulation.runner import SeedPlan, run  # noqa: E402
 from tests.simulation.shrink import shrink  # noqa: E402
 
 _DEFAULT_SEEDS: Final = 2_000
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     plant = PLANTED[given.plant] if given.plant else None
     if given.seeds is None and given.seed is not None:
-        found = run(Plan(given.seed, given.events, given.faults), plant)
+        found = run(SeedPlan(given.seed, given.events, given.faults), plant)
         console.print(report(found, given.plant), markup=False)
         return 1 if found.violation else 0
     first = given.seed if given.seed is not None else SystemRandom().randrange(1, 10**9)
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if bad is None:
         return 0
     console.print(f"seed {bad} fails; making it small ...")
-    console.print(report(shrink(run(Plan(bad), plant), plant), given.plant), markup=False)
+    console.print(report(shrink(run(SeedPlan(bad), plant), plant), given.plant), markup=False)
     return 1
 
 

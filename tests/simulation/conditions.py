@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from pik.domain import limits
-from tests.fakes.clock import START
+from pik.domain.shared import limits
+from tests.support.aws.clock import START
 
 SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "INLINE_IDS": (1, 3),

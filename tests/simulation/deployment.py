@@ -12,14 +12,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
-import ingest
-import processor
-import publisher
-import redrive
-import redrive_step
-import replay
-from pik.adapters.failure_signs import AWS_FAILURES
-from pik.domain.failures import RowsUnprocessed
+from pik.adapters.client.failures import AWS_FAILURES
+from pik.domain.shared.failures import RowsUnprocessed
+from pik.flows import ingest, redrive_step, replay
+from pik.flows import process as processor
+from pik.flows import publish as publisher
+from pik.flows import redrive_api as redrive
 from pik.settings import (
     IngestSettings,
     ProcessorSettings,
@@ -28,11 +26,11 @@ from pik.settings import (
     RedriveStepSettings,
     ReplaySettings,
 )
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
 from tests.simulation.injector import Trace
 from tests.simulation.scheduler import Killed, Scheduler, Task
 from tests.simulation.violations import Violation
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 TIMEOUTS: Final[Mapping[str, float]] = {
     "ingest": 29.0,
@@ -48,7 +46,7 @@ _STATUS: Final = re.compile(r'"status": "(\w+)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class SimulatedContext:
     """Lambda's context object, as far as handlers look at it."""
 
     function_name: str
@@ -68,7 +66,7 @@ class Deployment:
         self._names = names
         self._scheduler = scheduler
         self._trace = trace
-        services = ("s3", "dynamodb", "sqs", "events", "stepfunctions")
+        services = ("s3", "dynamodb", "dynamodb_as_sent", "sqs", "events", "stepfunctions")
         self._clients: Any = SimpleNamespace(**{service: getattr(aws, service) for service in services})
         self._idle: defaultdict[tuple[str, bool], list[Callable[[Any, Any], Any]]] = defaultdict(list)
         self._count: Counter[str] = Counter()
@@ -83,7 +81,7 @@ class Deployment:
         task = Task(name, function, now + TIMEOUTS[function], dry=dry)
         task.ended = lambda it: self._ended(it, ended)
         self._trace.append((now, name, f"begins: {_gist(event)}{', dry' if dry else ''}"))
-        context = Invocation(function, name, task.deadline, self._scheduler.clock)
+        context = SimulatedContext(function, name, task.deadline, self._scheduler.clock)
 
         def work() -> Any:
             idle = self._idle[function, dry]
@@ -113,29 +111,29 @@ class Deployment:
         build: Callable[..., Callable[[Any, Any], Any]] = getattr(self, f"_{function}")
         return build(dry)
 
-    def _ingest(self, dry: bool) -> ingest.Ingest:
+    def _ingest(self, dry: bool) -> ingest.IngestFlow:
         settings = replace(IngestSettings.from_env(self._names.environment("ingest")), dry_run=dry)
-        return ingest.Ingest(settings, self._clients, self._now, self._scheduler.sleep)
+        return ingest.IngestFlow(settings, self._clients, self._now, self._scheduler.sleep)
 
-    def _publisher(self, dry: bool) -> publisher.Publisher:
+    def _publisher(self, dry: bool) -> publisher.PublishFlow:
         settings = replace(PublisherSettings.from_env(self._names.environment("publisher")), dry_run=dry)
-        return publisher.Publisher(settings, self._clients)
+        return publisher.PublishFlow(settings, self._clients)
 
-    def _processor(self, dry: bool) -> processor.Processor:
+    def _processor(self, dry: bool) -> processor.ProcessFlow:
         settings = replace(ProcessorSettings.from_env(self._names.environment("processor")), dry_run=dry)
-        return processor.Processor(settings, self._clients, self._now, self._scheduler.sleep)
+        return processor.ProcessFlow(settings, self._clients, self._now, self._scheduler.sleep)
 
-    def _replay(self, dry: bool) -> replay.Replay:
+    def _replay(self, dry: bool) -> replay.ReplayFlow:
         settings = replace(ReplaySettings.from_env(self._names.environment("replay")), dry_run=dry)
-        return replay.Replay(settings, self._clients, self._now, self._chance)
+        return replay.ReplayFlow(settings, self._clients, self._now, self._chance)
 
-    def _redrive(self, dry: bool) -> redrive.Redrive:
+    def _redrive(self, dry: bool) -> redrive.RedriveApiFlow:
         settings = replace(RedriveSettings.from_env(self._names.environment("redrive")), dry_run=dry)
-        return redrive.Redrive(settings, self._clients, self._now, self._chance)
+        return redrive.RedriveApiFlow(settings, self._clients, self._now, self._chance)
 
-    def _redrive_step(self, dry: bool) -> redrive_step.RedriveStep:
+    def _redrive_step(self, dry: bool) -> redrive_step.RedriveStepFlow:
         settings = replace(RedriveStepSettings.from_env(self._names.environment("redrive_step")), dry_run=dry)
-        return redrive_step.RedriveStep(settings, self._clients, self._now, random.random, self._scheduler.sleep)
+        return redrive_step.RedriveStepFlow(settings, self._clients, self._now, random.random, self._scheduler.sleep)
 
     def _chance(self) -> str:
         self._count["chance"] += 1

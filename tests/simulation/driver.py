@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final, Protocol
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.clock import Clock
-from tests.fakes.stack import deployed
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.expiry import Expiry
-from tests.simulation.faults import Fault
+from tests.simulation.faults import PlannedFault
 from tests.simulation.injector import Injector, Trace
 from tests.simulation.producers import Producers
 from tests.simulation.redrives import Redrives
@@ -22,7 +19,10 @@ from tests.simulation.scheduler import Scheduler
 from tests.simulation.stream import Stream
 from tests.simulation.violations import check
 from tests.simulation.work_queue import WorkQueueMapping
-from tests.simulation.workload import Request
+from tests.simulation.workload import WorkloadRequest
+from tests.support.aws.account import FakeAws
+from tests.support.aws.clock import Clock
+from tests.support.aws.stack import deployed
 
 _MAX_STEPS: Final = 30_000
 _VISIBILITY_SECONDS: Final = 190
@@ -38,11 +38,16 @@ class Actor(Protocol):
     def wake(self) -> float | None: ...
 
 
-class World:
+class SimulatedWorld:
     """Everything of one run. After `run`, its state is there to be judged."""
 
     def __init__(
-        self, conditions: Conditions, requests: Sequence[Request], faults: Sequence[Fault], rng: Random, clock: Clock
+        self,
+        conditions: Conditions,
+        requests: Sequence[WorkloadRequest],
+        faults: Sequence[PlannedFault],
+        rng: Random,
+        clock: Clock,
     ) -> None:
         self.conditions = conditions
         self.requests = requests

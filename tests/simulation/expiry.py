@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
-from tests.simulation.workload import Request
+from tests.simulation.workload import WorkloadRequest
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 
 class Expiry:
@@ -18,7 +18,7 @@ class Expiry:
 
     def __init__(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[WorkloadRequest],
         aws: FakeAws,
         names: Names,
         conditions: Conditions,

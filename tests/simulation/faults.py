@@ -67,7 +67,7 @@ _LONGEST_ROW: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class PlannedFault:
     """The `nth` call (from 1) of an operation by a function. `number` names the fault in its plan; `mask` says by its
     bits which entries of a batch fail."""
 
@@ -91,10 +91,10 @@ def kinds_for(operation: str) -> list[str]:
     return [*kinds, *PARTIAL, *PARTIAL, *PARTIAL] if operation in _BATCHES else kinds
 
 
-def plan(seed: int) -> list[Fault]:
+def plan(seed: int) -> list[PlannedFault]:
     """The faults of a seed: none at all, some kinds or all, rare or thick, alone or in rows."""
     rng = Random(f"{seed}/faults")
-    found: list[Fault] = []
+    found: list[PlannedFault] = []
     allowed = {*rng.sample(sorted(KINDS), rng.choice([2, 5, len(KINDS)])), *PARTIAL}
     for function, operations in OPERATIONS.items():
         rate = rng.choice(_RATES) * _FEW_CALLS.get(function, 1)
@@ -108,7 +108,7 @@ def plan(seed: int) -> list[Fault]:
             while nth <= _LAST_CALL:
                 kind, mask = rng.choice(kinds), rng.randrange(1, 256)
                 for _ in range(rng.randint(1, longest)):
-                    found.append(Fault(len(found), function, operation, nth, kind, mask))
+                    found.append(PlannedFault(len(found), function, operation, nth, kind, mask))
                     nth += 1
                 nth += _distance(rng, often)
     return found

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from pik.domain.limits import BATCH_ROUNDS
-from tests.fakes.aws import FakeAws, Phase
-from tests.fakes.errors import Refusal, client_error, conflicted, throttled, unavailable
-from tests.simulation.faults import AFTER, BEFORE, KINDS, Fault
+from pik.domain.shared.limits import BATCH_ROUNDS
+from tests.simulation.faults import AFTER, BEFORE, KINDS, PlannedFault
 from tests.simulation.scheduler import Killed, Scheduler, Task
 from tests.simulation.stored import Watch
 from tests.simulation.violations import Violation, check
+from tests.support.aws.account import FakeAws, Phase
+from tests.support.aws.errors import CallRefused, client_error, conflicted, throttled, unavailable
 
 Trace = list[tuple[float, str, str]]
 
@@ -28,17 +28,19 @@ _LAST_SECONDS: Final = 2.0
 class Injector:
     """The hooks of one FakeAws. `fired` are the faults that happened. Calls of the driver itself pass untouched."""
 
-    def __init__(self, aws: FakeAws, scheduler: Scheduler, faults: Sequence[Fault], trace: Trace, watch: Watch) -> None:
+    def __init__(
+        self, aws: FakeAws, scheduler: Scheduler, faults: Sequence[PlannedFault], trace: Trace, watch: Watch
+    ) -> None:
         self._aws = aws
         self._scheduler = scheduler
         self._plan = {(it.function, it.operation, it.nth): it for it in faults}
         self._trace = trace
         self._watch = watch
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._current: Fault | None = None
+        self._current: PlannedFault | None = None
         self._repeating = False
         self._ledger_faults: Counter[str] = Counter()
-        self.fired: list[Fault] = []
+        self.fired: list[PlannedFault] = []
         self.failed_ledgers: set[str] = set()
         """The tasks whose writes to the failure ledger were made to fail, at once or so often that it gives up."""
         self.violations: list[Violation] = []
@@ -86,7 +88,7 @@ class Injector:
                 finally:
                     self._watch.after(service, operation)
 
-    def _note(self, fault: Fault, task: Task, request: Mapping[str, Any]) -> None:
+    def _note(self, fault: PlannedFault, task: Task, request: Mapping[str, Any]) -> None:
         self.fired.append(fault)
         if self._watch.is_ledger(request) and fault.kind not in {"delayed", "repeated"}:
             self._ledger_faults[task.name] += 1 if fault.kind == "partial" else BATCH_ROUNDS
@@ -99,7 +101,7 @@ class Injector:
             allowed |= operation in _LOOKS and task.function == "redrive"
             check(allowed, "a dry run changes nothing", f"{task.name} called {operation}")
 
-    def _fail(self, fault: Fault, service: str, operation: str, request: Mapping[str, Any]) -> None:
+    def _fail(self, fault: PlannedFault, service: str, operation: str, request: Mapping[str, Any]) -> None:
         match fault.kind:
             case "kill_before" | "kill_after":
                 raise Killed(str(fault))
@@ -116,7 +118,7 @@ class Injector:
             case "unconnected":
                 raise ConnectTimeoutError(endpoint_url=f"https://{service}")
             case "denied":
-                raise client_error(service, operation, Refusal("AccessDeniedException", "no", status=400))
+                raise client_error(service, operation, CallRefused("AccessDeniedException", "no", status=400))
             case "conflict":
                 raise conflicted(operation, request)
             case "lost":
@@ -141,7 +143,7 @@ class Injector:
         return [place for place in range(256) if fault.mask >> place % 8 & 1]
 
 
-def _told(operation: str, request: Mapping[str, Any], fault: Fault | None) -> str:
+def _told(operation: str, request: Mapping[str, Any], fault: PlannedFault | None) -> str:
     text = f"{operation} {_target(request)}"
     return f"{text} !! {KINDS[fault.kind]} (fault {fault.number})" if fault else text
 

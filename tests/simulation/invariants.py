@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.simulation import stored
-from tests.simulation.driver import World
+from tests.simulation.driver import SimulatedWorld
 from tests.simulation.redrives import check_runs
 from tests.simulation.stored import Row
 from tests.simulation.violations import check
-from tests.simulation.workload import MAX_AMOUNT, Event, canonical, sha
+from tests.simulation.workload import MAX_AMOUNT, WorkloadEvent, canonical, sha
 
 Day = tuple[str, str, str]
 
@@ -44,7 +44,7 @@ class Accepted:
         return bool(self.row["event_type"] == "order" and self.payload["amount"] > MAX_AMOUNT)
 
 
-def check_all(world: World) -> None:
+def check_all(world: SimulatedWorld) -> None:
     """Raises Violation."""
     world.watch.after("s3", "put_object")
     world.watch.after("dynamodb", "put_item")
@@ -63,7 +63,7 @@ def check_all(world: World) -> None:
     check(not world.aws.sqs.messages(world.names.work_queue_url), "WorkQueue is empty at the end")
 
 
-def _check_answers(world: World, index: Sequence[Row]) -> None:
+def _check_answers(world: SimulatedWorld, index: Sequence[Row]) -> None:
     """Each answer is true, and each event that was received has exactly one row."""
     by_request: defaultdict[str, list[Row]] = defaultdict(list)
     for row in index:
@@ -95,7 +95,7 @@ def _check_answers(world: World, index: Sequence[Row]) -> None:
     check(not by_request, "every row belongs to a request", by_request.keys())
 
 
-def _accepted(world: World, index: Iterable[Row]) -> dict[str, Accepted]:
+def _accepted(world: SimulatedWorld, index: Iterable[Row]) -> dict[str, Accepted]:
     objects = world.aws.s3.objects(world.names.raw_bucket)
     found: dict[str, Accepted] = {}
     for row in index:
@@ -116,8 +116,10 @@ def _payloads(value: Mapping[str, Any]) -> list[Any]:
     return [*(value[name] for name in ("payload", "data") if name in value), value]
 
 
-def _check_index(world: World, index: Iterable[Row], accepted: Mapping[str, Accepted]) -> None:
-    sent: dict[str, Event] = {it.event_id: it for request in world.requests for it in request.events if not it.broken}
+def _check_index(world: SimulatedWorld, index: Iterable[Row], accepted: Mapping[str, Accepted]) -> None:
+    sent: dict[str, WorkloadEvent] = {
+        it.event_id: it for request in world.requests for it in request.events if not it.broken
+    }
     for row in index:
         first = accepted.get(row["event_id"])
         check(first is not None, "what has a row was accepted once", row["SK"])
@@ -128,7 +130,7 @@ def _check_index(world: World, index: Iterable[Row], accepted: Mapping[str, Acce
         check(row["entity_id"] == sent[row["event_id"]].entity_id, "a row names its entity", row["SK"])
 
 
-def _check_dead_letters(world: World, accepted: Mapping[str, Accepted]) -> None:
+def _check_dead_letters(world: SimulatedWorld, accepted: Mapping[str, Accepted]) -> None:
     poison = {event_id for event_id, it in accepted.items() if it.is_poison}
     dead = set()
     for message in world.aws.sqs.messages(world.names.work_dead_letter_queue_url):
@@ -138,7 +140,7 @@ def _check_dead_letters(world: World, accepted: Mapping[str, Accepted]) -> None:
     check(dead == poison, "what cannot be processed is in the dead-letter queue", poison - dead)
 
 
-def _versions(world: World) -> dict[Day, list[Row]]:
+def _versions(world: SimulatedWorld) -> dict[Day, list[Row]]:
     found: defaultdict[Day, list[Row]] = defaultdict(list)
     for row in stored.rows(world.aws, world.names.aggregates_table):
         if "#VER#" in row["SK"]:
@@ -169,7 +171,9 @@ def _check_versions(versions: Mapping[Day, Sequence[Row]], accepted: Mapping[str
     check(not any(expected.values()), "every accepted event is in its LIVE aggregate", dict(expected))
 
 
-def _check_replays(world: World, versions: Mapping[Day, Sequence[Row]], accepted: Mapping[str, Accepted]) -> None:
+def _check_replays(
+    world: SimulatedWorld, versions: Mapping[Day, Sequence[Row]], accepted: Mapping[str, Accepted]
+) -> None:
     """A replay that was told to be complete is on record as that; its shadow run holds what its window held when it was
     asked for."""
     status = {row["PK"]: row["status"] for row in stored.rows(world.aws, world.names.runs_table)}
@@ -208,7 +212,7 @@ def _ids(added: bytes) -> list[str]:
     return [added[at : at + 32].hex() for at in range(0, len(added), 32)]
 
 
-def _check_bus(world: World, versions: Mapping[Day, Sequence[Row]]) -> None:
+def _check_bus(world: SimulatedWorld, versions: Mapping[Day, Sequence[Row]]) -> None:
     """Every version was announced, always in the same words."""
     said: defaultdict[tuple[str, str, str, int], set[str]] = defaultdict(set)
     for entry in world.aws.events.published:
@@ -233,7 +237,7 @@ def _check_announcement(detail: Mapping[str, Any], row: Row) -> None:
         check(detail[name] == row[name], "an announcement says what its version holds", f"{where}: {name}")
 
 
-def _check_told(world: World) -> None:
+def _check_told(world: SimulatedWorld) -> None:
     """The reason of each dead letter is that of a failed attempt on record, and its death was announced. Of the last
     attempt that need not be: a ledger or a bus that fails until then does not keep the message from being dead."""
     rows = stored.rows(world.aws, world.names.failures_table)
@@ -260,7 +264,7 @@ def _check_told(world: World) -> None:
         )
 
 
-def _check_ledger(world: World) -> None:
+def _check_ledger(world: SimulatedWorld) -> None:
     """Every failed attempt has a row, unless the ledger itself was made to fail."""
     rows = stored.rows(world.aws, world.names.failures_table)
     noted = {(row["message_id"], row["request_id"]) for row in rows}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tests.simulation import cores
 from tests.simulation.planted import PLANTED
-from tests.simulation.runner import Plan, run
+from tests.simulation.runner import SeedPlan, run
 
 _CHUNK: Final = 20
 
@@ -51,6 +51,6 @@ def _chunk(first: int, count: int, planted: str | None) -> tuple[int, int | None
     """How many seeds were run, and the one that failed."""
     plant = PLANTED[planted] if planted else None
     for seed in range(first, first + count):
-        if run(Plan(seed), plant).violation is not None:
+        if run(SeedPlan(seed), plant).violation is not None:
             return seed - first + 1, seed
     return count, None

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import ModuleType, TracebackType
-from typing import Any, Final, Self
-
-HANDLERS: Final = ("ingest", "publisher", "processor", "replay")
+from typing import Any, Self
 
 
 class Patches:
@@ -44,5 +42,5 @@ class Patches:
 def kit_modules() -> Iterator[ModuleType]:
     """The modules under src/ that are loaded."""
     for name, module in list(sys.modules.items()):
-        if name in HANDLERS or name.partition(".")[0] == "pik":
+        if name.partition(".")[0] == "pik":
             yield module

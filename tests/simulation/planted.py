@@ -8,21 +8,24 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
-import processor
-import publisher
-from ingest import Ingest
-from pik.adapters import day_writer, raw_store
-from pik.adapters.aggregate_store import AggregateStore
-from pik.adapters.batches import BatchTable
-from pik.adapters.event_bus import EventBus
-from pik.adapters.event_index import EventIndex
-from pik.adapters.items import to_item
-from pik.adapters.work_queue import WorkQueue
-from pik.domain import ingest_plan, rows
-from pik.domain.aggregates import Past, Step
-from pik.domain.ingest_plan import Note, Result, Settled
-from pik.domain.processing import Tally
-from pik.domain.replay import Progress
+from pik.adapters.dynamodb.aggregate_store import AggregateStore
+from pik.adapters.dynamodb.batch_table import BatchTable
+from pik.adapters.dynamodb.event_index import EventIndex
+from pik.adapters.dynamodb.items import to_item
+from pik.adapters.eventbridge import EventBus
+from pik.adapters.s3 import raw_store
+from pik.adapters.sqs.work_queue import WorkQueue
+from pik.domain.event import plan as ingest_plan
+from pik.domain.event import rows
+from pik.domain.event.plan import ActionResult, Note, Settled
+from pik.domain.process.batch import DayOutcome
+from pik.domain.process.versions import Past, VersionWrite
+from pik.domain.replay.progress import Progress
+from pik.flows import day
+from pik.flows import process as processor
+from pik.flows import publish as publisher
+from pik.flows.failing_path import FailingPath
+from pik.flows.ingest import IngestFlow
 from tests.simulation.patches import Patches
 from tests.simulation.planted_redrives import REDRIVES
 
@@ -41,7 +44,7 @@ def _plant(name: str) -> Callable[[Plant], Plant]:
 
 @_plant("dedupe before raw")
 def _dedupe_before_raw(patches: Patches) -> None:
-    real = Ingest._accept
+    real = IngestFlow._accept
 
     def accept(self: Any, arrival: Any, data: bytes, taken: Any) -> Any:
         raw, late = getattr(self, "_raw", None), []
@@ -54,7 +57,7 @@ def _dedupe_before_raw(patches: Patches) -> None:
             raw.put(*asked)  # type: ignore[union-attr]
         return results
 
-    patches.set(Ingest, "_accept", accept)
+    patches.set(IngestFlow, "_accept", accept)
 
 
 @_plant("raw overwritten")
@@ -90,7 +93,7 @@ def _conflict_as_duplicate(patches: Patches) -> None:
 @_plant("repair removed")
 def _repair_removed(patches: Patches) -> None:
     def following(self: Note, outcomes: Any) -> Any:
-        return self if outcomes[0] is Result.NOT_WRITTEN else Settled(self.status, self.first)
+        return self if outcomes[0] is ActionResult.NOT_WRITTEN else Settled(self.status, self.first)
 
     patches.set(Note, "actions", lambda self: (self._own_row(),))
     patches.set(Note, "next", following)
@@ -118,7 +121,7 @@ def _highest_reported(patches: Patches) -> None:
 
 @_plant("done before sent")
 def _done_before_sent(patches: Patches) -> None:
-    real = publisher.Publisher.__call__
+    real = publisher.PublishFlow.__call__
 
     def call(self: Any, event: Any, context: Any) -> Any:
         if self._settings.dry_run:
@@ -128,12 +131,12 @@ def _done_before_sent(patches: Patches) -> None:
             real(self, late, context)
         return {"batchItemFailures": []}
 
-    patches.set(publisher.Publisher, "__call__", call)
+    patches.set(publisher.PublishFlow, "__call__", call)
 
 
 @_plant("deleted before written")
 def _deleted_before_written(patches: Patches) -> None:
-    real_init, real_call = processor.Processor.__init__, processor.Processor.__call__
+    real_init, real_call = processor.ProcessFlow.__init__, processor.ProcessFlow.__call__
 
     def init(self: Any, settings: Any, clients: Any, *more: Any) -> None:
         real_init(self, settings, clients, *more)
@@ -146,8 +149,8 @@ def _deleted_before_written(patches: Patches) -> None:
             self._sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
         return real_call(self, event, context)
 
-    patches.set(processor.Processor, "__init__", init)
-    patches.set(processor.Processor, "__call__", call)
+    patches.set(processor.ProcessFlow, "__init__", init)
+    patches.set(processor.ProcessFlow, "__call__", call)
 
 
 @_plant("redelivery counted twice")
@@ -157,9 +160,9 @@ def _counted_twice(patches: Patches) -> None:
 
 @_plant("wall-clock version")
 def _wall_clock_version(patches: Patches) -> None:
-    real = day_writer.next_step
+    real = day.plan_version
 
-    def next_step(key: Any, latest: Any, fresh: Any, computed_at: str) -> Step:
+    def plan_version(key: Any, latest: Any, fresh: Any, computed_at: str) -> VersionWrite:
         step = real(key, latest, fresh, computed_at)
         number = int(computed_at[11:13]) * 10 + int(computed_at[14:16]) // 6  # tenths of hours fit a byte
         applied = step.version.applied and {
@@ -167,7 +170,7 @@ def _wall_clock_version(patches: Patches) -> None:
         }
         return replace(step, version=replace(step.version, number=number, applied=applied))
 
-    patches.set(day_writer, "next_step", next_step)
+    patches.set(day, "plan_version", plan_version)
 
 
 @_plant("version put without its condition")
@@ -181,13 +184,13 @@ def _unconditional_version(patches: Patches) -> None:
 
 @_plant("markers after their version")
 def _markers_late(patches: Patches) -> None:
-    def write(self: Any, step: Step) -> bool:
+    def write(self: Any, step: VersionWrite) -> bool:
         written: bool = self._days.append(step.version)
         if written:
             self._applied.mark(step.markers)
         return written
 
-    patches.set(day_writer.DayWriter, "_write", write)
+    patches.set(day.DayWriter, "_write", write)
 
 
 @_plant("UnprocessedItems ignored")
@@ -237,50 +240,50 @@ def _bus_failures_ignored(patches: Patches) -> None:
 
 @_plant("repeated put not announced")
 def _repeated_put_silent(patches: Patches) -> None:
-    real = Tally.due
+    real = DayOutcome.due
 
-    def due(self: Tally, delivery: Any, event_id: str) -> Any:
+    def due(self: DayOutcome, delivery: Any, event_id: str) -> Any:
         self.contested.clear()
         return real(self, delivery, event_id)
 
-    patches.set(Tally, "due", due)
+    patches.set(DayOutcome, "due", due)
 
 
 @_plant("failure without a ledger row")
 def _no_ledger(patches: Patches) -> None:
-    patches.set(processor.FailingPath, "_record", lambda *_: True)
+    patches.set(FailingPath, "_record", lambda *_: True)
 
 
 @_plant("done before the dead letter is sent")
 def _done_before_buried(patches: Patches) -> None:
-    real = processor.FailingPath._bury
+    real = FailingPath._bury
 
     def bury(self: Any, dead: Any) -> set[str]:
         real(self, dead)
         return {it.message_id for it in dead}
 
-    patches.set(processor.FailingPath, "_bury", bury)
+    patches.set(FailingPath, "_bury", bury)
 
 
 @_plant("dead letter without an announcement")
 def _dead_in_silence(patches: Patches) -> None:
-    real = processor.FailingPath._bury
+    real = FailingPath._bury
 
     def bury(self: Any, dead: Any) -> set[str]:
         self._bus = SimpleNamespace(publish=lambda _: {})
         return real(self, dead)
 
-    patches.set(processor.FailingPath, "_bury", bury)
+    patches.set(FailingPath, "_bury", bury)
 
 
 @_plant("dry run that writes")
 def _dry_run_writes(patches: Patches) -> None:
-    real = processor.Processor.__init__
+    real = processor.ProcessFlow.__init__
 
     def init(self: Any, settings: Any, *more: Any) -> None:
         real(self, replace(settings, dry_run=False), *more)
 
-    patches.set(processor.Processor, "__init__", init)
+    patches.set(processor.ProcessFlow, "__init__", init)
 
 
 @_plant("replay goes on behind what it did not send")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pik.adapters import wave_sender
-from pik.adapters.wave_sender import Sent, WaveSender
-from pik.adapters.work_queue import WorkQueue
-from pik.domain import redrive_message
-from redrive_step import RedriveStep
+from pik.adapters.sqs.work_queue import WorkQueue
+from pik.domain.redrive import message as redrive_message
+from pik.flows import wave as wave_sender
+from pik.flows.redrive_step import RedriveStepFlow
+from pik.flows.wave import WaveOutcome, WaveSender
 from tests.simulation.patches import Patches
 
 Plant = Callable[[Patches], None]
@@ -18,7 +18,7 @@ Plant = Callable[[Patches], None]
 def _letters_deleted_first(patches: Patches) -> None:
     real = WaveSender._send_pack
 
-    def send_pack(self: Any, run_id: str, request: Any, entries: Mapping[int, Any]) -> Sent:
+    def send_pack(self: Any, run_id: str, request: Any, entries: Mapping[int, Any]) -> WaveOutcome:
         self._letters.delete_pack({it["message_id"]: it["receipt"] for it in entries.values()})
         return real(self, run_id, request, entries)
 
@@ -48,13 +48,13 @@ def _redriven_as_live(patches: Patches) -> None:
 
 
 def _rescue_deletes_first(patches: Patches) -> None:
-    real = RedriveStep._rescue
+    real = RedriveStepFlow._rescue
 
-    def rescue(self: Any, key: str, entries: Any) -> Sent:
+    def rescue(self: Any, key: str, entries: Any) -> WaveOutcome:
         self._letters.delete_receipts({it["message_id"]: it["receipt"] for it in entries})
         return real(self, key, entries)
 
-    patches.set(RedriveStep, "_rescue", rescue)
+    patches.set(RedriveStepFlow, "_rescue", rescue)
 
 
 REDRIVES: Final[Mapping[str, Plant]] = {

@@ -11,18 +11,18 @@ from typing import Any, Final
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.scheduler import Scheduler, Task
-from tests.simulation.workload import Request
+from tests.simulation.workload import WorkloadRequest
 
 _MAX_ATTEMPTS: Final = 8
 _BACKOFF_SECONDS: Final = (0.2, 40.0)
 
 
 @dataclass(slots=True)
-class Attempt:
+class PostAttempt:
     """One sending of a request. `status` is 0 while nobody knows; `answer` is what the function returned, whether it
     arrived or not."""
 
-    request: Request
+    request: WorkloadRequest
     request_id: str
     dry: bool
     status: int = 0
@@ -31,7 +31,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class _Sending:
-    request: Request
+    request: WorkloadRequest
     due: float = 0.0
     count: int = 0
     under_way: int = 0
@@ -43,7 +43,7 @@ class Producers:
 
     def __init__(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[WorkloadRequest],
         deployment: Deployment,
         scheduler: Scheduler,
         conditions: Conditions,
@@ -55,7 +55,7 @@ class Producers:
         self._conditions = conditions
         self._rng = rng
         self.dry = False
-        self.attempts: list[Attempt] = []
+        self.attempts: list[PostAttempt] = []
 
     def can_start(self) -> bool:
         return bool(self._ready())
@@ -76,7 +76,7 @@ class Producers:
         sending = ready[self._rng.randrange(len(ready))]
         sending.count += 1
         sending.under_way += 1
-        attempt = Attempt(sending.request, f"request-{sending.request.number}-{len(self.attempts) + 1}", self.dry)
+        attempt = PostAttempt(sending.request, f"request-{sending.request.number}-{len(self.attempts) + 1}", self.dry)
         self.attempts.append(attempt)
         text, is_base64 = sending.request.body()
         event = {
@@ -100,7 +100,7 @@ class Producers:
     def _wants(self, sending: _Sending) -> bool:
         return not sending.answered and sending.count < _MAX_ATTEMPTS
 
-    def _ended(self, sending: _Sending, attempt: Attempt, task: Task) -> None:
+    def _ended(self, sending: _Sending, attempt: PostAttempt, task: Task) -> None:
         sending.under_way -= 1
         attempt.status = task.value["statusCode"] if task.value else 500
         if task.value:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from pik.domain.redrive_run import UNDER_WAY
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
+from pik.domain.redrive.run import UNDER_WAY
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.violations import check
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 _MAX_ATTEMPTS: Final = 6
 _BACKOFF_SECONDS: Final = (0.1, 20.0)

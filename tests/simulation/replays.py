@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.violations import check
-from tests.simulation.workload import Request
+from tests.simulation.workload import WorkloadRequest
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 _MAX_ATTEMPTS: Final = 12
 _BACKOFF_SECONDS: Final = (0.1, 20.0)
@@ -23,7 +23,7 @@ _WINDOW: Final = ("2026-11-19T00:00:00Z", "2026-11-22T00:00:00Z")
 
 
 @dataclass(slots=True)
-class Replay:
+class SimulatedReplay:
     """One replay. `wanted` are the accepted events of its window when it was first asked for; `complete`: it was told
     that all of them were sent."""
 
@@ -42,7 +42,7 @@ class Operators:
 
     def __init__(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[WorkloadRequest],
         aws: FakeAws,
         names: Names,
         deployment: Deployment,
@@ -57,7 +57,9 @@ class Operators:
         self._rng = rng
         self.dry = False
         events = [it for request in requests for it in request.events]
-        self.replays = [Replay(self._body(rng.choice(events))) for _ in range(conditions.replays if events else 0)]
+        self.replays = [
+            SimulatedReplay(self._body(rng.choice(events))) for _ in range(conditions.replays if events else 0)
+        ]
         for it in self.replays:
             it.due = scheduler.clock.now + rng.uniform(0, 2)
 
@@ -86,11 +88,11 @@ class Operators:
         task = self._deployment.invoke("replay", event, lambda task: self._ended(it, task, dry=dry), dry=dry)
         task.dry = dry or it.body["dry_run"]
 
-    def _ready(self) -> list[Replay]:
+    def _ready(self) -> list[SimulatedReplay]:
         now = self._scheduler.clock.now
         return [it for it in self.replays if self._may_go_on(it) and it.due <= now]
 
-    def _may_go_on(self, it: Replay) -> bool:
+    def _may_go_on(self, it: SimulatedReplay) -> bool:
         # A dry stack reads every request as a dry one, and so takes no token of another.
         return not it.over and not it.busy and not (self.dry and "next_token" in it.body)
 
@@ -112,7 +114,7 @@ class Operators:
             and _WINDOW[0] <= row["event_time"] < _WINDOW[1]
         }
 
-    def _ended(self, it: Replay, task: Task, *, dry: bool) -> None:
+    def _ended(self, it: SimulatedReplay, task: Task, *, dry: bool) -> None:
         it.busy = False
         it.due = self._scheduler.clock.now + self._rng.uniform(*_BACKOFF_SECONDS)
         it.over = it.attempts >= _MAX_ATTEMPTS or dry

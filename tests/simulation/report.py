@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.simulation.runner import Run
+from tests.simulation.runner import SeedRun
 
 _MAX_LINES: Final = 150
 _COMMAND: Final = ".venv/bin/python -m tests.simulation"
 
 
-def command(run: Run, planted: str | None = None) -> str:
+def command(run: SeedRun, planted: str | None = None) -> str:
     """What replays a run exactly, in the folder of the repository."""
     return f"{_COMMAND} {run.plan}" + (f" --plant '{planted}'" if planted else "")
 
 
-def report(run: Run, planted: str | None = None) -> str:
+def report(run: SeedRun, planted: str | None = None) -> str:
     """The seed, the rule, the schedule, and how to see it again."""
     lines = [f"seed {run.plan.seed}: {run.violation or 'every rule holds'}", ""]
     lines += [f"{len(run.events)} events, {len(run.fired)} faults:", *(f"  {it}" for it in run.fired), ""]

@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pik import observability
-from pik.domain import limits
-from tests.fakes.clock import Clock
+from pik.domain.shared import limits
 from tests.simulation import faults, invariants, stored, workload
 from tests.simulation.conditions import Conditions, conditions
-from tests.simulation.driver import World
+from tests.simulation.driver import SimulatedWorld
 from tests.simulation.injector import Trace
 from tests.simulation.patches import Patches
 from tests.simulation.serial_pool import SerialPool, wait
 from tests.simulation.violations import Violation
+from tests.support.aws.clock import Clock
 
 Plant = Callable[[Patches], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SeedPlan:
     """A seed, and what is left of it: numbers of events and of faults; None for all."""
 
     seed: int
@@ -42,10 +42,10 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Run:
+class SeedRun:
     """What came of a plan. `violation` is None when every rule held."""
 
-    plan: Plan
+    plan: SeedPlan
     violation: Violation | None
     trace: Trace
     fired: list[faults.Fault]
@@ -59,7 +59,7 @@ class Run:
         return hashlib.sha256(json.dumps([self.trace, self.state()]).encode()).hexdigest()
 
 
-def run(plan: Plan, plant: Plant | None = None) -> Run:
+def run(plan: SeedPlan, plant: Plant | None = None) -> SeedRun:
     """Run a plan, with a planted fault if there is one."""
     requests = workload.workload(plan.seed, plan.events)
     planned = [it for it in faults.plan(plan.seed) if plan.faults is None or it.number in plan.faults]
@@ -70,14 +70,14 @@ def run(plan: Plan, plant: Plant | None = None) -> Run:
         _isolate(patches, surroundings, rng, clock)
         if plant is not None:
             plant(patches)
-        world = World(surroundings, requests, planned, rng, clock)
+        world = SimulatedWorld(surroundings, requests, planned, rng, clock)
         violation = None
         try:
             world.run()
             invariants.check_all(world)
         except Violation as found:
             violation = found
-    return Run(
+    return SeedRun(
         plan,
         violation,
         world.trace,

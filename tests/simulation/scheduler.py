@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, ClassVar, Final
 
-from tests.fakes.clock import Clock
+from tests.support.aws.clock import Clock
 
 LATENCY_SECONDS: Final = (0.001, 0.06)
 """What a call to AWS takes, from and to."""

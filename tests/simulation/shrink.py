@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tests.simulation.runner import Plan, Plant, Run, run
+from tests.simulation.runner import Plant, SeedPlan, SeedRun, run
 
 SECONDS: Final = 20.0
 """How long shrinking one seed may take; a person waits."""
 
 
-def shrink(failed: Run, plant: Plant | None = None, seconds: float = SECONDS) -> Run:
+def shrink(failed: SeedRun, plant: Plant | None = None, seconds: float = SECONDS) -> SeedRun:
     """The smallest run that was found within the time and still breaks the rule that `failed` broke."""
     end = time.monotonic() + seconds
     best = failed
     assert failed.violation is not None, "only what fails can be shrunk"
     rule = failed.violation.rule
 
-    def attempt(plan: Plan) -> bool:
+    def attempt(plan: SeedPlan) -> bool:
         nonlocal best
         found = run(plan, plant)
         if found.violation is None or found.violation.rule != rule:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.queues import Message, Queue
-from tests.fakes.stack import Names
 from tests.simulation.violations import check
+from tests.support.aws.account import FakeAws
+from tests.support.aws.queues import FakeQueue, StoredMessage
+from tests.support.aws.stack import Names
 
 Row = dict[str, Any]
 
@@ -20,7 +20,7 @@ def rows(aws: FakeAws, table: str) -> list[Row]:
     return sorted(found, key=lambda row: (row.get("PK", ""), row.get("SK", ""), row.get("event_id", "")))
 
 
-def queue(aws: FakeAws, url: str) -> Queue:
+def queue(aws: FakeAws, url: str) -> FakeQueue:
     """A queue of the in-memory SQS, whose messages a test may put in another order."""
     return aws.sqs._queues[url.rpartition("/")[2]]
 
@@ -50,7 +50,7 @@ class Watch:
         self._names = names
         self._known: dict[str, dict[Any, Any]] = {}
         self._tables = (names.events_table, names.dedupe_table, names.aggregates_table)
-        self.letters: dict[str, Message] = {}
+        self.letters: dict[str, StoredMessage] = {}
         """Every dead letter with a reason on it that there ever was, by message id."""
 
     def after(self, service: str, operation: str) -> None:

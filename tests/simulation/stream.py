@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.violations import check
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 _BACKOFF_SECONDS: Final = (0.1, 5.0)
 
@@ -32,7 +32,7 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _StreamLane:
     waiting: list[Record] = field(default_factory=list)
     batches: deque[_Batch] = field(default_factory=deque)
     due: float = 0.0
@@ -61,7 +61,7 @@ class Stream:
         self._scheduler = scheduler
         self._conditions = conditions
         self._rng = rng
-        self._lanes = [_Lane() for _ in range(conditions.lanes)]
+        self._lanes = [_StreamLane() for _ in range(conditions.lanes)]
         self._read_to = ""
         self.dry = False
         self.kept: list[list[Record]] = []
@@ -100,7 +100,7 @@ class Stream:
         if task.value is None or task.value["batchItemFailures"]:
             self.kept.append(records)
 
-    def _ready(self) -> list[_Lane]:
+    def _ready(self) -> list[_StreamLane]:
         self._read()
         return [lane for lane in self._lanes if lane.has_work and lane.due <= self._scheduler.clock.now]
 
@@ -113,7 +113,7 @@ class Stream:
                 key = hashlib.sha256(row["PK"]["S"].encode()).digest()[0]
                 self._lanes[key % len(self._lanes)].waiting.append(record)
 
-    def _ended(self, lane: _Lane, batch: _Batch, task: Task) -> None:
+    def _ended(self, lane: _StreamLane, batch: _Batch, task: Task) -> None:
         lane.busy = False
         if task.value is not None and not task.value["batchItemFailures"]:
             return

@@ -17,7 +17,7 @@ from tests.simulation.__main__ import main
 from tests.simulation.faults import KINDS, OPERATIONS
 from tests.simulation.planted import PLANTED
 from tests.simulation.report import command, report
-from tests.simulation.runner import Plan, run
+from tests.simulation.runner import SeedPlan, run
 from tests.simulation.seeds import CHUNK, DEFAULT_SEEDS
 from tests.simulation.shrink import shrink
 
@@ -38,7 +38,7 @@ def _one_core() -> Iterator[None]:
 @pytest.mark.parametrize("first", range(0, DEFAULT_SEEDS, CHUNK))
 def test_the_invariants_hold_for_seeds(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        found = run(Plan(seed))
+        found = run(SeedPlan(seed))
         if found.violation is not None:
             pytest.fail(report(shrink(found)), pytrace=False)
 
@@ -46,25 +46,27 @@ def test_the_invariants_hold_for_seeds(first: int) -> None:
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_default_run_finds_what_is_planted(name: str) -> None:
     for seed in range(DEFAULT_SEEDS):
-        if run(Plan(seed), PLANTED[name]).violation is not None:
+        if run(SeedPlan(seed), PLANTED[name]).violation is not None:
             return
     pytest.fail(f"{DEFAULT_SEEDS} seeds did not find {name!r}")
 
 
 def test_a_seed_gives_the_same_schedule_and_the_same_end_in_every_process() -> None:
-    code = "from tests.simulation.runner import Plan, run; print(*[run(Plan(seed)).digest for seed in range(6)])"
+    code = (
+        "from tests.simulation.runner import SeedPlan, run; print(*[run(SeedPlan(seed)).digest for seed in range(6)])"
+    )
     told = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
         told.add(subprocess.check_output([sys.executable, "-c", code], env=environment, cwd=ROOT, text=True).strip())
-    told.add(" ".join(run(Plan(seed)).digest for seed in range(6)))
+    told.add(" ".join(run(SeedPlan(seed)).digest for seed in range(6)))
     assert len(told) == 1
     assert len(set(told.pop().split())) == 6
 
 
 def test_a_failing_seed_shrinks_to_something_that_fails_alike_and_replays_exactly() -> None:
     plant = PLANTED["dedupe before raw"]
-    runs = (run(Plan(seed), plant) for seed in range(100))
+    runs = (run(SeedPlan(seed), plant) for seed in range(100))
     failed = next(it for it in runs if it.violation and len(it.events) > 20)  # of few events little can be dropped
     small = shrink(failed, plant)
     assert failed.violation is not None
@@ -79,7 +81,7 @@ def test_a_failing_seed_shrinks_to_something_that_fails_alike_and_replays_exactl
 
 def test_a_report_names_the_seed_the_faults_the_schedule_and_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     name = "dedupe before raw"
-    failed = next(it for it in (run(Plan(seed), PLANTED[name]) for seed in range(100)) if it.violation)
+    failed = next(it for it in (run(SeedPlan(seed), PLANTED[name]) for seed in range(100)) if it.violation)
     text = report(failed, name)
     assert text.startswith(f"seed {failed.plan.seed}: {failed.violation}")
     assert f"  {failed.fired[0]}" in text
@@ -109,7 +111,7 @@ def test_the_default_seeds_meet_every_kind_of_fault_and_of_end_and_every_call_ca
     ends: Counter[str] = Counter()
     calls: set[tuple[str, str]] = set()
     for seed in range(60):
-        found = run(Plan(seed))
+        found = run(SeedPlan(seed))
         kinds.update(it.kind for it in found.fired)
         ends.update(what.split()[1].rstrip(",") for _, _, what in found.trace if what.startswith("answered "))
         ends.update(what for _, who, what in found.trace if who == "operator")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.fakes.aws import FakeAws
-from tests.fakes.stack import Names
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.violations import check
+from tests.support.aws.account import FakeAws
+from tests.support.aws.stack import Names
 
 Message = Mapping[str, Any]
 

@@ -32,7 +32,7 @@ def sha(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WorkloadEvent:
     """One event as a producer means it. `number` names it in this seed. `broken`: it must be rejected."""
 
     number: int
@@ -61,12 +61,12 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WorkloadRequest:
     """One HTTP request; `number` names it in this seed."""
 
     number: int
     form: str
-    events: tuple[Event, ...]
+    events: tuple[WorkloadEvent, ...]
 
     @property
     def many(self) -> bool:
@@ -97,7 +97,7 @@ class Request:
         return (base64.b64encode(text.encode()).decode(), True) if self.number % 3 == 0 else (text, False)
 
 
-def _kit(event: Event) -> dict[str, Any]:
+def _kit(event: WorkloadEvent) -> dict[str, Any]:
     members = {
         "source": event.source,
         "event_type": event.event_type,
@@ -108,7 +108,7 @@ def _kit(event: Event) -> dict[str, Any]:
     return {**{name: value for name, value in members.items() if value is not None}, "payload": event.payload}
 
 
-def _cloud(event: Event) -> dict[str, Any]:
+def _cloud(event: WorkloadEvent) -> dict[str, Any]:
     assert event.event_time is not None, "CloudEvents made here have a time"
     return {
         "specversion": "1.0",
@@ -121,7 +121,7 @@ def _cloud(event: Event) -> dict[str, Any]:
     }
 
 
-_FORMS: Final[Mapping[str, Callable[[Event], Any]]] = {
+_FORMS: Final[Mapping[str, Callable[[WorkloadEvent], Any]]] = {
     "kit": _kit,
     "bare": lambda event: event.payload,
     "cloud": _cloud,
@@ -138,21 +138,21 @@ class _Maker:
         self.poison = self.rng.choice([0.0, 0.05, 0.3])
         self.broken = self.rng.choice([0.0, 0.1])
         self.days = _DAYS[: self.rng.choice([1, 2])]
-        self.made: list[Event] = []
+        self.made: list[WorkloadEvent] = []
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[WorkloadRequest]:
         count = self.rng.choice([1, 3, 6, 14])
         largest = self.rng.choice([1, 4, 4, 12])
         return [self._request(number, largest) for number in range(count)]
 
-    def _request(self, number: int, largest: int) -> Request:
+    def _request(self, number: int, largest: int) -> WorkloadRequest:
         if largest == 1 or self.rng.random() < 0.4:
             form = self.rng.choice(_SINGLE)
-            return Request(number, form, (self._event(form),))
+            return WorkloadRequest(number, form, (self._event(form),))
         form = self.rng.choice(_MANY)
-        return Request(number, form, tuple(self._event(form) for _ in range(self.rng.randint(1, largest))))
+        return WorkloadRequest(number, form, tuple(self._event(form) for _ in range(self.rng.randint(1, largest))))
 
-    def _event(self, form: str) -> Event:
+    def _event(self, form: str) -> WorkloadEvent:
         fit = [it for it in self.made if _fits(it, form)]
         if fit and self.rng.random() < self.repeats:
             event = replace(self.rng.choice(fit), number=len(self.made))
@@ -163,11 +163,11 @@ class _Maker:
         self.made.append(event)
         return event
 
-    def _other_payload(self, event: Event) -> Event:
+    def _other_payload(self, event: WorkloadEvent) -> WorkloadEvent:
         """The same idempotency key for something else."""
         return replace(event, payload={**event.payload, "note": f"changed {len(self.made)}"})
 
-    def _new(self, form: str) -> Event:
+    def _new(self, form: str) -> WorkloadEvent:
         number = len(self.made)
         entity = self.rng.choice(self.entities)
         broken = self.rng.random() < self.broken
@@ -179,16 +179,16 @@ class _Maker:
         if broken:
             payload["amount"] = "much"
         if form == "bare":
-            return Event(number, "direct", "order", entity, None, payload, broken=broken)
+            return WorkloadEvent(number, "direct", "order", entity, None, payload, broken=broken)
         moment = f"{self.rng.choice(self.days)}T{self.rng.randrange(24):02d}:15:30.{self.rng.randrange(1000):03d}000Z"
         cloud = form in {"cloud", "binary", "cloud-batch"}
         key = f"key-{number}" if cloud or self.rng.random() < 0.3 else None
         kind = "order" if broken or self.rng.random() < 0.8 else "unheard.of"
         time = moment if cloud or self.rng.random() < 0.9 else None
-        return Event(number, self.rng.choice(self.sources), kind, entity, time, payload, key, broken)
+        return WorkloadEvent(number, self.rng.choice(self.sources), kind, entity, time, payload, key, broken)
 
 
-def _fits(event: Event, form: str) -> bool:
+def _fits(event: WorkloadEvent, form: str) -> bool:
     """Whether an event can be sent again in a form without becoming another."""
     if form == "bare":
         return event.source == "direct"
@@ -197,7 +197,7 @@ def _fits(event: Event, form: str) -> bool:
     return form in {"kit", "array", "ndjson"} or (event.key is not None and event.event_time is not None)
 
 
-def workload(seed: int, keep: Collection[int] | None = None) -> list[Request]:
+def workload(seed: int, keep: Collection[int] | None = None) -> list[WorkloadRequest]:
     """The requests of a seed; of `keep` (numbers of events) only what holds one of them."""
     requests = _Maker(seed).requests()
     if keep is None:
@@ -206,6 +206,6 @@ def workload(seed: int, keep: Collection[int] | None = None) -> list[Request]:
     return [it for it in kept if it.events]
 
 
-def numbers(requests: Sequence[Request]) -> list[int]:
+def numbers(requests: Sequence[WorkloadRequest]) -> list[int]:
     """The numbers of all events."""
     return [event.number for it in requests for event in it.events]

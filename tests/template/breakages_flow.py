@@ -21,9 +21,7 @@ BREAKAGES: Final = (
     Breakage(
         "no module", flow.handlers_exist, "IngestFunction/Properties/Handler", "intake.handler", "no src/intake.py"
     ),
-    Breakage(
-        "no function", flow.handlers_exist, "IngestFunction/Properties/Handler", "ingest.main", "no function main"
-    ),
+    Breakage("no function", flow.handlers_exist, "IngestFunction/Properties/Handler", "ingest.main", "no handler main"),
     Breakage(
         "no log group", flow.functions_have_log_groups, "IngestLogGroup", REMOVED, "IngestFunction has no log group"
     ),

@@ -33,8 +33,10 @@ def handlers_exist(template: Template) -> list[str]:
             found.append(f"{name}: there is no src/{module}.py")
             continue
         body = ast.parse(path.read_text(encoding="utf-8")).body
-        if attribute not in {node.name for node in body if isinstance(node, ast.FunctionDef)}:
-            found.append(f"{name}: src/{module}.py has no function {attribute}")
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        assigned = {target.id for target in targets if isinstance(target, ast.Name)}
+        if attribute not in assigned:
+            found.append(f"{name}: src/{module}.py has no handler {attribute}")
     return found
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pik.domain.failure_modes import EFFECTS, PATTERN
+from pik.domain.operate.failure_modes import EFFECTS, PATTERN
 from tests.template.iam import grants
 from tests.template.stack import deployed, properties, source, stages
 

@@ -66,7 +66,7 @@ RUNTIME: Final = frozenset(
 def calls_of_the_code() -> set[str]:
     """Every call of an AWS client in the adapters, as service.method; `check` for a transaction's condition check."""
     found: set[str] = set()
-    for path in (ROOT / "src" / "pik" / "adapters").glob("*.py"):
+    for path in (ROOT / "src" / "pik" / "adapters").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         found |= {
             ".".join(pair) for pair in re.findall(r"self\._(dynamodb|events|s3|sqs|ssm|stepfunctions)\.(\w+)\(", text)

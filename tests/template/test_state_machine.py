@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pik.domain import limits
-from tests.redrive_steps import MACHINE, execute
+from pik.domain.shared import limits
+from tests.support.redrive_steps import MACHINE, execute
 from tests.template.stack import ROOT, source
 
 STATES: dict[str, Any] = MACHINE["States"]

@@ -24,7 +24,7 @@ from benchmarks.prices import MILLION, Usage
 from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
 from benchmarks.wire import ENVIRONMENT
-from benchmarks.world import World, event, mapping_batch_size, memory_mb
+from benchmarks.world import BenchmarkWorld, event, mapping_batch_size, memory_mb
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_a_function_is_paid_by_started_milliseconds_and_by_its_memory() -> None:
 
 
 def test_one_event_a_request_makes_three_calls_and_pays_for_a_put_and_three_writes() -> None:
-    world = World()
+    world = BenchmarkWorld()
     _, work = world.measured(lambda: world.post([event(1)]))
     assert work.usage.calls == {"s3.put_object": 1, "dynamodb.put_item": 2}
     assert (work.usage.s3_puts, work.usage.write_units, work.usage.api_requests) == (1, 3, 1)

@@ -16,9 +16,9 @@ from benchmarks import report
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.curve import SIZES
 from benchmarks.plot import svg
-from pik.domain import limits
-from pik.domain.message_catalogs import CATALOGS
-from scripts.main import app
+from pik.domain.http.catalogs import CATALOGS
+from pik.domain.shared import limits
+from pik_cli.main import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

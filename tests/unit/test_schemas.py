@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pik.schemas
-from pik.domain.identity import canonical_json
-from pik.domain.limits import MAX_DIAGNOSED_VALUES, MAX_ERRORS_PER_EVENT, MAX_SAFE_INTEGER
-from pik.domain.problems import pointer
-from pik.domain.validation import SchemaRegistry
+from pik.domain.http.validation import SchemaRegistry
+from pik.domain.shared.identity import canonical_json
+from pik.domain.shared.limits import MAX_DIAGNOSED_VALUES, MAX_ERRORS_PER_EVENT, MAX_SAFE_INTEGER
+from pik.domain.shared.problems import pointer
 from pik.schemas import load_schemas
 
 SCHEMAS = load_schemas()

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from pik.adapters.failure_signs import AWS_FAILURES
-from pik.adapters.raw_store import RawStore
-from pik.adapters.work_queue import WorkQueue
-from pik.domain.failure_modes import NO_FAULT, Kind, Mode, UnknownMode, parse_mode, poison
-from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS, SLOW_DOWNSTREAM_SECONDS
-from pik.domain.work import Message
+from pik.adapters.client.failures import AWS_FAILURES
+from pik.adapters.s3.raw_store import RawStore
+from pik.adapters.sqs.work_queue import WorkQueue
+from pik.domain.event.work import Message
+from pik.domain.operate.failure_modes import NO_FAULT, FaultKind, FaultMode, UnknownFaultMode, parse_fault_mode, poison
+from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS, SLOW_DOWNSTREAM_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-    from pik.adapters.workers import Workers
+    from pik.workers import Workers
 
 _REFUSALS: Final = {
-    Kind.RANDOM_FAIL: ("InternalError", 500),
-    Kind.THROTTLE: ("ThrottlingException", 400),
-    Kind.ACCESS_DENIED: ("AccessDenied", 403),
+    FaultKind.RANDOM_FAIL: ("InternalError", 500),
+    FaultKind.THROTTLE: ("ThrottlingException", 400),
+    FaultKind.ACCESS_DENIED: ("AccessDenied", 403),
 }
 
 
-class FailureMode:
+class FaultModeParameter:
     """The mode that an SSM parameter names. `clock` counts seconds; `tell` hears of a parameter that cannot be read or
     names no mode, which is as good as none, once each time that it is looked up."""
 
@@ -48,7 +48,7 @@ class FailureMode:
         self._mode = NO_FAULT
         self._good_until = float("-inf")
 
-    def now(self) -> Mode:
+    def now(self) -> FaultMode:
         """The mode, at most FAILURE_MODE_CACHE_SECONDS old. Never raises: a trial must not fail for other reasons."""
         with self._lock:
             if self._clock() >= self._good_until:
@@ -56,10 +56,10 @@ class FailureMode:
                 self._good_until = self._clock() + FAILURE_MODE_CACHE_SECONDS
             return self._mode
 
-    def _read(self) -> Mode:
+    def _read(self) -> FaultMode:
         try:
-            return parse_mode(self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"])
-        except (UnknownMode, *AWS_FAILURES) as error:
+            return parse_fault_mode(self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"])
+        except (UnknownFaultMode, *AWS_FAILURES) as error:
             self._tell(error)
             return NO_FAULT
 
@@ -71,7 +71,7 @@ class FaultyRawStore(RawStore):
         self,
         s3: S3Client,
         bucket: str,
-        mode: FailureMode,
+        mode: FaultModeParameter,
         sleep: Callable[[float], None],
         chance: Callable[[], float],
     ) -> None:
@@ -85,9 +85,9 @@ class FaultyRawStore(RawStore):
         mode = self._mode.now()
         if mode.spares(self._chance()):
             return super().read(key, offset, length)
-        if mode.kind is Kind.POISON_PAYLOAD:
+        if mode.kind is FaultKind.POISON_PAYLOAD:
             return poison(length)
-        if mode.kind is Kind.SLOW_DOWNSTREAM:
+        if mode.kind is FaultKind.SLOW_DOWNSTREAM:
             self._sleep(SLOW_DOWNSTREAM_SECONDS)
             raise ReadTimeoutError(endpoint_url=f"injected fault: {mode}")
         code, status = _REFUSALS[mode.kind]
@@ -101,13 +101,13 @@ class FaultyRawStore(RawStore):
 class FaultyWorkQueue(WorkQueue):
     """WorkQueue, to which each message is sent twice on order."""
 
-    def __init__(self, sqs: SQSClient, url: str, workers: Workers, mode: FailureMode) -> None:
+    def __init__(self, sqs: SQSClient, url: str, workers: Workers, mode: FaultModeParameter) -> None:
         super().__init__(sqs, url, workers)
         self._mode = mode
 
     def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
         """As WorkQueue's; whether the copies arrived is nobody's concern."""
         failed = super().send(messages)
-        if self._mode.now().kind is Kind.DUPLICATE_SUBMIT:
+        if self._mode.now().kind is FaultKind.DUPLICATE_SUBMIT:
             super().send({number: it for number, it in messages.items() if number not in failed})
         return failed

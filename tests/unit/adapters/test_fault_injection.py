@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from pik.adapters.fault_injection import FailureMode, FaultyRawStore, FaultyWorkQueue
-from pik.adapters.workers import Workers
-from pik.domain.failure_modes import NO_FAULT, Kind, Mode, UnknownMode
-from pik.domain.failures import Category, classify, error_code
-from pik.domain.limits import FAILURE_MODE_CACHE_SECONDS, SEND_ROUNDS, SLOW_DOWNSTREAM_SECONDS
-from tests.fakes.aws import FakeAws
-from tests.fakes.clock import Clock
-from tests.fakes.stack import deployed
-from tests.makers import make_work
+from pik.adapters.fault_injection import FaultModeParameter, FaultyRawStore, FaultyWorkQueue
+from pik.domain.operate.failure_modes import NO_FAULT, FaultKind, FaultMode, UnknownFaultMode
+from pik.domain.shared.failures import Category, classify, error_code
+from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS, SEND_ROUNDS, SLOW_DOWNSTREAM_SECONDS
+from pik.workers import Workers
+from tests.support.aws.account import FakeAws
+from tests.support.aws.clock import Clock
+from tests.support.aws.stack import deployed
+from tests.support.makers import make_work
 
 NAME = "/pik-test/failure_mode"
 KEY, BODY = "raw/a.json", b"0123456789"
@@ -35,7 +35,7 @@ class Trial:
         self.slept: list[float] = []
         self.chance = 0.0
         clients: Any = self.aws
-        self.mode = FailureMode(clients.ssm, NAME, self.clock, self.told.append)
+        self.mode = FaultModeParameter(clients.ssm, NAME, self.clock, self.told.append)
         self.raw = FaultyRawStore(clients.s3, self.names.raw_bucket, self.mode, self.slept.append, lambda: self.chance)
         self.queue = FaultyWorkQueue(clients.sqs, self.names.work_queue_url, Workers(4), self.mode)
         self.raw.put(KEY, BODY, "text/plain", {})
@@ -53,15 +53,15 @@ class Trial:
 
 
 def test_the_mode_is_what_the_parameter_says() -> None:
-    assert Trial("random_fail_p30").mode.now() == Mode(Kind.RANDOM_FAIL, 30)
+    assert Trial("random_fail_p30").mode.now() == FaultMode(FaultKind.RANDOM_FAIL, 30)
 
 
 def test_it_is_looked_up_once_in_a_while_and_a_change_is_seen_then() -> None:
     trial = Trial("throttle")
-    assert trial.mode.now() == Mode(Kind.THROTTLE)
+    assert trial.mode.now() == FaultMode(FaultKind.THROTTLE)
     trial.set("none")
     trial.clock.advance(FAILURE_MODE_CACHE_SECONDS - 0.001)
-    assert trial.mode.now() == Mode(Kind.THROTTLE)
+    assert trial.mode.now() == FaultMode(FaultKind.THROTTLE)
     assert trial.looks() == 1
     trial.clock.advance(0.001)
     assert trial.mode.now() == NO_FAULT
@@ -72,14 +72,14 @@ def test_the_threads_of_a_batch_share_one_look() -> None:
     trial = Trial("throttle")
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: trial.mode.now(), range(200)))
-    assert set(found) == {Mode(Kind.THROTTLE)}
+    assert set(found) == {FaultMode(FaultKind.THROTTLE)}
     assert trial.looks() == 1
 
 
 @pytest.mark.parametrize("broken", ["gone", "unknown", "no network"])
 def test_a_parameter_that_cannot_be_read_is_none_and_told_once_in_a_while(broken: str) -> None:
     trial = Trial("poison")
-    trial.mode = FailureMode(
+    trial.mode = FaultModeParameter(
         trial.aws.ssm, "/pik-test/gone" if broken == "gone" else NAME, trial.clock, trial.told.append
     )  # type: ignore[arg-type]
     if broken == "no network":
@@ -88,13 +88,13 @@ def test_a_parameter_that_cannot_be_read_is_none_and_told_once_in_a_while(broken
     trial.clock.advance(FAILURE_MODE_CACHE_SECONDS)
     assert [trial.mode.now() for _ in range(3)] == [NO_FAULT] * 3
     assert len(trial.told) == 2
-    expected = {"gone": "ParameterNotFound", "unknown": "UnknownMode", "no network": "EndpointConnectionError"}
+    expected = {"gone": "ParameterNotFound", "unknown": "UnknownFaultMode", "no network": "EndpointConnectionError"}
     assert {error_code(it) or type(it).__name__ for it in trial.told} == {expected[broken]}
 
 
 def test_a_mode_that_was_on_ends_when_the_parameter_cannot_be_read_any_more() -> None:
     trial = Trial("throttle")
-    assert trial.mode.now() == Mode(Kind.THROTTLE)
+    assert trial.mode.now() == FaultMode(FaultKind.THROTTLE)
     trial.aws.on_call = _no_network
     trial.clock.advance(FAILURE_MODE_CACHE_SECONDS)
     assert trial.mode.now() == NO_FAULT
@@ -104,7 +104,7 @@ def test_an_unknown_mode_is_told_with_those_that_there_are() -> None:
     trial = Trial("poison")
     trial.mode.now()
     (error,) = trial.told
-    assert isinstance(error, UnknownMode)
+    assert isinstance(error, UnknownFaultMode)
     assert "poison_payload" in str(error)
 
 

@@ -1,43 +1,7 @@
-"""What the domain's tests share: a registry that knows no schema, and a way to make events."""
+"""The fixtures of tests of the domain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from tests.support.schemas import make_event, make_ref, schemas
 
-import pytest
-
-from pik.domain.envelope import Event, identify, open_envelope
-from pik.domain.problems import Problem
-from pik.domain.rows import RawRef
-
-ARRIVAL = "2026-11-20T12:00:00.000000Z"
-
-
-class NoSchemas:
-    """Every payload is sound, and member `id` names the entity."""
-
-    def problems(self, event_type: str, payload: Any, base: str = "/payload") -> list[Problem]:
-        return []
-
-    def entity_of(self, event_type: str, payload: Any) -> str | None:
-        return payload.get("id") if isinstance(payload, dict) else None
-
-
-@pytest.fixture
-def schemas() -> NoSchemas:
-    return NoSchemas()
-
-
-@pytest.fixture
-def make_event(schemas: NoSchemas) -> Callable[..., Event]:
-    def make(payload: Any = None, *, received_at: str = ARRIVAL, **members: Any) -> Event:
-        value = {"source": "shop", "event_type": "order", "entity_id": "e-1", "payload": payload or {"n": 1}} | members
-        return identify(open_envelope(value, "order"), schemas, received_at)
-
-    return make
-
-
-@pytest.fixture
-def make_ref() -> Callable[..., RawRef]:
-    return lambda key="raw/a", offset=0: RawRef("bucket", key, offset, 10)
+__all__ = ["make_event", "make_ref", "schemas"]

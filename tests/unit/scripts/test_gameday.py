@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from scripts.failure_mode import OUTPUT
+from pik_cli.shell.failure_mode import OUTPUT
+from pik_cli.shell.session import Session
+from pik_cli.shell.stack import Options, Target
 from scripts.gameday import command, stage
 from scripts.gameday.command import main
 from scripts.gameday.play import Expectation, Game, Scenario
 from scripts.gameday.scenarios import SCENARIOS
 from scripts.gameday.stage import stops_interrupt
-from scripts.session import Session
-from scripts.stack import Options, Target
-from tests.fakes.aws import FakeAws
-from tests.unit.scripts.gameday_world import FakeWorld
+from tests.support.aws.account import FakeAws
+from tests.support.gameday import FakeWorld
 
 FIRST = Expectation("The sun rises.", ("status",))
 SECOND = Expectation("The sun sets.", ("dlq", "analyze"))
@@ -50,7 +50,7 @@ class Cloud:
 @pytest.fixture
 def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     found = Cloud()
-    monkeypatch.setattr("scripts.session.Aws", lambda _target: found)
+    monkeypatch.setattr("pik_cli.shell.session.StackAws", lambda _target: found)
     return found
 
 
@@ -58,7 +58,7 @@ def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 def world(monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
     """What scenarios are played on, wherever they are played."""
     made = FakeWorld()
-    monkeypatch.setattr(command, "Deployed", lambda _session: made)
+    monkeypatch.setattr(command, "GamedayStack", lambda _session: made)
     return made
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pik.domain.failure_modes import parse_mode
+from pik.domain.operate.failure_modes import parse_fault_mode
+from pik_cli.main import app
 from scripts.gameday import schema_evolution
 from scripts.gameday.play import Expectation
 from scripts.gameday.scenarios import SCENARIOS
-from scripts.main import app
 
 ROOT = Path(__file__).parents[3]
 PAGES = ROOT / "docs" / "gamedays"
@@ -63,7 +63,7 @@ def test_the_scenarios_and_failure_modes_that_are_named_exist() -> None:
     everything = "\n".join(path.read_text("utf-8") for path in PAGES.glob("*.md"))
     assert set(re.findall(r"SCENARIO=([a-z-]+)", everything)) == set(SCENARIOS)
     modes = re.findall(r"pik fault set (\w+)", everything)
-    assert {str(parse_mode(mode)) for mode in modes} == set(modes)
+    assert {str(parse_fault_mode(mode)) for mode in modes} == set(modes)
 
 
 def test_the_transform_of_the_page_is_the_one_that_is_played() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.errors import Refusal
+from pik_cli.shell.errors import Refusal
 from scripts.gameday import downstream_outage, duplicate_storm, poison, schema_evolution, traffic_spike
 from scripts.gameday.command import play
 from scripts.gameday.play import Expectation, Game, Scenario
 from scripts.gameday.scenarios import SCENARIOS
 from scripts.gameday.sheet import Sheet
-from tests.unit.scripts.gameday_world import FakeWorld
+from tests.support.gameday import FakeWorld
 
 FLAWS: dict[str, dict[str, list[Expectation]]] = {
     "schema-evolution": {

@@ -9,19 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
-from pik.adapters.items import to_item
-from pik.domain import identity, metrics
-from pik.domain.aggregates import DayKey
-from pik.domain.rows import entity_key
-from scripts.errors import Refusal, Unreachable
-from scripts.failure_mode import OUTPUT
-from scripts.gameday.orders import Facts, Order
+from pik.adapters.dynamodb.items import to_item
+from pik.domain.event.rows import entity_key
+from pik.domain.process import metrics
+from pik.domain.process.versions import DayKey
+from pik.domain.shared import identity
+from pik_cli.shell.errors import Refusal, Unreachable
+from pik_cli.shell.failure_mode import OUTPUT
+from pik_cli.shell.output import Output
+from pik_cli.shell.session import Session
+from pik_cli.shell.stack import Options
+from scripts.gameday.orders import Order, OrderFacts
 from scripts.gameday.play import AT_ONCE, facts_of
-from scripts.gameday.world import Deployed
-from scripts.output import Output
-from scripts.session import Session
-from scripts.stack import Options
-from tests.unit.scripts.dlq_backend import Backend
+from scripts.gameday.world import GamedayStack
+from tests.support.redrive_backend import RedriveBackend
 
 DAY = "2026-11-20"
 TIME = f"{DAY}T10:00:00.000000Z"
@@ -49,7 +50,7 @@ def time() -> Time:
 
 
 @pytest.fixture
-def world(backend: Backend, time: Time) -> Deployed:
+def world(backend: RedriveBackend, time: Time) -> GamedayStack:
     cloud: Any = backend
     cloud.dynamodb, cloud.ssm = backend.aws.dynamodb, backend.aws.ssm
     backend.outputs |= {
@@ -59,7 +60,7 @@ def world(backend: Backend, time: Time) -> Deployed:
         OUTPUT: PARAMETER,
     }
     cloud.ssm.put_parameter(Name=PARAMETER, Value="none", Type="String")
-    return Deployed(Session(Options(), Output()), time.clock, time.sleep)
+    return GamedayStack(Session(Options(), Output()), time.clock, time.sleep)
 
 
 def order(number: int, amount: float = 10.25, counted: Decimal | None = None) -> Order:
@@ -70,11 +71,11 @@ def health(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"status": "ok", "switches": {"ingest_auth": "NONE"}})
 
 
-def put(backend: Backend, table: str, **row: Any) -> None:
+def put(backend: RedriveBackend, table: str, **row: Any) -> None:
     backend.aws.dynamodb.put_item(TableName=table, Item=to_item(row))
 
 
-def test_one_order_is_sent_as_json_and_several_as_ndjson(backend: Backend, world: Deployed) -> None:
+def test_one_order_is_sent_as_json_and_several_as_ndjson(backend: RedriveBackend, world: GamedayStack) -> None:
     several = {"accepted": 1, "results": [{"status": "ACCEPTED"}, {"status": "DUPLICATE"}]}
     backend.instead = [health, (202, {"status": "ACCEPTED"}), (207, several)]
 
@@ -88,7 +89,7 @@ def test_one_order_is_sent_as_json_and_several_as_ndjson(backend: Backend, world
     assert [json.loads(line) for line in many.content.splitlines()] == [order(2).envelope(), order(1).envelope()]
 
 
-def test_an_order_without_an_answer_is_sent_again(backend: Backend, world: Deployed) -> None:
+def test_an_order_without_an_answer_is_sent_again(backend: RedriveBackend, world: GamedayStack) -> None:
     backend.instead = [health, httpx.ReadTimeout("slow"), (503, {}), (429, {}), (200, {"status": "DUPLICATE"})]
 
     assert world.send([order(1)]) == ["DUPLICATE"]
@@ -96,7 +97,7 @@ def test_an_order_without_an_answer_is_sent_again(backend: Backend, world: Deplo
     assert len({it.content for it in backend.requests[1:]}) == 1
 
 
-def test_an_answer_that_is_none_is_a_refusal(backend: Backend, world: Deployed) -> None:
+def test_an_answer_that_is_none_is_a_refusal(backend: RedriveBackend, world: GamedayStack) -> None:
     backend.instead = [health, (403, {"message": "Forbidden"})]
 
     with pytest.raises(Refusal, match="HTTP 403: Forbidden"):
@@ -111,7 +112,7 @@ def test_the_id_of_an_order_is_the_one_that_ingest_gives() -> None:
     )
 
 
-def test_a_day_is_its_last_live_version(backend: Backend, world: Deployed) -> None:
+def test_a_day_is_its_last_live_version(backend: RedriveBackend, world: GamedayStack) -> None:
     for number, run, count in ((1, "LIVE", 1), (2, "LIVE", 2), (10, "LIVE", 7), (11, "rpl-1", 9)):
         key = DayKey("customer-1", DAY, run)
         values = {"daily_amount_sum": metrics.plain(Decimal(count) / 2)}
@@ -125,7 +126,7 @@ def test_a_day_is_its_last_live_version(backend: Backend, world: Deployed) -> No
             inputs_hash=f"{count:064x}",
         )
 
-    assert world.days({"customer-1", "customer-2"}, DAY) == {"customer-1": Facts(7, Decimal("3.5"), f"{7:064x}")}
+    assert world.days({"customer-1", "customer-2"}, DAY) == {"customer-1": OrderFacts(7, Decimal("3.5"), f"{7:064x}")}
     assert world.days({"customer-1"}, "2026-11-21") == {}
 
 
@@ -135,11 +136,13 @@ def test_what_must_be_counted_is_each_order_once_with_the_amount_that_it_has_in_
     (facts,) = facts_of([first, changed, first]).values()
 
     assert (facts.count, facts.amount) == (2, Decimal("10010.75"))
-    assert facts != Facts().plus(first).plus(order(2, 1_000_050.0))  # the hash is that of the changed payload
-    assert facts == Facts().plus(changed).plus(first)
+    assert facts != OrderFacts().plus(first).plus(order(2, 1_000_050.0))  # the hash is that of the changed payload
+    assert facts == OrderFacts().plus(changed).plus(first)
 
 
-def test_rows_of_the_index_are_counted_by_status_and_of_the_ledger_by_event(backend: Backend, world: Deployed) -> None:
+def test_rows_of_the_index_are_counted_by_status_and_of_the_ledger_by_event(
+    backend: RedriveBackend, world: GamedayStack
+) -> None:
     for number, status in enumerate(("ACCEPTED", "DUPLICATE", "DUPLICATE")):
         put(backend, backend.names.events_table, PK=entity_key("customer-1"), SK=f"TS#{number}", status=status)
     put(backend, backend.names.events_table, PK=entity_key("else"), SK="TS#1", status="ACCEPTED")
@@ -151,18 +154,20 @@ def test_rows_of_the_index_are_counted_by_status_and_of_the_ledger_by_event(back
     assert {name: [it["attempt"] for it in rows] for name, rows in found.items()} == {"e1": [1, 2]}
 
 
-def test_a_work_queue_that_cannot_be_read_is_not_an_empty_one(backend: Backend, world: Deployed) -> None:
+def test_a_work_queue_that_cannot_be_read_is_not_an_empty_one(backend: RedriveBackend, world: GamedayStack) -> None:
     assert world.waiting() == 0
     backend.sqs.send_message(QueueUrl=backend.names.work_queue_url, MessageBody="{}", MessageGroupId="shop")
     assert world.waiting() == 1
 
     del backend.outputs["WorkQueueUrl"]
-    other = Deployed(Session(Options(), Output()))
+    other = GamedayStack(Session(Options(), Output()))
     with pytest.raises(Unreachable, match="WorkQueue cannot be read"):
         other.waiting()
 
 
-def test_dead_letters_of_a_source_are_seen_and_redriven_to_the_end(backend: Backend, world: Deployed) -> None:
+def test_dead_letters_of_a_source_are_seen_and_redriven_to_the_end(
+    backend: RedriveBackend, world: GamedayStack
+) -> None:
     for number in range(4):
         backend.bury(number)
     backend.bury(9, source="other")
@@ -180,7 +185,7 @@ def test_dead_letters_of_a_source_are_seen_and_redriven_to_the_end(backend: Back
 
 
 def test_a_run_without_an_end_is_a_refusal(
-    backend: Backend, world: Deployed, monkeypatch: pytest.MonkeyPatch, time: Time
+    backend: RedriveBackend, world: GamedayStack, monkeypatch: pytest.MonkeyPatch, time: Time
 ) -> None:
     backend.bury(1)
     monkeypatch.setattr(backend, "advance", lambda run_id: None)
@@ -191,7 +196,7 @@ def test_a_run_without_an_end_is_a_refusal(
 
 
 def test_a_fault_is_set_and_waited_for_and_ended_at_once_when_nobody_waits(
-    backend: Backend, world: Deployed, time: Time
+    backend: RedriveBackend, world: GamedayStack, time: Time
 ) -> None:
     def value() -> str:
         return str(backend.aws.ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"])

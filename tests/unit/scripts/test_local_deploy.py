@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local import cfn_yaml
-from scripts.local.aws import Aws
+from scripts.local.aws import EngineAws
 from scripts.local.deploy import LOCAL_PARAMETERS, DeployError, parameter_values, read_template, transform
 from scripts.local.package import package
 
@@ -62,7 +62,7 @@ def test_the_real_template_has_the_parameters_of_the_local_stack() -> None:
 
 def test_the_transform_needs_no_aws_and_leaves_only_cloudformation() -> None:
     template = read_template()
-    transformed = transform(template, parameter_values(template, LOCAL_PARAMETERS), Aws("http://127.0.0.1:1"))
+    transformed = transform(template, parameter_values(template, LOCAL_PARAMETERS), EngineAws("http://127.0.0.1:1"))
     kinds = {resource["Type"] for resource in transformed["Resources"].values()}
     assert "AWS::Lambda::Function" in kinds
     assert not [kind for kind in kinds if kind.startswith("AWS::Serverless::")]
@@ -70,7 +70,7 @@ def test_the_transform_needs_no_aws_and_leaves_only_cloudformation() -> None:
 
 def test_a_state_machine_has_its_definition_in_the_template() -> None:
     parameters = parameter_values(read_template(), LOCAL_PARAMETERS)
-    template = transform(read_template(), parameters, Aws("http://127.0.0.1:1"))
+    template = transform(read_template(), parameters, EngineAws("http://127.0.0.1:1"))
     machine = template["Resources"]["RedriveStateMachine"]["Properties"]
     definition = json.loads("\n".join(machine["DefinitionString"]["Fn::Join"][1]))
     assert definition["States"][definition["StartAt"]]["Resource"] == "${RedriveStepFunctionArn}"
@@ -81,13 +81,13 @@ def test_a_definition_that_is_not_there_is_a_plain_message() -> None:
     template = read_template()
     template["Resources"]["RedriveStateMachine"]["Properties"]["DefinitionUri"] = "statemachines/gone.asl.yaml"
     with pytest.raises(DeployError, match=r"gone\.asl\.yaml cannot be read"):
-        transform(template, parameter_values(template, LOCAL_PARAMETERS), Aws("http://127.0.0.1:1"))
+        transform(template, parameter_values(template, LOCAL_PARAMETERS), EngineAws("http://127.0.0.1:1"))
 
 
 def test_a_wrong_template_is_refused_with_the_transform_s_words() -> None:
     template = {"Resources": {"Broken": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "x.y"}}}}
     with pytest.raises(DeployError, match="Broken"):
-        transform(template, {}, Aws("http://127.0.0.1:1"))
+        transform(template, {}, EngineAws("http://127.0.0.1:1"))
 
 
 def test_the_package_holds_code_and_schemas_and_is_the_same_each_time(tmp_path: Path) -> None:

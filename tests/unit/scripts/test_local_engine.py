@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import local_state
+from pik_cli.shell import local_state
 from scripts.local import engine, run, state
 from scripts.local.engine import HOST, Engine, EngineError, any_free_port, choose_port, environment
-from scripts.local.state import AlreadyRunning, State
+from scripts.local.state import AlreadyRunning, EngineState
 
-STATE = State(
+STATE = EngineState(
     endpoint="http://127.0.0.1:4566",
     api_url="http://127.0.0.1:4566/_aws/execute-api/pik",
     stack_name="pik-local",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pik.domain.intake import take_in
-from pik.domain.requests import NDJSON, split
-from pik.domain.validation import SchemaRegistry
+from pik.domain.event.intake import take_in
+from pik.domain.http.requests import NDJSON, split
+from pik.domain.http.validation import SchemaRegistry
 from pik.schemas import load_schemas
 from scripts.local import sample
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scripts.local_state import find, is_alive
-from tests.unit.scripts.conftest import write_state
+from pik_cli.shell.local_state import find, is_alive
+from tests.support.command_line import write_state
 
 
 def test_a_state_file_is_found_from_any_directory_below(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from rich.console import Console
 
 from scripts.local import sender, story
 from scripts.local.counts import Counts
-from scripts.local.sender import Refusal, SendError, Sent, send_file
-from scripts.local.story import Version
+from scripts.local.sender import SampleRefusal, SampleSent, SendError, send_file
+from scripts.local.story import CountedVersion
 
 COUNTS = Counts(accepted=3, duplicate=1, conflict=0, rejected=1, applied=3, dead=0, waiting=0, versions=2, days=1)
-SENT = Sent(5, 1, Counter(accepted=3, duplicate=1, rejected=1), [Refusal(4, '{"x":1}', (("/x", "必須です。"),))])
+SENT = SampleSent(
+    5, 1, Counter(accepted=3, duplicate=1, rejected=1), [SampleRefusal(4, '{"x":1}', (("/x", "必須です。"),))]
+)
 
 
 def api(monkeypatch: pytest.MonkeyPatch, answer: Any, status: int = 207) -> list[httpx.Request]:
@@ -75,7 +77,7 @@ def test_an_answer_that_is_none_ends_the_sending_with_its_text(tmp_path: Path, m
 def told(differences: list[str], versions: int = 3) -> str:
     out = io.StringIO()
     hot = [
-        Version(n, n * 10, {"daily_amount_sum": str(n), "first_event_time": "a", "last_event_time": "b"})
+        CountedVersion(n, n * 10, {"daily_amount_sum": str(n), "first_event_time": "a", "last_event_time": "b"})
         for n in range(1, versions + 1)
     ]
     story.tell(Console(file=out, width=80, highlight=False), SENT, COUNTS, hot, differences)

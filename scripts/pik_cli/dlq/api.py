@@ -1,0 +1,122 @@
+"""The redrive routes of the API, signed. Reads are tried again; a start is not, once it may have begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import sleep
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, json_object, message_of
+from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
+from pik_cli.shell.limits import CLI_RETRIES
+from pik_cli.shell.output import dump
+from pik_cli.shell.session import Session
+
+_JSON: Final = {"content-type": "application/json"}
+_NEVER_ARRIVED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
+_NOT_ALLOWED: Final = frozenset({401, 403})
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What POST /redrive/start answered. `run_id` is empty when it only said what would happen."""
+
+    run_id: str
+    answer: dict[str, Any]
+
+
+class RedriveApi:
+    """`tell` hears of waits. Raises Refusal for what the API will not do, Unreachable when it cannot be asked."""
+
+    def __init__(
+        self, session: Session, tell: Tell = lambda _text: None, pause: Callable[[float], None] = sleep
+    ) -> None:
+        self._api: HttpApi = session.api.signed_by(iam_signer(session.aws))
+        self._tell = tell
+        self._pause = pause
+        self._command = session.command
+
+    def preview(self, filters: Mapping[str, Any], max_messages: int, samples: int) -> dict[str, Any]:
+        """What is in the queue; nothing is taken."""
+        query = {**filters, "max_messages": max_messages, "samples": samples}
+        return self._read("GET", f"/redrive/preview?{urlencode(query, quote_via=quote, safe='')}")
+
+    def start(self, body: Mapping[str, Any]) -> Started:
+        """Start a run, or hear what it would do when `body` says `dry_run`."""
+        answer = self._call(lambda: self._post_once(body) if not body.get("dry_run") else self._post(body))
+        return Started(str(answer.get("run_id") or ""), answer)
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run as it stands."""
+        return self._read("GET", f"/redrive/{quote(run_id, safe='')}")
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        """Ask a run to stop; asking twice does no harm."""
+        body = dump({"run_id": run_id}, "utf-8", compact=True).encode()
+        return self._read("POST", "/redrive/cancel", body)
+
+    def _read(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
+        return self._call(lambda: self._api.call(method, path, body, _JSON if body else None))
+
+    def _post(self, body: Mapping[str, Any]) -> httpx.Response:
+        return self._api.call("POST", "/redrive/start", dump(body, "utf-8", compact=True).encode(), _JSON)
+
+    def _post_once(self, body: Mapping[str, Any]) -> httpx.Response:
+        """Only what never arrived, or was turned away at the door (429), may be sent again: else two runs start."""
+        try:
+            response = self._post(body)
+        except _NEVER_ARRIVED:
+            raise
+        except httpx.TransportError as error:
+            raise self._in_doubt(describe(error)) from error
+        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            run_id = str(json_object(response).get("run_id") or "")
+            raise self._in_doubt(f"HTTP {response.status_code}: {message_of(response)}", run_id)
+        return response
+
+    def _in_doubt(self, reason: str, run_id: str = "") -> PikError:
+        look = self._command("dlq", "show", run_id) if run_id else self._command("dlq", "status")
+        return Unreachable(
+            f"It is not known whether the run was started: {reason}",
+            f"Look whether it runs, and start it again only if it does not: {look}",
+        )
+
+    def _call(self, call: Callable[[], httpx.Response]) -> dict[str, Any]:
+        response = call_with_retries(
+            call,
+            Backoff(CLI_RETRIES),
+            self._wait,
+            lambda reason, seconds: self._tell(f"{reason}, again in {seconds:.1f} s"),
+        )
+        if response.is_success:
+            return json_object(response)
+        raise refused(response)
+
+    def _wait(self, seconds: float) -> bool:
+        self._pause(seconds)
+        return True
+
+
+def refused(response: httpx.Response) -> PikError:
+    """An answer that is none, in words."""
+    reason = message_of(response)
+    status = response.status_code
+    if status in _NOT_ALLOWED:
+        return Unreachable(
+            f"These credentials may not use the redrive API: HTTP {status}: {reason}",
+            "They need execute-api:Invoke on it; see --profile.",
+        )
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Unreachable(f"The redrive API fails: HTTP {status}: {reason}", "See `pik logs redrive --level ERROR`.")
+    error = json_object(response).get("error")
+    if status == httpx.codes.NOT_FOUND and not isinstance(error, dict):
+        return Refusal("The API has no redrive routes.", "Deploy the present template.yaml.")
+    details = error.get("details", []) if isinstance(error, dict) else []
+    places = [f"{it.get('path')}: {it.get('message')}" for it in details if isinstance(it, dict)]
+    return Refusal(reason, "\n".join(it for it in places if not it.endswith(reason)))

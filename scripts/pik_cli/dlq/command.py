@@ -1,0 +1,49 @@
+"""The `pik dlq` commands: look into the dead-letter queue, and send what is in it on its way again."""
+
+from __future__ import annotations
+
+import typer
+
+from pik_cli.dlq.executions import start_executions
+from pik_cli.dlq.follow import cancel, show
+from pik_cli.dlq.monitor import monitor
+from pik_cli.dlq.native import app as move_tasks
+from pik_cli.dlq.preview import analyze, peek
+from pik_cli.dlq.redrive import redrive, redrive_all, redrive_batch
+from pik_cli.dlq.rescue import purge_to_s3, put_back
+from pik_cli.dlq.status import status
+
+app = typer.Typer(name="dlq", no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
+
+
+@app.callback()
+def dlq() -> None:
+    """Dead letters: look, decide, fix, try a few, send the rest, watch.
+
+    A dead letter is a message whose event could not be processed. None of these commands deletes one that is not safe
+    elsewhere. Every act shows what it would do with --dry-run, and asks unless --yes.
+
+    \b
+    Examples:
+      pik dlq status
+      pik dlq analyze
+      pik dlq redrive --fingerprint 3f2a9c10 --dry-run
+      pik dlq redrive --fingerprint 3f2a9c10
+      pik dlq monitor
+      pik dlq purge-to-s3 --expiring-within 24h
+    """
+
+
+app.command()(status)
+app.command()(peek)
+app.command()(analyze)
+app.command()(redrive)
+app.command("redrive-all")(redrive_all)
+app.command("redrive-batch")(redrive_batch)
+app.command()(show)
+app.command()(cancel)
+app.command()(monitor)
+app.command("purge-to-s3")(purge_to_s3)
+app.command("put-back")(put_back)
+app.command("start-executions")(start_executions)
+app.add_typer(move_tasks)

@@ -1,0 +1,225 @@
+"""`pik dlq peek` and `pik dlq analyze`: what lies in the dead-letter queue and why; nothing is consumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import typer
+
+from pik.domain.shared import times
+from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
+from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, span, step_for
+from pik_cli.dlq.api import RedriveApi
+from pik_cli.dlq.options import (
+    CategoryIs,
+    EntityIs,
+    ErrorTypeIs,
+    FingerprintIs,
+    LetterFilters,
+    MaxAge,
+    MinAge,
+    SourceIs,
+)
+from pik_cli.shell.output import Output, plural
+from pik_cli.shell.session import Session, session_of
+
+_CAUSE: Final = ("category", "error_type", "fingerprint")
+
+
+def peek(
+    context: typer.Context,
+    *,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=MAX_PREVIEW_SAMPLES, help="Messages to show.")
+    ] = PREVIEW_SAMPLES,
+    category: CategoryIs = None,
+    error_type: ErrorTypeIs = None,
+    fingerprint: FingerprintIs = None,
+    entity: EntityIs = None,
+    source: SourceIs = None,
+    min_age: MinAge = None,
+    max_age: MaxAge = None,
+) -> None:
+    """Show some dead letters with the reason and the failed attempts of each. Nothing is consumed.
+
+    The messages are received and given back at once. One of each cause comes first.
+
+    \b
+    Examples:
+      pik dlq peek
+      pik dlq peek --count 20
+      pik dlq peek --category VALIDATION --source shop -o json
+    """
+    session = session_of(context)
+    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
+    found = RedriveApi(session, session.output.note).preview(filters.members(), MAX_PREVIEW_MESSAGES, count)
+    output = session.output
+    if output.json_wanted:
+        output.document(found)
+        return
+    for sample in found.get("samples", []):
+        _show_sample(output, sample)
+    output.line(_shown_of(found))
+    output.line(str(found.get("explanation", "")))
+
+
+def analyze(
+    context: typer.Context,
+    *,
+    category: CategoryIs = None,
+    error_type: ErrorTypeIs = None,
+    fingerprint: FingerprintIs = None,
+    entity: EntityIs = None,
+    source: SourceIs = None,
+    min_age: MinAge = None,
+    max_age: MaxAge = None,
+) -> None:
+    """Show why the messages are dead: each cause with its count, times, entities, logs, and what to do about it.
+
+    Causes are told apart by fingerprint: the exception and its place, without ids and numbers. Nothing is consumed.
+    The commands that it suggests only look; they act without their --dry-run.
+
+    \b
+    Examples:
+      pik dlq analyze
+      pik dlq analyze --source shop --max-age 2h
+      pik dlq analyze -o json
+    """
+    session = session_of(context)
+    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
+    api = RedriveApi(session, session.output.note)
+    found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES)
+    causes = [_cause(session, group, found.get("samples", [])) for group in found.get("groups", [])]
+    level = level_of(depth_of(found))
+    output = session.output
+    if output.json_wanted:
+        level_json = {"number": level.number, "advice": level.advice or None}
+        output.document(
+            {name: it for name, it in found.items() if name != "groups"} | {"level": level_json, "causes": causes}
+        )
+        return
+    if not causes:
+        output.line(str(found.get("explanation", "")))
+        return
+    for cause in causes:
+        _show_cause(output, cause)
+    output.line(str(found.get("explanation", "")))
+    if level.number:
+        output.line(f"Escalation level {level.number}. {level.advice}")
+
+
+def depth_of(preview: Mapping[str, Any]) -> int:
+    """All messages of the queue, in whatever state."""
+    queue = preview.get("queue") or {}
+    return sum(int(queue.get(name) or 0) for name in ("visible", "in_flight", "delayed"))
+
+
+def show_groups(output: Output, groups: list[Mapping[str, Any]]) -> None:
+    """The causes in two lines each: a table would break fingerprints, which people copy."""
+    for it in groups:
+        output.line(f"{it.get('count', 0):>6,}  {_title(it)}: {_short(it.get('reason') or 'no reason is known')}")
+        output.line(f"        fingerprint {it.get('fingerprint') or '-'}; entities {_entities(it)}")
+
+
+def _cause(session: Session, group: Mapping[str, Any], samples: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """A group with the way to its logs and the next step."""
+    sample = next((it for it in samples if all(it.get(name) == group.get(name) for name in _CAUSE)), {})
+    step = step_for(group, session.command)
+    query = insights_query(str(group.get("fingerprint") or ""))
+    return {
+        **group,
+        "sample": dict(sample) or None,
+        "logs": logs_command(group, sample, session.command),
+        "insights_query": query,
+        "insights_url": _url(session, group, query),
+        "advice": step.why,
+        "next": step.command,
+    }
+
+
+def _url(session: Session, group: Mapping[str, Any], query: str) -> str | None:
+    """The console's address; None for a local engine, which has none, and without what it is made of."""
+    local = session.target.local or session.target.endpoint_url
+    log_group = None if local else session.stack.outputs.get("ProcessorLogGroupName")
+    region = session.aws.region
+    first, last = str(group.get("first_failed_at")), str(group.get("last_failed_at"))
+    if not (log_group and region and times.is_normal(first) and times.is_normal(last)):
+        return None
+    margin = timedelta(minutes=5)
+    start, end = times.to_datetime(first) - margin, times.to_datetime(last) + margin
+    return insights_url(region, log_group, query, _milliseconds(start), _milliseconds(end))
+
+
+def _milliseconds(moment: datetime) -> str:
+    """A time as the console writes it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _show_cause(output: Output, cause: Mapping[str, Any]) -> None:
+    output.line(f"{plural(cause['count'], 'message', 'messages')}: {_title(cause)}")
+    rows: list[tuple[str, object]] = [
+        ("fingerprint", cause.get("fingerprint") or "-"),
+        ("reason", cause.get("reason") or "-"),
+        ("first seen", cause.get("first_failed_at") or "-"),
+        ("last seen", cause.get("last_failed_at") or "-"),
+        ("entities", _entities(cause)),
+    ]
+    sample = cause["sample"]
+    if sample:
+        rows.append(("sample", f"message {sample.get('message_id')}, event {sample.get('event_id') or '-'}"))
+    rows.append(("logs", cause["logs"]))
+    if cause["insights_url"]:
+        rows.append(("Logs Insights", cause["insights_url"]))
+    rows += [("", cause["advice"]), ("next", cause["next"])]
+    output.table(("", ""), rows)
+    output.line()
+
+
+def _show_sample(output: Output, sample: Mapping[str, Any]) -> None:
+    output.line(f"Message {sample.get('message_id')}: {_title(sample)}")
+    rows: list[tuple[str, object]] = [
+        ("event", sample.get("event_id") or "the body is no work message"),
+        (
+            "entity",
+            f"{sample.get('entity_id') or '-'} ({sample.get('source') or '-'}, {sample.get('event_type') or '-'})",
+        ),
+        ("reason", sample.get("reason") or "-"),
+        ("fingerprint", sample.get("fingerprint") or "-"),
+        ("failed for good", f"{span(int(sample.get('age_seconds') or 0))} ago"),
+        ("attempts", f"{sample.get('attempts', '-')}, redriven {sample.get('redrives', 0)} times before"),
+        ("lost at", sample.get("expires_at") or "-"),
+    ]
+    output.table(("", ""), rows)
+    ledger = sample.get("ledger") or []
+    if ledger:
+        columns = ("failed_at", "attempt", "category", "disposition", "message")
+        output.table(
+            ("failed at", "attempt", "category", "then", "message"), [_ledger_row(it, columns) for it in ledger]
+        )
+    output.line()
+
+
+def _ledger_row(row: Mapping[str, Any], columns: tuple[str, ...]) -> list[object]:
+    return [_short(row.get(name, "-")) if name == "message" else row.get(name, "-") for name in columns]
+
+
+def _title(one: Mapping[str, Any]) -> str:
+    return " ".join(str(it) for it in (one.get("category"), one.get("error_type")) if it) or "reason unknown"
+
+
+def _entities(group: Mapping[str, Any]) -> str:
+    named, count = [str(it) for it in group.get("entities") or []], int(group.get("entity_count") or 0)
+    more = f" and {count - len(named):,} more" if count > len(named) else ""
+    return (", ".join(named) + more) or "-"
+
+
+def _short(text: object, longest: int = 160) -> str:
+    words = str(text)
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
+def _shown_of(found: Mapping[str, Any]) -> str:
+    shown = len(found.get("samples", []))
+    return f"{shown:,} of {plural(int(found.get('matched') or 0), 'message', 'messages')} shown."

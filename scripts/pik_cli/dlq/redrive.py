@@ -1,0 +1,324 @@
+"""`pik dlq redrive` and its short forms: show what would be sent, ask, send exactly that, watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from pik.domain.shared.limits import (
+    MAX_PREVIEW_MESSAGES,
+    MAX_REDRIVE_MESSAGES,
+    PREVIEW_SAMPLES,
+    REDRIVE_MIN_AGE_SECONDS,
+)
+from pik_cli.dlq import options
+from pik_cli.dlq.api import RedriveApi, Started
+from pik_cli.dlq.follow import follow_run
+from pik_cli.dlq.native import move_all
+from pik_cli.dlq.options import LetterFilters, ask
+from pik_cli.dlq.preview import show_groups
+from pik_cli.shell.errors import Misuse
+from pik_cli.shell.limits import CLI_MAX_MOVE_RATE
+from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.session import Session, session_of
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveOrder:
+    """A redrive as the command line asks for it; `how` are members of the request beside what it takes."""
+
+    filters: LetterFilters = field(default_factory=LetterFilters)
+    manifest_id: str | None = None
+    max_messages: int | None = None
+    everything: bool = False
+    force: bool = False
+    how: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def preview_query(self) -> dict[str, Any]:
+        """The filters, with the age that a start asks for by itself, so that both take the same."""
+        youngest = 0 if self.force else REDRIVE_MIN_AGE_SECONDS
+        return {"min_age_seconds": youngest} | self.filters.members()
+
+    @property
+    def most(self) -> int:
+        """Messages that a preview lists: as many as the run may take."""
+        return min(self.max_messages or (MAX_PREVIEW_MESSAGES if self.everything else MAX_REDRIVE_MESSAGES),
+                   MAX_PREVIEW_MESSAGES)  # fmt: skip
+
+    def body(self, manifest_id: str | None) -> dict[str, Any]:
+        """The request: by a preview's manifest when there is one, else by the filters."""
+        found: dict[str, Any] = {"manifest_id": manifest_id} if manifest_id else self.filters.members()
+        if self.max_messages is not None:
+            found["max_messages"] = self.max_messages
+        if self.everything:
+            found["all"] = True
+        if self.force:
+            found = {"min_age_seconds": 0} | found | {"force": True}
+        return found | dict(self.how)
+
+
+def redrive(
+    context: typer.Context,
+    *,
+    fingerprint: options.FingerprintIs = None,
+    category: options.CategoryIs = None,
+    error_type: options.ErrorTypeIs = None,
+    entity: options.EntityIs = None,
+    source: options.SourceIs = None,
+    min_age: options.MinAge = None,
+    max_age: options.MaxAge = None,
+    manifest: Annotated[
+        str | None, typer.Option("--manifest", metavar="ID", help="Exactly what a preview listed: mft-...")
+    ] = None,
+    max_messages: options.MaxMessages = None,
+    everything: options.All = False,
+    force: options.Force = False,
+    jitter: options.Jitter = None,
+    no_backoff: options.NoBackoff = False,
+    budget: options.Budget = None,
+    canary: options.CanarySize = None,
+    no_canary: options.NoCanary = False,
+    max_failure_rate: options.MaxFailureRate = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change payloads: payload.currency=EUR.")
+    ] = None,
+    jmespath: Annotated[
+        str | None, typer.Option("--jmespath", metavar="EXPR", help="Make payloads anew with this expression.")
+    ] = None,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_wait: options.NoWait = False,
+) -> None:
+    """Send dead letters to WorkQueue again, a few first and the rest only when those succeed.
+
+    It shows what matches, asks, and takes exactly the messages that it showed. Waves grow from --canary on; when more
+    than --max-failure-rate of one fails again, the run stops and the rest is in the dead-letter queue as before. What
+    was counted already is not counted twice. Changed payloads are kept beside the raw ones, which stay. Exit status 1
+    when it stopped, failed or was cancelled, or nothing matched. Ctrl-C ends the watching and not the run.
+
+    \b
+    Examples:
+      pik dlq redrive --fingerprint 3f2a9c10 --dry-run
+      pik dlq redrive --fingerprint 3f2a9c10
+      pik dlq redrive --category TRANSIENT --jitter 5m --yes
+      pik dlq redrive --source shop --min-age 15m --max-messages 100 --canary 10 --max-failure-rate 0.2
+      pik dlq redrive --fingerprint 3f2a9c10 --set payload.currency=EUR --set payload.amount=42.5 --dry-run
+      pik dlq redrive --error-type KeyError --jmespath "{orderId: id, amount: total}" --dry-run
+      pik dlq redrive --manifest mft-20261120T101530Z-0a1b2c3d --yes
+    """
+    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
+    if manifest and filters.members():
+        raise Misuse("--manifest names the messages already; filters contradict it.", "Give one or the other.")
+    how = {
+        **_how(jitter, no_backoff, budget),
+        **options.canary(canary, max_failure_rate, none=no_canary),
+        **options.transform(changes or [], jmespath),
+    }
+    wanted = RedriveOrder(filters, manifest, max_messages, everything, force, how)
+    raise typer.Exit(run_redrive(session_of(context), wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+
+
+def redrive_all(
+    context: typer.Context,
+    *,
+    native: Annotated[
+        bool, typer.Option("--native", help="By SQS itself: fast, and without filters, waves or a report.")
+    ] = False,
+    rate: Annotated[
+        int | None, typer.Option(min=1, max=CLI_MAX_MOVE_RATE, help="Messages a second, with --native.")
+    ] = None,
+    force: options.Force = False,
+    jitter: options.Jitter = None,
+    no_canary: options.NoCanary = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_wait: options.NoWait = False,
+) -> None:
+    """Send all dead letters to WorkQueue again: `pik dlq redrive --all` without filters.
+
+    With --native SQS moves them (StartMessageMoveTask, with your own credentials). That moves everything, poison
+    included; it does not mark events as redriven, so one that was counted but not announced is not announced again.
+
+    \b
+    Examples:
+      pik dlq redrive-all --dry-run
+      pik dlq redrive-all --jitter 5m
+      pik dlq redrive-all --native --rate 50 --yes
+    """
+    session = session_of(context)
+    if rate is not None and not native:
+        raise Misuse("--rate belongs to --native.", "Add --native, or spread the messages with --jitter.")
+    if native and (force or jitter is not None or no_canary):
+        raise Misuse("--force, --jitter and --no-canary do not go with --native.", "SQS moves everything at --rate.")
+    if native:
+        raise typer.Exit(move_all(session, rate, dry_run=dry_run, yes=yes, wait=not no_wait))
+    how = _how(jitter) | options.canary(None, None, none=no_canary)
+    wanted = RedriveOrder(everything=True, force=force, how=how)
+    raise typer.Exit(run_redrive(session, wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+
+
+def redrive_batch(
+    context: typer.Context,
+    *,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=MAX_REDRIVE_MESSAGES, help="Messages to send, the oldest first.")
+    ],
+    force: options.Force = False,
+    jitter: options.Jitter = None,
+    no_canary: options.NoCanary = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_wait: options.NoWait = False,
+) -> None:
+    """Send the oldest dead letters to WorkQueue again, as many as --count says.
+
+    \b
+    Examples:
+      pik dlq redrive-batch --count 10 --dry-run
+      pik dlq redrive-batch --count 10
+    """
+    how = _how(jitter) | options.canary(None, None, none=no_canary)
+    wanted = RedriveOrder(max_messages=count, force=force, how=how)
+    raise typer.Exit(run_redrive(session_of(context), wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+
+
+def _how(jitter: int | None, no_backoff: bool = False, budget: int | None = None) -> dict[str, Any]:
+    wanted = {"jitter_seconds": jitter, "backoff": False if no_backoff else None, "attempt_budget": budget}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def run_redrive(session: Session, wanted: RedriveOrder, *, dry_run: bool, yes: bool, wait: bool) -> int:
+    """Preview, ask, start, follow; gives the exit status."""
+    output = session.output
+    api = RedriveApi(session, output.note)
+    if dry_run:
+        return tell_rehearsal(output, api.start(wanted.body(wanted.manifest_id) | {"dry_run": True}).answer)
+    preview: dict[str, Any] = {}
+    manifest = wanted.manifest_id
+    if manifest is None:
+        preview = api.preview(wanted.preview_query, wanted.most, PREVIEW_SAMPLES)
+        if not preview.get("matched"):
+            return _nothing(output, preview)
+        manifest = _manifest(wanted, preview)
+    body = wanted.body(manifest)
+    rehearsal: dict[str, Any] = {}
+    if not yes or "transform" in wanted.how:
+        rehearsal = api.start(body | {"dry_run": True}).answer
+    if not output.json_wanted:
+        _show_before(output, preview or rehearsal, rehearsal)
+    selected = _selected(preview, rehearsal)
+    if manifest is None:
+        output.note("A preview does not hold them all: the run takes what matches when it starts.")
+    ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(wanted)}?", yes=yes)
+    return conclude(session, api, api.start(body), wait=wait)
+
+
+def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool) -> int:
+    """After a start: follow the run, or say where it is to be seen."""
+    output = session.output
+    if not started.run_id:
+        output.note("The stack runs with DryRun=true: nothing was started.")
+        return tell_rehearsal(output, started.answer)
+    if wait:
+        output.note(f"Run {started.run_id} has started.")
+        return follow_run(session, api, started.run_id)
+    watch = session.command("dlq", "show", started.run_id, "--follow")
+    if output.json_wanted:
+        output.document(started.answer | {"next": watch})
+    else:
+        output.line(f"Run {started.run_id} has started. Watch it: {watch}")
+    return 0
+
+
+def tell_rehearsal(output: Output, answer: Mapping[str, Any]) -> int:
+    """What a start would do; exit status 1 when that is nothing."""
+    if output.json_wanted:
+        output.document(answer)
+    else:
+        _show_before(output, answer, answer)
+        output.line()
+        output.line(str(answer.get("explanation", "")))
+    return 0 if _selected({}, answer) else 1
+
+
+def _manifest(wanted: RedriveOrder, preview: Mapping[str, Any]) -> str | None:
+    """The preview's manifest; None when it cannot hold all that is to be taken."""
+    whole = preview.get("complete") and int(preview.get("matched") or 0) < MAX_PREVIEW_MESSAGES
+    if wanted.everything and not whole and not (wanted.max_messages and wanted.max_messages <= wanted.most):
+        return None
+    return str(preview.get("manifest_id") or "") or None
+
+
+def _selected(preview: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> int:
+    would = rehearsal.get("would") or {}
+    return int(would.get("selected", preview.get("matched") or 0))
+
+
+def _nothing(output: Output, preview: Mapping[str, Any]) -> int:
+    if output.json_wanted:
+        output.document(preview)
+    else:
+        skipped = sorted((preview.get("skipped") or {}).items())
+        if skipped:
+            output.table(("not taken", "count"), skipped)
+        output.line(str(preview.get("explanation", "No message matches.")))
+    return 1
+
+
+def _show_before(output: Output, seen: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> None:
+    """Groups, counts, and what payloads would become."""
+    if seen.get("groups"):
+        show_groups(output, seen["groups"])
+    would = rehearsal.get("would") or {}
+    rows: list[tuple[str, object]] = []
+    if "matched" in seen:  # a put-back matches nothing: it takes a rescue's files
+        rows.append(("messages that match", int(seen["matched"])))
+    if would:
+        rows.append(("would be taken", int(would.get("selected") or 0)))
+    skipped = would.get("skipped") or seen.get("skipped") or {}
+    rows += [(f"left there: {reason}", count) for reason, count in sorted(skipped.items())]
+    output.table(("", ""), rows)
+    for diff in rehearsal.get("diffs") or []:
+        output.line()
+        output.line(f"Payload of event {diff.get('event_id') or diff.get('message_id')}:")
+        if diff.get("error"):
+            output.line(f"  {diff['error']}")
+            continue
+        for line in _changes(diff.get("before"), diff.get("after")) or ["  no change"]:
+            output.line(line)
+
+
+def _changes(before: Any, after: Any, at: str = "payload") -> list[str]:
+    """The places that differ, one a line, as `- before` and `+ after`."""
+    if before == after and type(before) is type(after):
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = dict.fromkeys([*before, *after])
+        return [
+            line
+            for name in names
+            for line in (
+                _changes(before[name], after[name], f"{at}.{name}")
+                if name in before and name in after
+                else [
+                    _line("-", f"{at}.{name}", before[name])
+                    if name in before
+                    else _line("+", f"{at}.{name}", after[name])
+                ]
+            )
+        ]
+    return [_line("-", at, before), _line("+", at, after)]
+
+
+def _line(sign: str, at: str, value: Any) -> str:
+    return f"  {sign} {at} = {dump(value, 'utf-8', compact=True)}"
+
+
+def _in_words(wanted: RedriveOrder) -> str:
+    if wanted.how.get("canary") is False:
+        return ", all at once"
+    return ", a few first and the rest when those succeed"

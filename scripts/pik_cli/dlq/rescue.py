@@ -1,0 +1,90 @@
+"""`pik dlq purge-to-s3` and `pik dlq put-back`: messages into a file of RawBucket before they expire, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from pik_cli.dlq import options
+from pik_cli.dlq.api import RedriveApi
+from pik_cli.dlq.options import LetterFilters, ask, seconds
+from pik_cli.dlq.redrive import conclude, tell_rehearsal
+from pik_cli.shell.errors import Misuse
+from pik_cli.shell.output import plural
+from pik_cli.shell.session import Session, session_of
+
+
+def purge_to_s3(
+    context: typer.Context,
+    *,
+    expiring_within: Annotated[
+        int | None,
+        typer.Option(
+            "--expiring-within", metavar="AGE", parser=seconds, help="Messages that are lost within this time: 24h."
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
+    fingerprint: options.FingerprintIs = None,
+    category: options.CategoryIs = None,
+    source: options.SourceIs = None,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_wait: options.NoWait = False,
+) -> None:
+    """Move dead letters into files of RawBucket, whole, before their time in the queue is over.
+
+    Each message is written under rescued/ with its attributes and times before it leaves the queue, so a stop in the
+    middle loses nothing. `pik dlq put-back` brings them back. Exit status as for `pik dlq redrive`.
+
+    \b
+    Examples:
+      pik dlq purge-to-s3 --expiring-within 24h --dry-run
+      pik dlq purge-to-s3 --expiring-within 24h
+      pik dlq purge-to-s3 --all --yes
+    """
+    filters = LetterFilters(category=category, fingerprint=fingerprint, source=source)
+    if expiring_within is None and not everything and not filters.members():
+        raise Misuse("Which messages?", "Say --expiring-within 24h, or --all, or filter by --fingerprint.")
+    if expiring_within is not None and everything:
+        raise Misuse("--all contradicts --expiring-within.", "Give one or the other.")
+    body: dict[str, Any] = {"action": "rescue", **filters.members(), "all": True}
+    if expiring_within is not None:
+        body["expiring_within_seconds"] = expiring_within
+    question = "Move {} from the dead-letter queue into RawBucket?"
+    raise typer.Exit(_act(session_of(context), body, question, dry_run=dry_run, yes=yes, wait=not no_wait))
+
+
+def put_back(
+    context: typer.Context,
+    *,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The purge-to-s3 run whose messages come back: rdr-...")],
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    no_wait: options.NoWait = False,
+) -> None:
+    """Put rescued messages into the dead-letter queue again, with the reasons that they carried.
+
+    There they last for the queue's whole retention again, and can be redriven. The files stay.
+
+    \b
+    Examples:
+      pik dlq put-back rdr-20261120T101530Z-0a1b2c3d --dry-run
+      pik dlq put-back rdr-20261120T101530Z-0a1b2c3d
+    """
+    body = {"action": "put_back", "rescue_id": run_id}
+    question = "Put {} into the dead-letter queue again?"
+    raise typer.Exit(_act(session_of(context), body, question, dry_run=dry_run, yes=yes, wait=not no_wait))
+
+
+def _act(session: Session, body: Mapping[str, Any], question: str, *, dry_run: bool, yes: bool, wait: bool) -> int:
+    """Rehearse, ask, start, follow; gives the exit status."""
+    api = RedriveApi(session, session.output.note)
+    if dry_run or not yes:
+        rehearsal = api.start({**body, "dry_run": True}).answer
+        selected = int((rehearsal.get("would") or {}).get("selected") or 0)
+        if dry_run or not selected:
+            return tell_rehearsal(session.output, rehearsal)
+        ask(question.format(plural(selected, "message", "messages")), yes=yes)
+    return conclude(session, api, api.start(body), wait=wait)

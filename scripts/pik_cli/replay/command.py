@@ -1,0 +1,279 @@
+"""`pik replay`: a window's stored events through the queue again, to the end, with an account of every row."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import httpx
+import typer
+
+from pik.domain.replay.run import COMPLETE
+from pik.domain.shared.limits import MAX_REPLAY_LIMIT
+from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, json_object, message_of
+from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
+from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
+from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.session import Session, session_of
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_JSON: Final = {"content-type": "application/json"}
+_NOT_ALLOWED: Final = frozenset({401, 403})
+
+app = typer.Typer(
+    name="replay", invoke_without_command=True, rich_markup_mode=None, context_settings={"max_content_width": 110}
+)
+
+
+@dataclass
+class ReplayProgress:
+    """One replay: the request without its token, how often it was sent, and the last answer."""
+
+    body: dict[str, Any]
+    command: list[str]
+    token: str | None = None
+    run_id: str = ""
+    requests: int = 0
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return self.answer.get("status") == COMPLETE
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Of the whole run, earlier invocations included."""
+        none: dict[str, Any] = {"scanned": 0, "sent": 0, "skipped": {}, "failed": 0}
+        return none | dict(self.answer.get("totals", {}))
+
+    @property
+    def resume(self) -> str:
+        """The command that goes on here; without a token, the one that begins anew."""
+        return shlex.join([*self.command, *(["--token", self.token] if self.token else [])])
+
+    def note(self, response: httpx.Response) -> None:
+        """Remember where to go on, which a refusal for the moment tells as well."""
+        told = json_object(response)
+        self.run_id = str(told.get("run_id") or self.run_id)
+        if response.status_code == httpx.codes.OK:
+            self.answer = told
+            self.token = told.get("next_token")
+        else:
+            self.token = told.get("next_token") or self.token
+
+
+@app.callback()
+def replay(
+    context: typer.Context,
+    *,
+    entity: Annotated[str | None, typer.Option("--entity", metavar="E", help="Events of this entity.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="S", help="Events of this source; with --type.")
+    ] = None,
+    event_type: Annotated[str | None, typer.Option("--type", metavar="T", help="Events of this type.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="First event time: RFC 3339, or a UTC day.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Event time to stop before: RFC 3339, or a UTC day.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MAX_REPLAY_LIMIT, help="Events to send at most.")] = None,
+    include_duplicates: Annotated[
+        bool, typer.Option("--include-duplicates", help="Send duplicates too, at their first's time.")
+    ] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Recompute into a run of its own; LIVE stays.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be sent; send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN", help="Go on where an earlier one stopped.")] = None,
+) -> None:
+    """Send the stored events of a window through the queue again.
+
+    What LIVE holds already stays as it is: an event counts once. What it missed is added. The window is that of the
+    events' own times, --to not included. Every row that is not sent is counted with its reason.
+
+    Exit status 1 when something failed, or nothing was sent.
+
+    \b
+    Examples:
+      pik replay --entity customer-17 --from 2026-11-20 --to 2026-11-21 --dry-run
+      pik replay --entity customer-17 --from 2026-11-20T10:00:00Z --to 2026-11-20T11:00:00Z --yes
+      pik replay --source shop --type order --from 2026-11-01 --to 2026-12-01 --limit 1000 --yes
+      pik replay --source shop --type order --from 2026-11-20 --to 2026-11-21 --shadow --yes
+      pik replay show rpl-20261120T101530Z-0a1b2c3d
+    """
+    if context.invoked_subcommand is not None:
+        return
+    session = session_of(context)
+    wanted = {
+        "entity_id": entity,
+        "source": source,
+        "event_type": event_type,
+        "start_time": _time(start),
+        "end_time": _time(end),
+        "limit": limit,
+        "include_duplicates": include_duplicates,
+        "shadow": shadow,
+        "dry_run": dry_run,
+    }
+    body = {name: value for name, value in wanted.items() if value not in (None, False)}
+    found = ReplayProgress(body, _command(session, body), token)
+    api = session.api.signed_by(iam_signer(session.aws))
+    if not (yes or dry_run):
+        _confirm(body)
+    raise typer.Exit(_run(found, api, session.output))
+
+
+@app.command()
+def show(
+    context: typer.Context, *, run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="As `pik replay` told it.")]
+) -> None:
+    """Show a recorded replay: who asked for what, and what came of it.
+
+    \b
+    Examples:
+      pik replay show rpl-20261120T101530Z-0a1b2c3d
+      pik -o json replay show rpl-20261120T101530Z-0a1b2c3d
+    """
+    session = session_of(context)
+    api = session.api.signed_by(iam_signer(session.aws))
+    response = call_with_retries(
+        lambda: api.call("GET", f"/replay/{quote(run_id, safe='')}"), Backoff(CLI_RETRIES), _sleep
+    )
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response)
+    run = json_object(response)
+    if session.output.json_wanted:
+        session.output.document(run)
+        return
+    rows = [(name, run.get(name, "-")) for name in ("run_id", "status", "requested_by", "requested_at", "updated_at")]
+    session.output.table(("", ""), [*rows, *run.get("filters", {}).items()])
+    _show_counts(run.get("totals", {}), session.output)
+
+
+def _run(found: ReplayProgress, api: HttpApi, output: Output) -> int:
+    began = time.monotonic()
+    try:
+        with _progress(output) as tell:
+            _follow(found, api, tell)
+    except KeyboardInterrupt:
+        output.note(f"Stopped. Nothing is lost; go on with:\n{found.resume}")
+        return INTERRUPTED
+    except PikError as error:
+        error.fix = f"{error.fix} Then go on with:\n{found.resume}".strip() if found.requests else error.fix
+        raise
+    _account(found, output, time.monotonic() - began)
+    totals = found.totals
+    return 1 if totals["failed"] or not totals["sent"] else 0
+
+
+def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) -> None:
+    """Send the request and its tokens until the run is complete. Raises Refusal when it does not get on."""
+    backoff, stalled = Backoff(CLI_RETRIES), 0
+    while not found.complete:
+        response = call_with_retries(
+            lambda: _ask(found, api),
+            backoff,
+            _sleep,
+            lambda reason, seconds: tell(f"{reason}, again in {seconds:.1f} s"),
+        )
+        if response.status_code != httpx.codes.OK:
+            raise _refused(response)
+        totals = found.totals
+        tell(f"{totals['sent']:,} sent of {totals['scanned']:,} read")
+        moved = found.answer.get("sent") or found.answer.get("skipped")
+        stalled = 0 if moved else stalled + 1
+        if stalled == CLI_FAILED_BATCHES and not found.complete:
+            raise Refusal(
+                f"Run {found.run_id} does not get on: {found.answer.get('explanation', '')}",
+                "See `pik logs replay --level ERROR`.",
+            )
+        if stalled:
+            _sleep(backoff.delay(stalled, None, 1.0))
+
+
+def _ask(found: ReplayProgress, api: HttpApi) -> httpx.Response:
+    body = found.body | ({"next_token": found.token} if found.token else {})
+    response = api.call("POST", "/replay", dump(body, "utf-8", compact=True).encode(), _JSON)
+    found.requests += 1
+    found.note(response)
+    return response
+
+
+def _refused(response: httpx.Response) -> PikError:
+    reason = f"HTTP {response.status_code}: {message_of(response)}"
+    if response.status_code in _NOT_ALLOWED:
+        return Unreachable(
+            f"These credentials may not replay: {reason}", "They need execute-api:Invoke on the API; see --profile."
+        )
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Unreachable(f"The API does not replay: {reason}", "See `pik logs replay --level ERROR`.")
+    return Refusal(message_of(response))
+
+
+def _account(found: ReplayProgress, output: Output, seconds: float) -> None:
+    totals, dry = found.totals, bool(found.answer.get("dry_run"))
+    explanation = str(found.answer.get("explanation", ""))
+    if output.json_wanted:
+        output.document(
+            {"run_id": found.run_id, "status": found.answer.get("status"), "dry_run": dry, **totals}
+            | {"requests": found.requests, "seconds": round(seconds, 3), "explanation": explanation}
+        )
+        return
+    requests = plural(found.requests, "request", "requests")
+    output.line(f"Run {found.run_id}: {found.answer.get('status')}, {requests} in {seconds:.1f} s")
+    _show_counts(totals, output, "would be sent" if dry else "sent")
+    output.line()
+    output.line(explanation)
+
+
+def _show_counts(totals: dict[str, Any], output: Output, sent: str = "sent") -> None:
+    skipped = [(f"skipped: {reason}", count) for reason, count in sorted(totals.get("skipped", {}).items())]
+    rows = [(sent, totals.get("sent", 0)), *skipped, ("failed", totals.get("failed", 0))]
+    output.table(("rows", "count"), [*rows, ("read", totals.get("scanned", 0))])
+
+
+def _time(text: str | None) -> str | None:
+    return f"{text}T00:00:00Z" if text and _DAY.fullmatch(text) else text
+
+
+def _command(session: Session, body: dict[str, Any]) -> list[str]:
+    """The command line that asks for the same."""
+    words = session.words("replay")
+    names = {"entity_id": "--entity", "event_type": "--type", "start_time": "--from", "end_time": "--to"}
+    for member, value in body.items():
+        name = names.get(member, f"--{member.replace('_', '-')}")
+        words += [name] if value is True else [name, str(value)]
+    return [*words, "--yes"]
+
+
+def _confirm(body: dict[str, Any]) -> None:
+    """Raises Misuse when nobody can be asked, typer.Abort for a no."""
+    whose = f"entity {body['entity_id']}" if "entity_id" in body else f"{body.get('source')} {body.get('event_type')}"
+    where = "a run of its own" if body.get("shadow") else "LIVE"
+    window = f"{body.get('start_time', '?')} to {body.get('end_time', '?')}"
+    if not sys.stdin.isatty():
+        raise Misuse("A replay sends messages, and nobody can be asked here.", "Add --yes, or look with --dry-run.")
+    typer.confirm(f"Send the events of {whose} from {window} again, into {where}?", abort=True, err=True)
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return True
+
+
+@contextmanager
+def _progress(output: Output) -> Iterator[Callable[[str], None]]:
+    """What is told on a terminal while the replay runs; elsewhere nothing."""
+    if not output.stderr.is_terminal:
+        yield lambda _text: None
+        return
+    with output.stderr.status("replaying") as status:
+        yield status.update

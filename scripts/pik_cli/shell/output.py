@@ -1,0 +1,128 @@
+"""Printing: tables for people or JSON for programs on stdout; notes, errors and progress on stderr.
+
+Colour and lines only on a terminal, and not with NO_COLOR. Text that comes from events and logs is shown, never obeyed:
+control characters appear as their escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pik_cli.shell.errors import PikError
+
+# C0 without tab and line feed, DEL, C1, and the bidirectional controls that let text show in another order.
+_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_WIDE: Final = 10_000  # columns of something that is no terminal: lines of a file or a pipe are not wrapped
+
+
+class OutputForm(StrEnum):
+    """The forms that stdout may have."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def safe(value: object) -> str:
+    """Text with control characters written as escapes."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
+
+
+class Output:
+    """Where a command prints."""
+
+    def __init__(self, mode: OutputForm = OutputForm.TABLE) -> None:
+        self.mode = mode
+        self.stdout = _console(stderr=False)
+        self.stderr = _console(stderr=True)
+
+    @property
+    def json_wanted(self) -> bool:
+        """Whether stdout is for a program."""
+        return self.mode is OutputForm.JSON
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is not the answer."""
+        self.stderr.print(Text(safe(text), style="dim"))
+
+    def error(self, error: PikError) -> None:
+        """What went wrong, and the fix on a line of its own."""
+        self.stderr.print(Text.assemble(("Error: ", "bold red"), safe(error.message)))
+        if error.fix:
+            self.stderr.print(Text(safe(error.fix)))
+
+    def line(self, text: str | Text = "") -> None:
+        """A line for people."""
+        self.show(text if isinstance(text, Text) else Text(safe(text)))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A table for people, with a blank line before it (a table with lines has its own)."""
+        if not self.stdout.is_terminal:
+            self.line()
+        self.show(make_table(columns, rows, lines=self.stdout.is_terminal))
+
+    def show(self, content: RenderableType) -> None:
+        """Anything for people; outside a terminal without the spaces that fill columns up."""
+        if self.stdout.is_terminal:
+            self.stdout.print(content)
+            return
+        with self.stdout.capture() as capture:
+            self.stdout.print(content)
+        sys.stdout.write("\n".join(line.rstrip() for line in capture.get().split("\n")))
+        sys.stdout.flush()
+
+    def document(self, value: Any, *, compact: bool = False) -> None:
+        """JSON on stdout; `compact` is one line, for streams of documents. Not through rich, which would wrap it."""
+        sys.stdout.write(dump(value, sys.stdout.encoding, compact=compact) + "\n")
+        sys.stdout.flush()
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, lines: bool) -> Table:
+    """A table whose numbers stand to the right; plain columns without `lines`, no heading when no column has one."""
+    table = Table(box=box.SIMPLE_HEAD if lines else None, pad_edge=False, show_header=any(columns))
+    body = [list(row) for row in rows]
+    for place, column in enumerate(columns):
+        cells = [row[place] for row in body]
+        number = bool(cells) and all(isinstance(cell, int) for cell in cells)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in body:
+        table.add_row(*(_cell(cell) for cell in row))
+    return table
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def dump(value: Any, encoding: str | None, *, compact: bool = False) -> str:
+    """JSON text that `encoding` can write: as people read it where possible, else in ASCII."""
+    indent = None if compact else 2
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
+
+
+def _cell(cell: object) -> Text:
+    if isinstance(cell, Text):
+        return cell
+    return Text(f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else safe(cell))
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=_WIDE, color_system=None)
+    return console

@@ -1,0 +1,87 @@
+"""What every command gets: where to go, and where to print. Nothing is looked up before a command asks for it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import typer
+
+from pik_cli.shell.api import HttpApi, http_client
+from pik_cli.shell.output import Output
+from pik_cli.shell.stack import Options, Stack, StackAws, Target, find_stack, resolve
+
+
+@dataclass
+class Session:
+    """One run of the command."""
+
+    options: Options
+    output: Output
+
+    @cached_property
+    def target(self) -> Target:
+        """Raises Misuse when no stack is named and no local engine runs."""
+        target = resolve(self.options, os.environ, Path.cwd())
+        for note in target.notes:
+            self.output.note(note)
+        return target
+
+    @cached_property
+    def aws(self) -> StackAws:
+        """Clients for the target."""
+        return StackAws(self.target)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Raises Unreachable when there is none of this name."""
+        return find_stack(self.target, self.aws)
+
+    @cached_property
+    def api_url(self) -> str:
+        """The address of the HTTP API; the local engine's differs from what the template says for AWS."""
+        return self.target.local.api_url if self.target.local else self.stack.output("ApiUrl")
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """One client for all requests of the command."""
+        return http_client(local=self.target.local is not None)
+
+    def words(self, *command: str) -> list[str]:
+        """A command line that leads to the same stack."""
+        options = self.options
+        words = ["pik"]
+        for name, value in (
+            ("--stack", options.stack),
+            ("--region", options.region),
+            ("--profile", options.profile),
+            ("--endpoint-url", options.endpoint_url),
+        ):
+            words += [name, value] if value else []
+        return [*words, *command]
+
+    def command(self, *command: str) -> str:
+        """That line as a person types it."""
+        return shlex.join(self.words(*command))
+
+    def close(self) -> None:
+        """Let go of connections, if any were made."""
+        if "http" in vars(self):
+            self.http.close()
+
+    @property
+    def api(self) -> HttpApi:
+        """The API without authorization."""
+        return HttpApi(self.api_url, self.http)
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the root command has made."""
+    session = context.obj
+    if not isinstance(session, Session):
+        raise TypeError("a command runs below `pik`, which makes its session")
+    return session

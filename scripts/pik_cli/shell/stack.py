@@ -1,0 +1,213 @@
+"""Finding the stack: from its name alone, through CloudFormation's outputs; or the local engine that runs here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from pik_cli.shell import local_state
+from pik_cli.shell.errors import Misuse, Unreachable, error_code
+from pik_cli.shell.local_state import LocalEngine
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+VERSION: Final = version("pipeline-investigation-kit")
+_CONFIG: Final = Config(
+    connect_timeout=5,  # seconds; a person waits
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=16,
+    user_agent_extra=f"pik/{VERSION}",
+)
+# The person's own profile, configuration file and proxy are for AWS; a wrong one must not keep the local engine away.
+_LOCAL_VARIABLES: Final[dict[str, Any]] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+_NAME_A_STACK: Final = "Name one with --stack or PIK_STACK, or start a local one with `make run`."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands before the command; None where nothing was given."""
+
+    stack: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the commands go: a stack's name and a way to AWS or to the local engine."""
+
+    stack_name: str
+    region: str | None
+    profile: str | None
+    endpoint_url: str | None
+    local: LocalEngine | None = None
+    notes: tuple[str, ...] = ()
+
+
+def resolve(options: Options, environ: Mapping[str, str], directory: Path) -> Target:
+    """Decide where the commands go.
+
+    A running local engine is taken when nothing on the command line or in PIK_STACK or AWS_ENDPOINT_URL says otherwise,
+    and when --endpoint-url is its own address. Raises Misuse when no stack is named.
+    """
+    named = options.stack or environ.get("PIK_STACK")
+    region = options.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    endpoint = options.endpoint_url or environ.get("AWS_ENDPOINT_URL")
+    search = local_state.find(directory)
+    engine = search.engine
+    if engine and endpoint and endpoint.rstrip("/") == engine.endpoint.rstrip("/"):
+        return _local_target(engine, named)
+    if named:
+        return Target(named, region, options.profile, endpoint)
+    means_aws = options.region or options.profile or endpoint
+    if engine and not means_aws:
+        return _local_target(engine, None)
+    raise Misuse(f"No stack is named. {search.ignored}".strip(), _NAME_A_STACK)
+
+
+def _local_target(engine: LocalEngine, named: str | None) -> Target:
+    name = named or engine.stack_name
+    note = f"Local engine at {engine.endpoint}, stack {name}."
+    return Target(name, engine.region, None, engine.endpoint, engine, (note,))
+
+
+class StackAws:
+    """Clients for one target, each built once and only when something needs it."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """Raises botocore's ProfileNotFound."""
+        target = self._target
+        if target.local is None:
+            return boto3.Session(profile_name=target.profile, region_name=target.region)
+        return boto3.Session(
+            aws_access_key_id=target.local.access_key_id,
+            aws_secret_access_key=target.local.secret_access_key,
+            region_name=target.region,
+            botocore_session=botocore.session.Session(session_vars=_LOCAL_VARIABLES),
+        )
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        local = self._target.local is not None
+        config = _CONFIG.merge(Config(proxies={})) if local else _CONFIG
+        return {"endpoint_url": self._target.endpoint_url, "config": config}
+
+    @property
+    def region(self) -> str | None:
+        """The region that requests are signed for."""
+        return self.session.region_name
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The caller's credentials, None when there are none."""
+        return self.session.get_credentials()
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """CloudFormation's client."""
+        return self.session.client("cloudformation", **self._settings)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """DynamoDB's client."""
+        return self.session.client("dynamodb", **self._settings)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """The client of Lambda, whose own name is a word of the language."""
+        return self.session.client("lambda", **self._settings)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs' client."""
+        return self.session.client("logs", **self._settings)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS's client."""
+        return self.session.client("sqs", **self._settings)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """Systems Manager's client."""
+        return self.session.client("ssm", **self._settings)
+
+    @cached_property
+    def states(self) -> SFNClient:
+        """Step Functions' client."""
+        return self.session.client("stepfunctions", **self._settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack: its outputs and parameters by name, and CloudFormation's status of it."""
+
+    name: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def output(self, name: str) -> str:
+        """An output's value. Raises Unreachable when the stack has none of this name."""
+        if name not in self.outputs:
+            raise Unreachable(
+                f"Stack {self.name} has no output {name}.",
+                "Check that it is this kit's stack (--stack), and deploy the present template.yaml.",
+            )
+        return self.outputs[name]
+
+
+def find_stack(target: Target, aws: StackAws) -> Stack:
+    """Ask CloudFormation for the stack. Raises Unreachable when there is none of this name."""
+    try:
+        found = aws.cloudformation.describe_stacks(StackName=target.stack_name)["Stacks"]
+    except ClientError as error:
+        if error_code(error) == "ValidationError":
+            raise _no_such_stack(target, aws) from error
+        raise
+    if not found:
+        raise _no_such_stack(target, aws)
+    stack = found[0]
+    return Stack(
+        name=stack["StackName"],
+        status=stack["StackStatus"],
+        outputs={it["OutputKey"]: it["OutputValue"] for it in stack.get("Outputs", []) if "OutputKey" in it},
+        parameters={it["ParameterKey"]: it.get("ParameterValue", "") for it in stack.get("Parameters", [])},
+    )
+
+
+def _no_such_stack(target: Target, aws: StackAws) -> Unreachable:
+    place = target.endpoint_url or f"region {aws.region}"
+    whose = f" with profile {target.profile}" if target.profile else ""
+    return Unreachable(
+        f"There is no stack {target.stack_name} in {place}{whose}.",
+        "Check --stack, --region and --profile; without --stack a local engine started by `make run` is found.",
+    )

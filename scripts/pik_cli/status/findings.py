@@ -1,0 +1,181 @@
+"""What is worth a person's attention in a snapshot, in words, with the next step. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pik_cli.shell.output import plural
+from pik_cli.status.read import QueueCounts, Snapshot, SourceMapping, TableState
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFinding:
+    """`code` is stable, for programs; `message` and `next_step` are for people."""
+
+    code: str
+    message: str
+    next_step: str
+
+
+def findings(snapshot: Snapshot) -> list[StatusFinding]:
+    """Every finding, what endangers events first."""
+    return [
+        *_unreadable(snapshot),
+        *_stack(snapshot),
+        *_api(snapshot),
+        *(found for mapping in snapshot.mappings for found in _mapping(mapping, snapshot)),
+        *_dead_letters(snapshot),
+        *_failure_mode(snapshot),
+        *_switches(snapshot),
+        *_tables(snapshot),
+    ]
+
+
+def _unreadable(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    read: tuple[QueueCounts | SourceMapping | TableState, ...] = (
+        *snapshot.queues,
+        *snapshot.mappings,
+        *snapshot.tables,
+    )
+    for it in read:
+        if it.problem:
+            name = f"The {it.name} mapping" if isinstance(it, SourceMapping) else it.name
+            yield StatusFinding(
+                "unreadable",
+                f"{name} could not be read: {it.problem}",
+                "Check the caller's permissions, and that the stack is deployed from the present template.yaml.",
+            )
+
+
+def _stack(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    status = snapshot.stack.status
+    if status.endswith("_FAILED") or "ROLLBACK" in status:
+        yield StatusFinding(
+            "stack_not_deployed",
+            f"The stack's last deployment did not succeed: {status}.",
+            f"See why: aws cloudformation describe-stack-events --stack-name {snapshot.stack.name}{_where(snapshot)}",
+        )
+
+
+def _api(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    if snapshot.api.problem:
+        yield StatusFinding(
+            "api_unwell",
+            f"{snapshot.api.problem[:1].upper()}{snapshot.api.problem[1:]}",
+            "Producers get errors and must retry. See: pik logs ingest --level ERROR",
+        )
+
+
+def _mapping(mapping: SourceMapping, snapshot: Snapshot) -> Iterator[StatusFinding]:
+    if mapping.problem:
+        return
+    if not mapping.enabled:
+        disabled = _disabled_processor if mapping.name == "processor" else _disabled_publisher
+        yield disabled(mapping, snapshot)
+    elif mapping.last_result.upper().startswith("PROBLEM"):
+        yield StatusFinding(
+            f"{mapping.name}_failing",
+            f"The {mapping.name} mapping reports: {mapping.last_result}",
+            f"See: pik logs {mapping.name} --level ERROR",
+        )
+
+
+def _disabled_processor(mapping: SourceMapping, snapshot: Snapshot) -> StatusFinding:
+    waiting = next((queue for queue in snapshot.queues if queue.name == "WorkQueue"), QueueCounts("WorkQueue")).total
+    switches = snapshot.api.switches or {}
+    reasons = [
+        text
+        for text, applies in (
+            ("EnableProcessor=false", switches.get("enable_processor") is False),
+            ("DryRun=true", switches.get("dry_run") is True),
+        )
+        if applies
+    ]
+    wait = plural(waiting, "message waits", "messages wait")
+    because = f" because the stack is deployed with {' and '.join(reasons)}" if reasons else ""
+    undo = " and ".join(reason.replace("=false", "=true").replace("DryRun=true", "DryRun=false") for reason in reasons)
+    enable = _enable(mapping, snapshot)
+    return StatusFinding(
+        "processor_disabled",
+        f"The processor mapping is {mapping.state}{because}: nothing is lost, {wait} in the work queue.",
+        f"To go on, deploy with {undo}." if undo else f"To go on: {enable}",
+    )
+
+
+def _disabled_publisher(mapping: SourceMapping, snapshot: Snapshot) -> StatusFinding:
+    return StatusFinding(
+        "publisher_disabled",
+        f"The publisher mapping is {mapping.state}: accepted events wait in the table's stream, which keeps 24 hours.",
+        f"Enable it before then: {_enable(mapping, snapshot)}",
+    )
+
+
+def _enable(mapping: SourceMapping, snapshot: Snapshot) -> str:
+    return f"aws lambda update-event-source-mapping --enabled --uuid {mapping.uuid}{_where(snapshot)}"
+
+
+def _where(snapshot: Snapshot) -> str:
+    """The options that lead the AWS command line to the same place."""
+    options = (("region", snapshot.region), ("endpoint-url", snapshot.endpoint_url))
+    return "".join(f" --{name} {value}" for name, value in options if value)
+
+
+def _dead_letters(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    for queue in snapshot.queues:
+        letters = plural(queue.total, "message", "messages")
+        if queue.name == "WorkDeadLetterQueue" and queue.total:
+            yield StatusFinding(
+                "dead_letters",
+                f"{letters} in the dead-letter queue: events that could not be processed.",
+                "See why: pik dlq analyze (the log: pik logs processor --level ERROR)",
+            )
+        if queue.name == "BusDeadLetterQueue" and queue.total:
+            yield StatusFinding(
+                "bus_dead_letters",
+                f"{letters} in the bus's dead-letter queue: news that reached no subscriber.",
+                "The aggregates are right. Check the topic's policy, then send these messages again.",
+            )
+
+
+def _failure_mode(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    found = snapshot.failure_mode
+    if found is None:
+        return
+    if found.problem:
+        yield StatusFinding(
+            "unreadable",
+            f"The failure mode could not be read: {found.problem}",
+            "Functions that cannot read it either inject nothing. Check the caller's permissions (ssm:GetParameter).",
+        )
+    elif found.mode is None:
+        yield StatusFinding(
+            "failure_mode_unknown",
+            f"The failure mode {found.name!r} is unknown: nothing is injected, and functions warn of it.",
+            "Put it right: pik fault clear",
+        )
+    elif found.injects:
+        yield StatusFinding(
+            "fault_injected",
+            f"Failures are injected since {found.since}, mode {found.mode}: {found.mode.effect}.",
+            "End it: pik fault clear",
+        )
+
+
+def _switches(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    if (snapshot.api.switches or {}).get("dry_run") is True:
+        yield StatusFinding(
+            "dry_run",
+            "The stack runs with DryRun=true: events that are sent to it are judged and not stored.",
+            "To store them, deploy with DryRun=false.",
+        )
+
+
+def _tables(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    for table in snapshot.tables:
+        if not table.problem and table.status not in {"ACTIVE", "UPDATING"}:
+            yield StatusFinding(
+                "table_not_active",
+                f"{table.name} is {table.status or 'in an unknown state'}.",
+                "Wait until it is ACTIVE; writes to it fail until then.",
+            )

@@ -1,0 +1,233 @@
+"""What `pik status` reads: queues, mappings, tables and the API, side by side; what cannot be read says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx
+from botocore.exceptions import ClientError
+
+from pik_cli.shell.api import HttpApi, read_health
+from pik_cli.shell.errors import concerns_caller, error_code
+from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_parameter
+from pik_cli.shell.limits import CLI_STATUS_THREADS
+from pik_cli.shell.stack import Stack, StackAws
+
+_T = TypeVar("_T")
+
+QUEUES: Final = {
+    "WorkQueue": "WorkQueueUrl",
+    "WorkDeadLetterQueue": "WorkDeadLetterQueueUrl",
+    "BusDeadLetterQueue": "BusDeadLetterQueueUrl",
+}
+MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": "ProcessorQueueMappingId"}
+TABLES: Final = {
+    name: f"{name}Name"
+    for name in ("EventsTable", "DedupeTable", "AggregatesTable", "AppliedTable", "FailuresTable", "RunsTable")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """Messages of a queue, as SQS counts them (approximately); None for a count that the endpoint does not give."""
+
+    name: str
+    visible: int | None = None
+    in_flight: int | None = None
+    delayed: int | None = None
+    problem: str = ""
+
+    @property
+    def total(self) -> int:
+        """Messages in whatever state."""
+        return sum(count or 0 for count in (self.visible, self.in_flight, self.delayed))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMapping:
+    """An event source mapping."""
+
+    name: str
+    uuid: str = ""
+    state: str = ""
+    last_result: str = ""
+    batch_size: int | None = None
+    reason: str = ""
+    problem: str = ""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it takes events, or is about to."""
+        return self.state in {"Enabled", "Enabling", "Creating", "Updating"}
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table. `items` is DynamoDB's own count, up to six hours old, unless `exact`."""
+
+    name: str
+    status: str = ""
+    items: int | None = None
+    exact: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiState:
+    """The API: its address, version and switches, or what is wrong with it."""
+
+    url: str
+    status: str = ""
+    version: str = ""
+    switches: Mapping[str, Any] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order."""
+
+    stack: Stack
+    region: str | None
+    api: ApiState
+    queues: tuple[QueueCounts, ...]
+    mappings: tuple[SourceMapping, ...]
+    tables: tuple[TableState, ...]
+    endpoint_url: str | None = None
+    failure_mode: FaultState | None = None
+
+
+def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
+    """One snapshot.
+
+    A resource that may not be read, or is gone, is part of the answer. Raises ClientError when the credentials as such
+    are refused, and botocore's connection errors when AWS does not answer.
+    """
+    trial = OUTPUT in stack.outputs
+    for client in ("sqs", "functions", "dynamodb", *(["ssm"] if trial else [])):  # a session builds one at a time
+        getattr(aws, client)
+    with ThreadPoolExecutor(CLI_STATUS_THREADS) as pool:
+        api_state = pool.submit(read_api, api, aws)
+        queues = [pool.submit(read_queue, aws, stack, name) for name in QUEUES]
+        mappings = [pool.submit(read_mapping, aws, stack, name) for name in MAPPINGS]
+        tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
+        failure_mode = pool.submit(read_failure_mode, aws, stack)
+        return Snapshot(
+            stack,
+            aws.region,
+            api_state.result(),
+            tuple(it.result() for it in queues),
+            tuple(it.result() for it in mappings),
+            tuple(it.result() for it in tables),
+            failure_mode=failure_mode.result(),
+        )
+
+
+def read_queue(aws: StackAws, stack: Stack, name: str) -> QueueCounts:
+    """The counts of one queue."""
+    url = stack.outputs.get(QUEUES[name])
+    if url is None:
+        return QueueCounts(name, problem=_no_output(QUEUES[name]))
+    found, problem = _attempt(lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))
+    if found is None:
+        return QueueCounts(name, problem=problem)
+    attributes = found.get("Attributes", {})
+    return QueueCounts(
+        name,
+        visible=_whole(attributes.get("ApproximateNumberOfMessages")),
+        in_flight=_whole(attributes.get("ApproximateNumberOfMessagesNotVisible")),
+        delayed=_whole(attributes.get("ApproximateNumberOfMessagesDelayed")),
+    )
+
+
+def read_mapping(aws: StackAws, stack: Stack, name: str) -> SourceMapping:
+    """One event source mapping."""
+    uuid = stack.outputs.get(MAPPINGS[name])
+    if uuid is None:
+        return SourceMapping(name, problem=_no_output(MAPPINGS[name]))
+    found, problem = _attempt(lambda: aws.functions.get_event_source_mapping(UUID=uuid))
+    if found is None:
+        return SourceMapping(name, uuid, problem=problem)
+    return SourceMapping(
+        name,
+        uuid,
+        state=found.get("State", ""),
+        last_result=found.get("LastProcessingResult", ""),
+        batch_size=found.get("BatchSize"),
+        reason=found.get("StateTransitionReason", ""),
+    )
+
+
+def read_table(aws: StackAws, stack: Stack, name: str) -> TableState:
+    """A table's state, and the count that comes with it for free."""
+    table = stack.outputs.get(TABLES[name])
+    if table is None:
+        return TableState(name, problem=_no_output(TABLES[name]))
+    found, problem = _attempt(lambda: aws.dynamodb.describe_table(TableName=table)["Table"])
+    if found is None:
+        return TableState(name, problem=problem)
+    return TableState(name, found.get("TableStatus", ""), found.get("ItemCount"))
+
+
+def count_table(aws: StackAws, stack: Stack, name: str, progress: Callable[[int], None]) -> TableState:
+    """A table's items counted one by one, page by page; reads, and pays for, all of it. `progress` gets the sum."""
+    table = read_table(aws, stack, name)
+    if table.problem:
+        return table
+    items = 0
+
+    def count() -> int:
+        nonlocal items
+        pages = aws.dynamodb.get_paginator("scan").paginate(TableName=stack.output(TABLES[name]), Select="COUNT")
+        for page in pages:
+            items += page["Count"]
+            progress(items)
+        return items
+
+    total, problem = _attempt(count)
+    return TableState(name, table.status, total, exact=total is not None, problem=problem)
+
+
+def read_failure_mode(aws: StackAws, stack: Stack) -> FaultState | None:
+    """What fails on order; None on a stack that was deployed without fault injection."""
+    name = stack.outputs.get(OUTPUT)
+    if name is None:
+        return None
+    found, problem = _attempt(lambda: read_parameter(aws, name))
+    return found or FaultState(problem=problem)
+
+
+def read_api(api: HttpApi, aws: StackAws) -> ApiState:
+    """The API's own word."""
+    try:
+        health = read_health(api, aws)
+    except httpx.TransportError as error:
+        return ApiState(api.base_url, problem=f"the API does not answer: {error or type(error).__name__}")
+    return ApiState(
+        api.base_url,
+        str(health.body.get("status", "")),
+        str(health.body.get("version", "")),
+        health.switches or None,
+        health.problem,
+    )
+
+
+def _attempt(call: Callable[[], _T]) -> tuple[_T | None, str]:
+    """What a call gives, or why AWS refused it. Raises ClientError when every other call would be refused too."""
+    try:
+        return call(), ""
+    except ClientError as error:
+        if concerns_caller(error):
+            raise
+        return None, f"{error.operation_name}: {error_code(error)}"
+
+
+def _no_output(name: str) -> str:
+    return f"the stack has no output {name}"
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None

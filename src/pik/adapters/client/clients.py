@@ -1,0 +1,102 @@
+"""The AWS clients, each built once and only when something needs it.
+
+They are botocore's, which boto3 hands out too: its resources and transfers would be a twentieth of a cold start.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
+
+import botocore
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+from pik.adapters.client.plain_json import take_as_sent
+from pik.adapters.client.signing import SIGNATURE_VERSION
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+MAX_CONNECTIONS: Final = 24
+"""Connections a client may have; as many as a function has threads at most, which else queue for a socket."""
+
+SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
+"""All that the functions call."""
+
+_CONFIG: Final = Config(
+    # Three attempts: what still fails then is answered 503 or comes back through its queue, which waits for less money.
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=2,  # seconds; AWS answers a connection in milliseconds or not at all
+    read_timeout=8,  # seconds; three of them fit the API's 30
+    max_pool_connections=MAX_CONNECTIONS,
+    tcp_keepalive=True,
+    # A text of one's own is taken as it is; botocore's is put together anew for each request, a fifth of a call's CPU.
+    # CloudTrail shows it.
+    user_agent=f"pipeline-investigation-kit botocore/{botocore.__version__}",
+    # Requests are made by the adapters alone, whose tests hold each against the service's model; here it would be a
+    # tenth of a call's CPU, and the service checks again.
+    parameter_validation=False,
+)
+
+
+class _KnownServices(Loader):
+    """Knows which services there are; botocore looks into its 400 directories to find out, a tenth of a cold start."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return SERVICES
+
+
+class Clients:
+    """One client a service, shared by all adapters and threads of a function (clients are thread-safe)."""
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return cast("S3Client", self._client("s3"))
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @cached_property
+    def dynamodb_as_sent(self) -> DynamoDBClient:
+        """For queries whose rows hold texts and numbers alone: its Query answers are taken as sent, bytes in base64."""
+        client = self._client("dynamodb")
+        take_as_sent(client.meta.events, "dynamodb.Query")
+        return cast("DynamoDBClient", client)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        client = self._client("sqs")
+        take_as_sent(client.meta.events, "sqs")
+        return cast("SQSClient", client)
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        return cast("EventBridgeClient", self._client("events"))
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        return cast("SFNClient", self._client("stepfunctions"))
+
+    def _client(self, service: str) -> BaseClient:
+        # S3 has rules of its own for what of a request is signed.
+        config = _CONFIG if service == "s3" else _CONFIG.merge(Config(signature_version=SIGNATURE_VERSION))
+        return self._session.create_client(service, config=config)
+
+    @cached_property
+    def _session(self) -> Session:
+        session = Session()
+        session.register_component("data_loader", _KnownServices())
+        return session

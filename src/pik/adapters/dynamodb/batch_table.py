@@ -1,0 +1,62 @@
+"""Rows of one table, many a call; what DynamoDB leaves unprocessed is asked for again, a bounded number of times."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pik.adapters.dynamodb.items import from_item, to_item
+from pik.domain.shared.failures import RowsUnprocessed
+from pik.domain.shared.limits import BATCH_BACKOFF_SECONDS, BATCH_KEYS, BATCH_PUTS, BATCH_ROUNDS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from pik.domain.shared.row import Row
+
+Asked = TypeVar("Asked")
+
+
+class BatchTable:
+    """One table. Raises RowsUnprocessed, ClientError, and botocore's exceptions for what never got an answer."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._sleep = sleep
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Writes all rows, whatever is there; their keys must differ."""
+        for at in range(0, len(rows), BATCH_PUTS):
+            requests = [{"PutRequest": {"Item": to_item(row)}} for row in rows[at : at + BATCH_PUTS]]
+            self._ask_until_done(self._put, requests)
+
+    def get(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+        """The rows that are there, read consistently and in no order; the keys must differ."""
+        found: list[dict[str, Any]] = []
+
+        def get(asked: Any) -> Any:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: asked})
+            found.extend(map(from_item, answer["Responses"].get(self._table, [])))
+            return answer.get("UnprocessedKeys", {}).get(self._table)
+
+        for at in range(0, len(keys), BATCH_KEYS):
+            asked = {"Keys": [to_item(key) for key in keys[at : at + BATCH_KEYS]], "ConsistentRead": True}
+            self._ask_until_done(get, asked)
+        return found
+
+    def _put(self, requests: Any) -> Any:
+        answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests})
+        return answer.get("UnprocessedItems", {}).get(self._table)
+
+    def _ask_until_done(self, ask: Callable[[Asked], Asked | None], asked: Asked) -> None:
+        """`ask` returns what was left unprocessed, in the form in which it is asked again."""
+        for round_number in range(BATCH_ROUNDS):
+            left = ask(asked)
+            if not left:
+                return
+            asked = left
+            if round_number + 1 < BATCH_ROUNDS:
+                self._sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**round_number))  # noqa: S311 (jitter)
+        raise RowsUnprocessed(f"DynamoDB left rows of {self._table} unprocessed in {BATCH_ROUNDS} calls")

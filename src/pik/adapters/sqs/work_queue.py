@@ -1,0 +1,90 @@
+"""WorkQueue, or its dead-letter queue: sends messages in batches and says which of them are not safely there."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pik.adapters.client.failures import AWS_FAILURES
+from pik.adapters.sqs.entries import refused
+from pik.domain.event.work import Message
+from pik.domain.shared.limits import MAX_SEND_BYTES, MAX_SEND_ENTRIES, SEND_ROUNDS
+from pik.domain.shared.packing import packs
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+    from pik.workers import Workers
+
+
+class WorkQueue:
+    """One standard queue."""
+
+    def __init__(self, sqs: SQSClient, url: str, workers: Workers) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._workers = workers
+
+    def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        """Sends messages that the caller has numbered, batches in parallel, and what failed once again at once.
+
+        Returns the numbers of those that are not known to be in the queue, with the reason.
+        """
+        failed: dict[int, Exception] = {}
+        pending = dict(messages)
+        for _ in range(SEND_ROUNDS):
+            failed = self._send_once(pending)
+            if not failed:
+                break
+            pending = {number: messages[number] for number in failed}
+        return failed
+
+    def send_pack(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        """As `send`, of what fits one call, and in the caller's thread: for callers that have threads of their own."""
+        failed: dict[int, Exception] = {}
+        pending = list(messages)
+        for _ in range(SEND_ROUNDS):
+            if not pending:
+                break
+            try:
+                failed = self._send_batch(pending, messages)
+            except AWS_FAILURES as error:
+                failed = dict.fromkeys(pending, error)
+            pending = list(failed)
+        return failed
+
+    def _send_once(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
+        batches = list(packs(messages, lambda number: messages[number].size, MAX_SEND_ENTRIES, MAX_SEND_BYTES))
+        outcomes = self._workers.run(lambda batch: self._send_batch(batch, messages), batches)
+        failed: dict[int, Exception] = {}
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            failed |= dict.fromkeys(batch, outcome) if isinstance(outcome, Exception) else outcome
+        return failed
+
+    def _send_batch(self, batch: Sequence[int], messages: Mapping[int, Message]) -> dict[int, Exception]:
+        entries = [_entry(number, messages[number]) for number in batch]
+        answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return refused(answer, {str(number): number for number in batch})
+
+
+def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef:
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(number),
+        "MessageBody": message.body,
+    }
+    if message.group:
+        entry["MessageGroupId"] = message.group
+    if message.attributes or message.typed:
+        attributes: Any = {
+            name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
+        }
+        entry["MessageAttributes"] = attributes | {name: _attribute(value) for name, value in message.typed.items()}
+    if message.delay:
+        entry["DelaySeconds"] = message.delay
+    return entry
+
+
+def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
+    return {**value, "BinaryValue": b64decode(value["BinaryValue"])} if "BinaryValue" in value else dict(value)

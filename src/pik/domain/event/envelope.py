@@ -1,0 +1,246 @@
+"""What an event says of itself, in whichever form it came: the kit's own, a CloudEvent, or a bare payload."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from pik.domain.http.strict_json import MalformedJson, kind_of, parse_json
+from pik.domain.shared import identity, times
+from pik.domain.shared.failures import HashMismatch
+from pik.domain.shared.limits import MAX_NAME_CHARS
+from pik.domain.shared.problems import InvalidEvent, Problem, pointer
+
+BARE_SOURCE: Final = "direct"
+"""The source of a body without an envelope: nobody said who sent it."""
+
+_KIT_MARKS: Final = frozenset({"event_type", "payload"})
+
+
+class Schemas(Protocol):
+    """What identification asks of the schemas; `pik.domain.validation.SchemaRegistry` answers."""
+
+    def problems(self, event_type: str, payload: Any, base: str = ...) -> list[Problem]: ...
+
+    def entity_of(self, event_type: str, payload: Any) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the producer said. `entity_id` and `event_time` may be absent; paths are where type and payload stood."""
+
+    source: str
+    event_type: str
+    payload: Any
+    payload_path: str
+    type_path: str
+    entity_id: str | None = None
+    event_time: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event with its identity; times are normalised text."""
+
+    event_id: str
+    source: str
+    event_type: str
+    entity_id: str
+    event_time: str
+    received_at: str
+    payload_sha: str
+    idempotency_key: str | None
+    language: str | None
+
+    @property
+    def lag_ms(self) -> int:
+        return times.lag_ms(self.event_time, self.received_at)
+
+
+def open_envelope(
+    value: Any, default_type: str, attributes: Mapping[str, str] | None = None, base: str = ""
+) -> Envelope:
+    """The envelope of a parsed event. `attributes` are those of a CloudEvent in binary mode; `base` prefixes paths.
+
+    Raises InvalidEvent with every member that is missing or wrong.
+    """
+    if attributes is not None:
+        return _cloud_event(attributes, value, base, "header:ce-")
+    if not isinstance(value, dict):
+        raise InvalidEvent([Problem(base or "body", "not_an_object", {"given": kind_of(value)})])
+    if "specversion" in value:
+        return _cloud_event(value, _cloud_data(value, base), f"{base}/data", f"{base}/")
+    if not _KIT_MARKS.isdisjoint(value):
+        return _kit_event(value, base)
+    return Envelope(BARE_SOURCE, default_type, value, base, f"{base}/event_type")
+
+
+def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "") -> Event:
+    """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent."""
+    found = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
+    if found:
+        # The registry knows no envelope, so it cannot know where an unknown type stood.
+        raise InvalidEvent(
+            [Problem(envelope.type_path, it.code, it.params) if it.code == "unknown_type" else it for it in found]
+        )
+    entity_id = envelope.entity_id or schemas.entity_of(envelope.event_type, envelope.payload)
+    if not entity_id:
+        raise InvalidEvent([Problem(f"{base}/entity_id", "missing_entity", {"member": "entity_id"})])
+    checks = _Checks(f"{base}/")
+    checks.name("entity_id", entity_id)
+    checks.finish()
+    sha = identity.payload_sha(envelope.payload)
+    return Event(
+        event_id=identity.event_id(
+            envelope.source,
+            envelope.event_type,
+            entity_id,
+            idempotency_key=envelope.idempotency_key,
+            event_time=envelope.event_time,
+            sha=sha,
+        ),
+        source=envelope.source,
+        event_type=envelope.event_type,
+        entity_id=entity_id,
+        event_time=envelope.event_time or received_at,
+        received_at=received_at,
+        payload_sha=sha,
+        idempotency_key=envelope.idempotency_key,
+        language=preferred_language(envelope.payload),
+    )
+
+
+def preferred_language(payload: Any) -> str | None:
+    """The language that the event itself asks to be answered in."""
+    language = payload.get("preferredLanguage") if isinstance(payload, dict) else None
+    return language if isinstance(language, str) else None
+
+
+def payload_with_sha(value: Any, sha: str) -> Any:
+    """The payload within a stored event, found by its hash: a reference names bytes and a hash, not a form.
+
+    Raises HashMismatch.
+    """
+    for payload in _payloads(value):
+        if identity.payload_sha(payload) == sha:
+            return payload
+    raise HashMismatch(f"the stored event holds no payload with SHA-256 {sha}")
+
+
+def _payloads(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from (value[name] for name in ("payload", "data") if name in value)
+        if isinstance(value.get("data_base64"), str):
+            # A bare payload may have a member of that name that holds anything.
+            with suppress(InvalidEvent):
+                yield _decode_data(value["data_base64"], "")
+    yield value
+
+
+def _kit_event(value: dict[str, Any], base: str) -> Envelope:
+    checks = _Checks(f"{base}/")
+    source = checks.required(value, "source")
+    event_type = checks.required(value, "event_type")
+    entity_id = checks.optional(value, "entity_id")
+    key = checks.optional(value, "idempotency_key")
+    event_time = checks.time(value, "event_time")
+    if "payload" not in value:
+        checks.add("payload", "missing_member", member="payload")
+    checks.finish()
+    return Envelope(
+        source, event_type, value["payload"], f"{base}/payload", f"{base}/event_type", entity_id, event_time, key
+    )
+
+
+def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place: str) -> Envelope:
+    checks = _Checks(place)
+    version = checks.required(attributes, "specversion")
+    if version and version != "1.0":
+        checks.add("specversion", "unsupported_specversion", given=version)
+    key = checks.required(attributes, "id")
+    source = checks.required(attributes, "source")
+    event_type = checks.required(attributes, "type")
+    subject = checks.optional(attributes, "subject")
+    event_time = checks.time(attributes, "time")
+    checks.finish()
+    return Envelope(source, event_type, data, data_path, f"{place}type", subject, event_time, key)
+
+
+def _cloud_data(value: dict[str, Any], base: str) -> Any:
+    if "data" in value:
+        return value["data"]
+    if isinstance(value.get("data_base64"), str):
+        return _decode_data(value["data_base64"], base)
+    raise InvalidEvent([Problem(base + pointer("data"), "missing_member", {"member": "data"})])
+
+
+def _decode_data(text: str, base: str) -> Any:
+    path = base + pointer("data_base64")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidEvent([Problem(path, "broken_base64")]) from error
+    try:
+        return parse_json(data, path)
+    except MalformedJson as error:
+        raise InvalidEvent([Problem(path, "data_base64_not_json"), *error.problems]) from error
+
+
+class _Checks:
+    """Collects what is wrong with an envelope's members, so that the producer hears of all of it at once."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._found: list[Problem] = []
+
+    def add(self, member: str, code: str, /, **params: str | int) -> None:
+        self._found.append(Problem(self._place + member, code, params))
+
+    def finish(self) -> None:
+        if self._found:
+            raise InvalidEvent(self._found)
+
+    def required(self, members: Mapping[str, Any], member: str) -> str:
+        if member not in members:
+            if self._place.startswith("header:"):
+                self.add(member, "missing_header", header=f"ce-{member}")
+            else:
+                self.add(member, "missing_member", member=member)
+            return ""
+        return self.name(member, members[member])
+
+    def optional(self, members: Mapping[str, Any], member: str) -> str | None:
+        value = members.get(member)
+        return None if value is None else self.name(member, value)
+
+    def name(self, member: str, value: Any) -> str:
+        """A text that becomes part of keys: not blank, bounded, printable."""
+        if not isinstance(value, str):
+            self.add(member, "wrong_type", member=member, expected="string")
+        elif not value.strip():
+            self.add(member, "blank", member=member)
+        elif len(value) > MAX_NAME_CHARS:
+            self.add(member, "too_long", member=member, maximum=MAX_NAME_CHARS)
+        elif any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value):
+            self.add(member, "control_character", member=member)
+        else:
+            return value
+        return ""
+
+    def time(self, members: Mapping[str, Any], member: str) -> str | None:
+        value = members.get(member)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.add(member, "wrong_type", member=member, expected="string")
+            return None
+        try:
+            return times.normalise(value)
+        except times.BadTime as error:
+            self.add(member, error.code, **error.params)
+            return None

@@ -1,0 +1,237 @@
+"""JSON as I-JSON (RFC 7493) has it: one meaning or a clear refusal, never a silent repair.
+
+Python's parser keeps the last of two equal members, reads NaN, and makes infinity of 1e999. Two readers of such a text
+can disagree on what it says, so it must not become an event: its hash would stand for more than one payload.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pik.domain.shared.limits import MAX_NESTING, MAX_SAFE_INTEGER
+from pik.domain.shared.problems import InvalidEvent, Problem, pointer
+
+_WHITE_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_LONG_DIGITS: Final = 16  # a text that is shorter is an integer below 2**53 - 1
+_KINDS: Final = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+_SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; longer texts need no conversion to be refused
+
+
+class MalformedJson(InvalidEvent):
+    """A text that is not JSON, or JSON that two readers may read differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Defect:
+    """Stands in the parsed tree where something was refused, so that its path can be found."""
+
+    code: str
+    params: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a JSON array: its value or why it was refused, and the place of its bytes in the array's text."""
+
+    value: Any
+    problems: tuple[Problem, ...]
+    offset: int
+    length: int
+
+
+def parse_json(data: bytes, base: str = "") -> Any:
+    """The value of a JSON text in UTF-8. `base` is prefixed to the paths of what is found.
+
+    Raises MalformedJson: not UTF-8, not JSON, duplicate members, NaN or infinity, integers beyond 2**53 - 1, lone
+    surrogates, more than MAX_NESTING levels.
+    """
+    text = _decode(data, base)
+    start = _skip(text, 0)
+    value, end, sound = _read(text, start, base)
+    after = _skip(text, end)
+    if after != len(text):
+        raise _syntax(base, "unexpected text after the value", text, after)
+    problems = _problems(value, text, base, sound=sound)
+    if problems:
+        raise MalformedJson(problems)
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """JSON's own word for the type of a parsed value."""
+    return _KINDS.get(type(value), "null")
+
+
+def parse_array(data: bytes) -> list[Element]:
+    """The elements of a JSON array, each with its place in bytes; an element that is refused spoils only itself.
+
+    Raises MalformedJson when the text as a whole cannot be read.
+    """
+    text = _decode(data, "")
+    return list(_elements(text, ascii_only=len(text) == len(data)))
+
+
+def _elements(text: str, *, ascii_only: bool) -> Iterator[Element]:
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        raise _syntax("", "expected an array", text, at)
+    at = _skip(text, at + 1)
+    seen_chars = seen_bytes = index = 0
+    closed = text[at : at + 1] == "]"
+    while not closed:
+        base = pointer(index)
+        value, end, sound = _read(text, at, base)
+        raw = text[at:end]
+        offset = at if ascii_only else seen_bytes + len(text[seen_chars:at].encode())
+        length = len(raw) if ascii_only else len(raw.encode())
+        seen_chars, seen_bytes = end, offset + length
+        yield Element(value, _problems(value, raw, base, sound=sound), offset, length)
+        index += 1
+        at = _skip(text, end)
+        mark = text[at : at + 1]
+        if mark not in {",", "]"}:
+            raise _syntax("", "expected ',' or ']'", text, at)
+        closed = mark == "]"
+        at = at if closed else _skip(text, at + 1)
+    at = _skip(text, at + 1)
+    if at != len(text):
+        raise _syntax("", "unexpected text after the array", text, at)
+
+
+def _read(text: str, at: int, base: str) -> tuple[Any, int, bool]:
+    """A value, where it ends, and whether nothing in it was refused."""
+    try:
+        try:
+            return *_SOUND.raw_decode(text, at), True
+        except _Unsound:  # read once more, now to find where
+            return *_MARKING.raw_decode(text, at), False
+    except json.JSONDecodeError as error:
+        raise _syntax(base, error.msg, text, error.pos) from error
+    except RecursionError as error:
+        raise MalformedJson([Problem(base or "body", "too_deep", {"maximum": MAX_NESTING})]) from error
+
+
+def _problems(value: Any, text: str, base: str, *, sound: bool) -> tuple[Problem, ...]:
+    """The first thing refused in `value`; the whole tree is walked only when there may be one."""
+    may_be_deep = text.count("[") + text.count("{") > MAX_NESTING
+    may_have_surrogates = "\\u" in text
+    if sound and not (may_be_deep or may_have_surrogates):
+        return ()
+    found = next(_walk(value, base), None)
+    return (found,) if found else ()
+
+
+class _Unsound(Exception):
+    """A text holds something that may have to be refused."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    names = [name for name, _ in pairs]
+    return _Defect("duplicate_member", {"member": next(name for name in names if names.count(name) > 1)})
+
+
+def _float(literal: str) -> Any:
+    number = float(literal)
+    return number if math.isfinite(number) else _Defect("number_out_of_range", {"literal": literal})
+
+
+def _int(literal: str) -> Any:
+    number = int(literal) if len(literal) <= _SAFE_DIGITS else None
+    if number is not None and abs(number) <= MAX_SAFE_INTEGER:
+        return number
+    return _Defect("integer_too_large", {"literal": literal})
+
+
+def _constant(literal: str) -> Any:
+    return _Defect("not_a_number", {"literal": literal})
+
+
+def _sound_object(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Unsound
+    return members
+
+
+def _sound_float(literal: str) -> Any:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise _Unsound
+    return number
+
+
+def _sound_int(literal: str) -> Any:
+    if len(literal) >= _LONG_DIGITS:
+        raise _Unsound
+    return int(literal)
+
+
+def _unsound_constant(literal: str) -> Any:
+    raise _Unsound
+
+
+# A decoder is costly to make, and these two serve all threads.
+_SOUND: Final = json.JSONDecoder(
+    object_pairs_hook=_sound_object,
+    parse_float=_sound_float,
+    parse_int=_sound_int,
+    parse_constant=_unsound_constant,
+)
+_MARKING: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
+)
+
+
+def _walk(root: Any, base: str) -> Iterator[Problem]:
+    pending: list[tuple[Any, str, int]] = [(root, base, 1)]
+    while pending:
+        value, path, level = pending.pop()
+        if isinstance(value, _Defect):
+            yield Problem(path or "body", value.code, value.params)
+        elif isinstance(value, str):
+            if _has_surrogate(value):
+                yield Problem(path or "body", "lone_surrogate")
+        elif isinstance(value, dict | list):
+            if level > MAX_NESTING:
+                yield Problem(path, "too_deep", {"maximum": MAX_NESTING})
+                continue
+            if isinstance(value, dict) and any(_has_surrogate(name) for name in value):
+                yield Problem(path or "body", "lone_surrogate")
+                continue
+            children = value.items() if isinstance(value, dict) else enumerate(value)
+            pending.extend((child, path + pointer(name), level + 1) for name, child in reversed(list(children)))
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _decode(data: bytes, base: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJson([Problem(base or "body", "invalid_utf8", {"offset": error.start})]) from error
+
+
+def _skip(text: str, at: int) -> int:
+    match = _WHITE_SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _syntax(base: str, detail: str, text: str, at: int) -> MalformedJson:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    where = f"{detail} at line {line}, column {column}"
+    return MalformedJson([Problem(base or "body", "malformed_json", {"detail": where})])

@@ -1,0 +1,258 @@
+"""What the processor does with a batch of messages, before and between its calls to AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from pik.domain.event.envelope import payload_with_sha
+from pik.domain.event.rows import RawRef
+from pik.domain.event.work import BadWork, Input, Work, parse_work
+from pik.domain.http.strict_json import parse_json
+from pik.domain.process.dead_letters import Reason
+from pik.domain.process.metrics import amount_of, plain
+from pik.domain.process.versions import DayKey, Past, Version
+from pik.domain.shared import times
+from pik.domain.shared.failures import (
+    Attempt,
+    Failure,
+    PermanentFailure,
+    ProcessingFailure,
+    TransientFailure,
+    ValidationFailure,
+)
+from pik.domain.shared.limits import MAX_ORDER_AMOUNT
+
+_ORDER: Final = "order"
+
+
+class BrokenReference(ValidationFailure):
+    """The message points to bytes that are not there, or to a bucket that is not RawBucket."""
+
+
+class AmountOverLimit(ProcessingFailure):
+    """An order of more than MAX_ORDER_AMOUNT."""
+
+
+class Contended(TransientFailure):
+    """Other processors kept writing to the same entity's day."""
+
+
+class MissingVersion(PermanentFailure):
+    """A marker names a version that is not in the table."""
+
+
+class StaysInQueue(Exception):
+    """What the batch utility is told of a message that is not done; why has been said elsewhere, and cleaned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record of a batch. `work` is None when the body could not be read; then `error` says why. `receipt` is what
+    SQS knows this delivery by; `sent_at` is when the message was sent to WorkQueue."""
+
+    message_id: str
+    receive_count: int
+    work: Work | None
+    error: Failure | None = None
+    body: str = ""
+    group: str = ""
+    receipt: str = ""
+    sent_at: str = ""
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether an earlier attempt may have counted the event and died before it announced that."""
+        work = self.work
+        return self.receive_count > 1 or (work is not None and (work.attempts_before > 0 or work.origin == "redrive"))
+
+    def attempt(self, max_receive_count: int) -> Attempt:
+        """This attempt for the ledger."""
+        last = self.receive_count >= max_receive_count
+        if self.work is None:
+            return Attempt(self.message_id, None, self.receive_count, last)
+        columns = self.work.columns()
+        columns.pop("attempts_before")
+        number = self.work.attempts_before + self.receive_count
+        return Attempt(self.message_id, self.work.event_id, number, last, columns)
+
+
+def read_deliveries(records: Iterable[Mapping[str, Any]]) -> list[Delivery]:
+    """The records of an SQS batch, in order."""
+    return [_read(record) for record in records]
+
+
+def _read(record: Mapping[str, Any]) -> Delivery:
+    system = record["attributes"]
+    read = Delivery(
+        message_id=record["messageId"],
+        receive_count=int(system["ApproximateReceiveCount"]),
+        work=None,
+        body=record["body"],
+        group=system.get("MessageGroupId", ""),
+        receipt=record["receiptHandle"],
+        sent_at=times.from_milliseconds(int(system["SentTimestamp"])),
+    )
+    try:
+        work = parse_work(record["body"])
+    except BadWork as error:
+        return replace(read, error=error)
+    return replace(read, work=replace(work, attempts_before=max(work.attempts_before, _died_after(record))))
+
+
+def _died_after(record: Mapping[str, Any]) -> int:
+    """Attempts that a dead letter had seen before somebody moved it back as it was: its reason still says so."""
+    attributes = record.get("messageAttributes", {})
+    reason = Reason.of({name: it["stringValue"] for name, it in attributes.items() if "stringValue" in it})
+    return reason.attempts if reason else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRead:
+    """One read: the bytes of an object from the first that its messages need to the last. Events of one request lie
+    side by side, so what lies between them is little."""
+
+    key: str
+    offset: int
+    length: int
+    deliveries: tuple[Delivery, ...]
+
+    def open(self, data: bytes) -> dict[str, Input | Exception]:
+        """Each message's event from the bytes that were read, or why there is none."""
+        return {it.message_id: self._open(it.work, data) for it in self.deliveries if it.work}
+
+    def failed(self, error: Exception) -> dict[str, Input | Exception]:
+        """Each message's outcome when the bytes could not be read."""
+        return {it.message_id: error for it in self.deliveries}
+
+    def _open(self, work: Work, data: bytes) -> Input | Exception:
+        start = work.ref.offset - self.offset
+        piece = data[start : start + work.ref.length]
+        try:
+            if len(piece) != work.ref.length:
+                end = self.offset + len(data)
+                raise BrokenReference(
+                    f"{self.key} ends at {end}; the event is {work.ref.length} from {work.ref.offset}"
+                )
+            return open_event(work, piece)
+        # Whatever is wrong with one event, the others of the object are sound.
+        except Exception as error:  # noqa: BLE001
+            return error
+
+
+def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[ObjectRead], dict[str, Exception]]:
+    """One read an object, and what is wrong with the messages that name no bytes in the bucket of raw events."""
+    reads: dict[str, ObjectRead] = {}
+    refused: dict[str, Exception] = {}
+    for it in deliveries:
+        if it.work is None:
+            refused[it.message_id] = it.error or BadWork("work message: unreadable")
+        elif it.work.ref.bucket != bucket:
+            # A message must not make the function read what it may read for other reasons.
+            refused[it.message_id] = BrokenReference(f"the event is in {it.work.ref.bucket!r}, not in {bucket!r}")
+        else:
+            reads[it.work.ref.key] = _with(reads.get(it.work.ref.key), it, it.work.ref)
+    return list(reads.values()), refused
+
+
+def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRead:
+    if read is None:
+        return ObjectRead(ref.key, ref.offset, ref.length, (delivery,))
+    start = min(read.offset, ref.offset)
+    end = max(read.offset + read.length, ref.offset + ref.length)
+    return ObjectRead(ref.key, start, end - start, (*read.deliveries, delivery))
+
+
+def open_event(work: Work, data: bytes) -> Input:
+    """The event of a message from its bytes, found to be what was accepted. Raises MalformedJson, HashMismatch."""
+    return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
+
+
+def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
+    """What was opened, with the reason in the place of each event that breaks a business rule."""
+    return {message_id: _judged(it) if isinstance(it, Input) else it for message_id, it in opened.items()}
+
+
+def _judged(event: Input) -> Input | Exception:
+    try:
+        check_rules(event)
+    # Whatever a rule raises, it is about this event alone.
+    except Exception as error:  # noqa: BLE001
+        return error
+    return event
+
+
+def check_rules(event: Input) -> None:
+    """The business rules. Raises a ProcessingFailure."""
+    amount = amount_of(event.payload) if event.work.event_type == _ORDER else None
+    if amount is not None and amount > MAX_ORDER_AMOUNT:
+        raise AmountOverLimit(f"order amount {plain(amount)} is over the limit of {MAX_ORDER_AMOUNT}")
+
+
+def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:
+    """The events of a batch by what they count towards, each event once however many messages carry it."""
+    groups: dict[DayKey, dict[str, Input]] = {}
+    for event in events:
+        groups.setdefault(DayKey.of(event.work), {}).setdefault(event.work.event_id, event)
+    return {key: list(by_id.values()) for key, by_id in groups.items()}
+
+
+def ids_by_day(deliveries: Iterable[Delivery]) -> dict[DayKey, list[str]]:
+    """The ids of a batch's events by what they count towards, before anything of them has been read."""
+    groups: dict[DayKey, dict[str, None]] = {}
+    for it in deliveries:
+        if it.work:
+            groups.setdefault(DayKey.of(it.work), {})[it.work.event_id] = None
+    return {key: list(ids) for key, ids in groups.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A version that must be on the bus before a message is done."""
+
+    key: DayKey
+    number: int
+
+
+@dataclass(slots=True)
+class DayOutcome:
+    """What became of the events of one day in this batch; numbers are versions, by event id.
+
+    `counted` here and now; `known` to have been counted before; `contested`: counted, perhaps, by a write of this batch
+    whose answer was lost. `error` is why all others were not counted. `at_hand` are the versions read and written.
+    """
+
+    key: DayKey
+    counted: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+    contested: set[str] = field(default_factory=set)
+    at_hand: dict[int, Version] = field(default_factory=dict)
+    error: Exception | None = None
+
+    def sift(self, past: Past, events: Iterable[Input]) -> list[Input]:
+        """The events that are still to be counted; of the others it is noted which versions counted them."""
+        fresh, known = past.sift(events)
+        self.known |= known
+        if past.latest:
+            self.at_hand[past.latest.number] = past.latest
+        return fresh
+
+    def add(self, version: Version) -> None:
+        """A version that was written here and now."""
+        self.counted |= dict.fromkeys(version.added, version.number)
+        self.at_hand[version.number] = version
+
+    def due(self, delivery: Delivery, event_id: str) -> Due | None:
+        """The version to announce for a message; None when there is nothing left to do for it.
+
+        A first delivery of an event that was counted before is a duplicate: whoever counted it announces it. A repeated
+        one may be here because that one died first, so it announces again; consumers get a version at least once, under
+        a stable id. Raises what kept the event from being counted.
+        """
+        if event_id in self.counted:
+            return Due(self.key, self.counted[event_id])
+        if event_id in self.known:
+            again = delivery.is_repeat or event_id in self.contested
+            return Due(self.key, self.known[event_id]) if again else None
+        raise self.error or LookupError(f"event {event_id} was neither counted nor refused")

@@ -1,0 +1,84 @@
+"""The metrics of an entity's day. A metric is a monoid: how events are ordered and batched cannot change its value.
+
+To add one, append it to REGISTRY. Versions written before do not have it: what is missing counts as the identity, so a
+new metric starts with the next event, and a shadow replay computes it for days gone by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from typing import Any, Final, Generic, TypeVar
+
+from pik.domain.event.work import Input
+from pik.domain.shared.limits import MAX_SUM_DIGITS
+
+Value = str | int
+V = TypeVar("V", str, int)
+
+# A sum that had to be rounded would depend on the order of its parts, so rounding is an error.
+_EXACT: Final = Context(prec=MAX_SUM_DIGITS, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Generic[V]):
+    """`lift` is one event's value; `combine` must be associative and commutative, with `identity` as its neutral."""
+
+    name: str
+    identity: V
+    lift: Callable[[Input], V]
+    combine: Callable[[V, V], V]
+
+
+def amount_of(payload: object) -> Decimal | None:
+    """The payload's `amount`, exactly as its shortest decimal reads; None when it is no finite JSON number."""
+    amount = payload.get("amount") if isinstance(payload, dict) else None
+    # bool before int: True is an int in Python
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
+        return None
+    return Decimal(repr(amount))
+
+
+def plain(number: Decimal) -> str:
+    """A number's one text: no exponent, no trailing zeros, no negative zero; so equal sums are equal texts."""
+    return format(number.normalize(_EXACT), "f") if number else "0"
+
+
+def add(a: str, b: str) -> str:
+    """The exact sum of two decimal texts."""
+    return plain(_EXACT.add(Decimal(a), Decimal(b)))
+
+
+def earlier(a: str, b: str) -> str:
+    """The earlier of two normalised times; the empty text is no time."""
+    return min(a or b, b or a)
+
+
+def later(a: str, b: str) -> str:
+    """The later of two normalised times; the empty text is no time."""
+    return max(a, b)
+
+
+REGISTRY: Final[tuple[Metric[Any], ...]] = (
+    Metric("daily_event_count", 0, lambda event: 1, lambda a, b: a + b),
+    Metric("daily_amount_sum", "0", lambda event: plain(amount_of(event.payload) or Decimal(0)), add),
+    Metric("first_event_time", "", lambda event: event.work.event_time, earlier),
+    Metric("last_event_time", "", lambda event: event.work.event_time, later),
+)
+
+
+def measure(
+    before: Mapping[str, Value], events: Iterable[Input], registry: Sequence[Metric[Any]] = REGISTRY
+) -> dict[str, Value]:
+    """The values of `before` with `events` added. A value of a metric that this code does not know is kept as it is:
+    after a rollback the newer code finds it again."""
+    values = dict(before)
+    events = list(events)
+    for metric in registry:
+        value = values.get(metric.name, metric.identity)
+        for event in events:
+            value = metric.combine(value, metric.lift(event))
+        values[metric.name] = value
+    return values

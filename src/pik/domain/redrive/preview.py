@@ -1,0 +1,201 @@
+"""What a preview tells of the dead letters it saw: why they are there, how old they are, and when they will be lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from itertools import chain, zip_longest
+from statistics import median_low
+from typing import Any, Final
+
+from pik.domain.http.answers import Json
+from pik.domain.http.messages import Language, render
+from pik.domain.process.dead_letters import DeadLetter
+from pik.domain.redrive.freeze import LetterChoice
+from pik.domain.redrive.request import PreviewRequest
+from pik.domain.redrive.run import listed
+from pik.domain.redrive.selection import age_seconds, seconds_left
+from pik.domain.shared import times
+from pik.domain.shared.limits import PREVIEW_GROUP_ENTITIES, REDRIVE_MIN_AGE_SECONDS
+
+UNKNOWN: Final = "UNKNOWN"
+"""Category of a letter for which neither its attributes nor the ledger has a reason."""
+
+
+def told(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
+    """What an answer says of the letters that were seen. `queue`: SQS's own counts."""
+    return {
+        "queue": dict(queue),
+        "read": _read(choice),
+        "matched": len(choice.taken),
+        "skipped": dict(choice.skipped),
+        "complete": choice.complete,
+        "groups": groups(choice.taken),
+        "ages": ages(choice.taken, now),
+        "expiry": expiry(choice.taken, now, retention_seconds),
+    }
+
+
+def would(choice: LetterChoice) -> Json:
+    """What a start would do with the letters that were seen, counted as a run counts."""
+    totals = choice.totals()
+    return {"selected": len(choice.taken), "skipped": totals["skipped"], "already_gone": totals["already_gone"]}
+
+
+def manifest(manifest_id: str, preview: PreviewRequest, choice: LetterChoice, requested_by: str, now: str) -> Json:
+    """What a preview writes down for a start: the letters that it showed, by id."""
+    return {
+        "manifest_id": manifest_id,
+        "created_at": now,
+        "requested_by": requested_by,
+        "criteria": preview.criteria.columns(),
+        "complete": choice.complete,
+        "message_ids": [letter.message_id for letter in choice.taken],
+    }
+
+
+def groups(matched: Iterable[DeadLetter]) -> list[Json]:
+    """The matched letters by cause, the most frequent first."""
+    found = [_group(key, letters) for key, letters in _by_cause(matched).items()]
+    return sorted(found, key=lambda it: (-it["count"], it["first_failed_at"], it["fingerprint"]))
+
+
+def ages(matched: Sequence[DeadLetter], now: str) -> Json | None:
+    """How long ago the matched failed for good."""
+    if not matched:
+        return None
+    found = sorted(age_seconds(letter, now) for letter in matched)
+    return {"oldest_seconds": found[-1], "median_seconds": median_low(found), "newest_seconds": found[0]}
+
+
+def expiry(matched: Sequence[DeadLetter], now: str, retention_seconds: int) -> Json | None:
+    """When SQS will drop the first of the matched."""
+    if not matched:
+        return None
+    first = min(matched, key=lambda it: it.sent_at)
+    return {
+        "first_expires_at": _expires_at(first, retention_seconds),
+        "seconds_left": seconds_left(first, now, retention_seconds),
+        "retention_seconds": retention_seconds,
+    }
+
+
+def picked(matched: Iterable[DeadLetter], most: int) -> list[DeadLetter]:
+    """The letters to show: one of each cause in turn, those of the most frequent first."""
+    causes = sorted(_by_cause(matched).values(), key=len, reverse=True)
+    in_turn = (it for it in chain.from_iterable(zip_longest(*causes)) if it is not None)
+    return [letter for letter, _ in zip(in_turn, range(most), strict=False)]
+
+
+def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, retention: int, receives: int) -> Json:
+    """One letter in full. `ledger`: its event's last rows; `receives`: the queue's MaxReceiveCount."""
+    work = letter.work
+    category, error_type, fingerprint, reason = _cause(letter)
+    return {
+        "message_id": letter.message_id,
+        "event_id": work.event_id if work else None,
+        "event_type": work.event_type if work else None,
+        "source": work.source if work else None,
+        "entity_id": work.entity_id if work else None,
+        "event_time": work.event_time if work else None,
+        "category": category,
+        "error_type": error_type,
+        "fingerprint": fingerprint,
+        "reason": reason,
+        "attempts": letter.attempts(receives),
+        "redrives": work.redrives if work else 0,
+        "age_seconds": age_seconds(letter, now),
+        "expires_at": _expires_at(letter, retention),
+        "sent_at": letter.sent_at,
+        "ledger": [{name: it for name, it in row.items() if name not in {"PK", "SK"}} for row in ledger],
+    }
+
+
+def explanation(choice: LetterChoice, in_flight: int, now: str, language: Language, *, dry: bool) -> str:
+    """What a preview saw, in sentences. `in_flight`: letters that others hold; `dry`: the stack is."""
+    young = sum(age_seconds(letter, now) < REDRIVE_MIN_AGE_SECONDS for letter in choice.taken)
+    warned = render("preview_young", {"count": young, "minimum": REDRIVE_MIN_AGE_SECONDS}, language) if young else ""
+    found = [
+        _counted(choice, "preview_matched", language),
+        *_skipped(choice, language),
+        warned,
+        *_unseen(choice, in_flight, language),
+        render("preview_dry_run", {}, language) if dry else "",
+    ]
+    return _sentences(found, language)
+
+
+def rehearsal(choice: LetterChoice, in_flight: int, language: Language) -> str:
+    """What a dry start would have done, in sentences."""
+    already_gone = choice.totals()["already_gone"]
+    gone = render("redrive_already_gone", {"count": already_gone}, language) if already_gone else ""
+    found = [
+        _counted(choice, "redrive_would", language),
+        *_skipped(choice, language),
+        gone,
+        *_unseen(choice, in_flight, language),
+        render("redrive_dry_run", {}, language),
+    ]
+    return _sentences(found, language)
+
+
+def _counted(choice: LetterChoice, code: str, language: Language) -> str:
+    count = len(choice.taken)
+    return render(code if count else "preview_matched_nothing", {"count": count, "read": _read(choice)}, language)
+
+
+def _read(choice: LetterChoice) -> int:
+    return len(choice.taken) + len(choice.refused)
+
+
+def _skipped(choice: LetterChoice, language: Language) -> list[str]:
+    if not choice.skipped:
+        return []
+    params: dict[str, str | int] = {"count": sum(choice.skipped.values()), "detail": listed(choice.skipped)}
+    return [render("preview_skipped", params, language)]
+
+
+def _unseen(choice: LetterChoice, in_flight: int, language: Language) -> list[str]:
+    found = [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
+    return found if choice.complete else [*found, render("preview_incomplete", {}, language)]
+
+
+def _sentences(found: Iterable[str], language: Language) -> str:
+    return ("" if language == "ja" else " ").join(filter(None, found))
+
+
+def _by_cause(letters: Iterable[DeadLetter]) -> dict[tuple[str, str, str], list[DeadLetter]]:
+    found: dict[tuple[str, str, str], list[DeadLetter]] = {}
+    for letter in letters:
+        found.setdefault(_cause(letter)[:3], []).append(letter)
+    return found
+
+
+def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:
+    category, error_type, fingerprint = key
+    last = max(letters, key=lambda it: it.died_at)
+    entities = Counter(letter.work.entity_id for letter in letters if letter.work)
+    return {
+        "category": category,
+        "error_type": error_type,
+        "fingerprint": fingerprint,
+        "reason": _cause(last)[3],
+        "count": len(letters),
+        "first_failed_at": min(letter.died_at for letter in letters),
+        "last_failed_at": last.died_at,
+        "entities": [name for name, _ in entities.most_common(PREVIEW_GROUP_ENTITIES)],
+        "entity_count": len(entities),
+        "sample_message_id": last.message_id,
+    }
+
+
+def _cause(letter: DeadLetter) -> tuple[str, str, str, str]:
+    reason = letter.reason
+    if reason is None:
+        return UNKNOWN, "", "", ""
+    return reason.category, reason.error_type, reason.fingerprint, reason.message
+
+
+def _expires_at(letter: DeadLetter, retention_seconds: int) -> str:
+    return times.from_datetime(times.to_datetime(letter.sent_at) + timedelta(seconds=retention_seconds))

@@ -1,0 +1,222 @@
+"""A replay's decisions: what becomes of each row, and how far it has come when it must stop.
+
+A partition under way is a lane. Its rows are settled in order: skipped with a reason, or known to be in the queue. The
+position of a lane is its last settled row, so a replay that dies anywhere goes on there and has lost nothing; what lay
+behind a row that was not sent is read again, and perhaps sent twice, which the processor counts once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pik.domain.event.rows import ACCEPTED, CONFLICT, DUPLICATE
+from pik.domain.event.work import BadWork, Message, work_of_row
+from pik.domain.replay.request import Partition, ReplayFilters
+from pik.domain.shared.limits import REPLAY_LANES
+from pik.domain.shared.row import Row
+from pik.domain.shared.runs import LIVE
+
+OUTSIDE_WINDOW: Final = "outside_window"
+DUPLICATES: Final = "duplicate"
+CONFLICTS: Final = "conflict"
+NO_RAW: Final = "missing_raw_reference"
+LIMIT_REACHED: Final = "limit_reached"
+UNREADABLE: Final = "unreadable"
+REASONS: Final = (OUTSIDE_WINDOW, DUPLICATES, CONFLICTS, NO_RAW, LIMIT_REACHED, UNREADABLE)
+"""Why a row that was read is not sent."""
+
+_REFERENCE: Final = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
+
+
+def judge(row: Row, filters: ReplayFilters, run: str) -> Message | str:
+    """The message of a row, or the reason why it has none."""
+    status = row.get("status")
+    if status == CONFLICT:
+        return CONFLICTS
+    if status == DUPLICATE:
+        if not filters.include_duplicates:
+            return DUPLICATES
+        # The first's time is the one that counts: with its own, a duplicate would be another day's event.
+        row = {**row, "event_time": row.get("first_event_time")}
+    elif status != ACCEPTED:
+        return UNREADABLE
+    if any(row.get(name) in (None, "") for name in _REFERENCE):
+        return NO_RAW
+    try:
+        work = work_of_row(row, "replay", run if filters.shadow else LIVE)
+        return work.message() if filters.holds(work.event_time) else OUTSIDE_WINDOW
+    except BadWork:
+        return UNREADABLE
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayCounts:
+    """What became of rows: sent, or skipped for a reason."""
+
+    sent: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return self.sent + sum(self.skipped.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a replay goes on: the first partition that was not begun, the last settled SK of each under way, and what
+    became of all rows up to there."""
+
+    following: int = 0
+    lanes: Mapping[int, str] = field(default_factory=dict)
+    tally: ReplayCounts = field(default_factory=ReplayCounts)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page to ask for: the rows of a partition after a key."""
+
+    lane: int
+    partition: Partition
+    after: str
+
+
+@dataclass(slots=True)
+class _Lane:
+    """`read_to` is None when the partition was read to its end. `waiting`: its rows that are not settled, in order,
+    each with its key and its reason or the number of its message."""
+
+    settled_to: str
+    read_to: str | None
+    reading: bool = False
+    waiting: deque[tuple[str, str | int]] = field(default_factory=deque)
+
+
+class Progress:
+    """One invocation of a replay, from a position to the next. It asks for reads and sends, and is told their ends."""
+
+    def __init__(self, filters: ReplayFilters, run: str, position: Position) -> None:
+        self._filters = filters
+        self._run = run
+        self._following = position.following
+        self._lanes = {number: _Lane(after, after) for number, after in sorted(position.lanes.items())}
+        self._settled_sent = position.tally.sent
+        self._settled_skipped = Counter(position.tally.skipped)
+        self._before = position.tally
+        self._next_message = 0
+        self._unsent: dict[int, Message] = {}
+        self._sent: set[int] = set()
+        self.sent = 0
+        self.failed = 0
+
+    def reads(self) -> list[PageRead]:
+        """The pages to ask for next: one of each lane that has more, new lanes opened up to their bound."""
+        while len(self._lanes) < REPLAY_LANES and self._following < self._filters.partition_count:
+            self._lanes[self._following] = _Lane("", "")
+            self._following += 1
+        found = []
+        for number, lane in self._lanes.items():
+            if not lane.reading and lane.read_to is not None:
+                lane.reading = True
+                found.append(PageRead(number, self._filters.partition(number), lane.read_to))
+        return found
+
+    def unread(self, read: PageRead) -> None:
+        """The page could not be read."""
+        self._lanes[read.lane].reading = False
+
+    def took(self, read: PageRead, rows: Iterable[Row], read_to: str | None) -> None:
+        """A page came: `rows` in order; `read_to` is where the next page begins, None at the partition's end."""
+        lane = self._lanes[read.lane]
+        lane.reading, lane.read_to = False, read_to
+        for row in rows:
+            lane.waiting.append((row["SK"], self._plan(row)))
+        self._settle()
+
+    def _plan(self, row: Row) -> str | int:
+        verdict = judge(row, self._filters, self._run)
+        if isinstance(verdict, str):
+            return verdict
+        if self.remaining == 0:
+            return LIMIT_REACHED
+        self._next_message += 1
+        self._unsent[self._next_message] = verdict
+        return self._next_message
+
+    def batch(self, size: int, whole: int) -> dict[int, Message]:
+        """Up to `size` messages to send now, in tens (`whole`) while more may come to fill the last one."""
+        count = min(size, len(self._unsent))
+        if not self.all_read:
+            count -= count % whole
+        return {number: self._unsent[number] for _, number in zip(range(count), self._unsent, strict=False)}
+
+    def was_sent(self, numbers: Iterable[int], failed: Iterable[int]) -> None:
+        """The end of a batch: what is in the queue, and what is not known to be."""
+        lost = set(failed)
+        for number in numbers:
+            del self._unsent[number]
+            if number not in lost:
+                self._sent.add(number)
+                self.sent += 1
+        self.failed += len(lost)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Moves each lane's position over what is skipped or sent, and closes lanes that are done."""
+        for number, lane in list(self._lanes.items()):
+            while lane.waiting and self._is_settled(lane.waiting[0][1]):
+                key, outcome = lane.waiting.popleft()
+                lane.settled_to = key
+                if isinstance(outcome, str):
+                    self._settled_skipped[outcome] += 1
+                else:
+                    self._sent.discard(outcome)
+                    self._settled_sent += 1
+            if lane.read_to is None and not lane.waiting:
+                del self._lanes[number]
+
+    def _is_settled(self, outcome: str | int) -> bool:
+        return isinstance(outcome, str) or outcome in self._sent
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait to be sent."""
+        return len(self._unsent)
+
+    @property
+    def remaining(self) -> int | None:
+        """Events that may still be planned under the limit; None without one."""
+        if self._filters.limit is None:
+            return None
+        planned = self._before.sent + self.sent + len(self._unsent)
+        return max(0, self._filters.limit - planned)
+
+    @property
+    def all_read(self) -> bool:
+        """Whether no page is left to ask for: all were read, or the limit needs no more."""
+        if self.remaining == 0:
+            return True
+        begun = self._following == self._filters.partition_count
+        return begun and all(lane.read_to is None for lane in self._lanes.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for is in the queue."""
+        return self.all_read and not self._unsent and not self.failed
+
+    def position(self) -> Position:
+        """Where to go on, and what became of everything before; call it when nothing is under way."""
+        skipped = {reason: count for reason, count in self._settled_skipped.items() if count}
+        lanes = {number: lane.settled_to for number, lane in self._lanes.items()}
+        return Position(self._following, lanes, ReplayCounts(self._settled_sent, skipped))
+
+    def skipped(self) -> dict[str, int]:
+        """By reason, what this invocation settled without sending."""
+        here = self._settled_skipped - Counter(self._before.skipped)
+        return {reason: here[reason] for reason in REASONS if here[reason]}
+
+    def settled_sent(self) -> int:
+        """What this invocation sent and will not read again."""
+        return self._settled_sent - self._before.sent

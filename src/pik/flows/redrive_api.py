@@ -1,0 +1,301 @@
+"""The redrive API: look at the dead letters, start a redrive of some, see how it goes, stop it.
+
+A preview and a dry start read the letters and give them back at once. A start writes the run down and leaves the work
+to the state machine (`redrive_step`), which also does what a start of hours needs: waves, waiting, going on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pik.adapters.client.failures import AWS_FAILURES
+from pik.adapters.dynamodb.failure_reader import FailureReader
+from pik.adapters.dynamodb.run_store import RunStore
+from pik.adapters.s3.raw_store import RawStore
+from pik.adapters.s3.redrive_files import RedriveFiles
+from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
+from pik.adapters.stepfunctions import StateMachine
+from pik.domain.event.envelope import payload_with_sha
+from pik.domain.http import answers
+from pik.domain.http.front_door import HttpCall
+from pik.domain.http.messages import Language
+from pik.domain.http.responses import Response, response, unavailable
+from pik.domain.http.strict_json import parse_json
+from pik.domain.http.validation import SchemaRegistry
+from pik.domain.process.dead_letters import DeadLetter
+from pik.domain.redrive import preview as redrive_preview
+from pik.domain.redrive import run as redrive_run
+from pik.domain.redrive.freeze import LetterChoice, SweepGoal, choose, ledger_name, most_of
+from pik.domain.redrive.message import entry_of, with_payload
+from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest, read_cancel, read_preview, read_start
+from pik.domain.redrive.selection import Criteria, explained
+from pik.domain.redrive.transform import Transform
+from pik.domain.shared import times
+from pik.domain.shared.failures import Failure, is_passing
+from pik.domain.shared.limits import (
+    MAX_PREVIEW_MESSAGES,
+    PREVIEW_HOLD_SECONDS,
+    PREVIEW_LEDGER_ROWS,
+    PREVIEW_RESERVE_MS,
+    PREVIEW_THREADS,
+)
+from pik.domain.shared.problems import InvalidEvent, Problem
+from pik.domain.shared.row import Row
+from pik.domain.shared.runs import is_run_id
+from pik.flows.invocation import InvocationContext
+from pik.flows.router import Router
+from pik.observability import logger
+from pik.schemas import load_schemas
+from pik.settings import RedriveSettings
+from pik.workers import Workers
+
+if TYPE_CHECKING:
+    from pik.adapters.client.clients import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one sweep saw, of a queue in the state in which it was before: which letters it would take."""
+
+    queue: QueueState
+    choice: LetterChoice
+
+    def told(self, now: str) -> answers.Json:
+        counts = {"visible": self.queue.visible, "in_flight": self.queue.in_flight, "delayed": self.queue.delayed}
+        return redrive_preview.told(self.choice, counts, now, self.queue.retention_seconds)
+
+
+class RedriveApiFlow:
+    """One request at a time; everything that it needs from outside is handed in."""
+
+    def __init__(
+        self,
+        settings: RedriveSettings,
+        clients: Clients,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._chance = chance
+        self._workers = Workers(PREVIEW_THREADS)
+        self._dead = DeadLetterQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
+        self._failures = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
+        self._runs = RunStore(clients.dynamodb, settings.runs_table)
+        self._files = RedriveFiles(clients.s3, settings.raw_bucket)
+        self._raw = RawStore(clients.s3, settings.raw_bucket)
+        self._machine = StateMachine(clients.stepfunctions, settings.state_machine_arn)
+        routes = {
+            "GET /redrive/preview": self._preview,
+            "POST /redrive/start": self._start,
+            "GET /redrive/{run_id}": self._show,
+            "POST /redrive/cancel": self._cancel,
+        }
+        self._router = Router(routes, now)
+
+    def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
+        return self._router(event, context)
+
+    def _preview(self, call: HttpCall, context: InvocationContext) -> Response:
+        preview = read_preview(call.query)
+        sight = self._look(preview.criteria, preview.max_messages, call, context)
+        choice, now, retention = sight.choice, call.received_at, sight.queue.retention_seconds
+        picked = redrive_preview.picked(choice.taken, preview.samples)
+        ledger = self._failures.rows(map(ledger_name, picked), PREVIEW_LEDGER_ROWS)
+        receives = self._settings.max_receive_count
+        samples = [
+            redrive_preview.sample(it, ledger.get(ledger_name(it), []), now, retention, receives) for it in picked
+        ]
+        manifest_id = None
+        if choice.taken and not self._settings.dry_run:
+            manifest_id = redrive_run.new_manifest_id(now, self._chance())
+            content = redrive_preview.manifest(manifest_id, preview, choice, call.requested_by, now)
+            self._files.put_manifest(manifest_id, content)
+        logger.info(
+            "redrive previewed", manifest_id=manifest_id, requested_by=call.requested_by, matched=len(choice.taken)
+        )
+        words = redrive_preview.explanation(
+            choice, sight.queue.in_flight, now, call.language, dry=self._settings.dry_run
+        )
+        body = {"manifest_id": manifest_id, **sight.told(now), "samples": samples, "explanation": words}
+        return response(200, body)
+
+    def _look(self, criteria: Criteria, most: int, call: HttpCall, context: InvocationContext) -> Sight:
+        """Reads the queue once, until `most` letters match or time is up, and gives every letter back."""
+        state = self._dead.state()
+        left = context.get_remaining_time_in_millis
+        wanted = SweepGoal(
+            criteria, most, call.received_at, state.retention_seconds, lambda: left() < PREVIEW_RESERVE_MS
+        )
+        swept = self._dead.sweep(PREVIEW_HOLD_SECONDS, MAX_PREVIEW_MESSAGES, wanted.enough, state)
+        # At once: whatever fails from here on, nobody is kept from these letters.
+        kept = self._dead.release(swept.letters)
+        if kept:
+            some = next(iter(kept.values()))
+            logger.warning("letters hidden for a minute more", count=len(kept), exc_info=some)
+        ledger = self._failures.latest(ledger_name(it) for it in swept.letters if it.reason is None)
+        letters = [explained(it, ledger.get(ledger_name(it))) for it in swept.letters]
+        choice = choose(letters, criteria, most, call.received_at, state.retention_seconds, complete=swept.complete)
+        return Sight(state, choice)
+
+    def _start(self, call: HttpCall, context: InvocationContext) -> Response:
+        request = read_start(call.read_json(), dry_run=self._settings.dry_run)
+        if request.action == PUT_BACK:
+            rescue = self._rescue(str(request.rescue_id))
+            if request.dry_run:
+                return _put_back_rehearsed(request, rescue, call.language)
+        named = self._named(request)
+        if request.dry_run:
+            return self._rehearse(request, named, call, context)
+        run_id = redrive_run.new_run_id(call.received_at, self._chance())
+        request_id = call.request_id
+        row = redrive_run.first_record(run_id, request, call.requested_by, request_id, call.received_at)
+        self._runs.begin(row)
+        try:
+            execution = self._machine.start(run_id, {"run_id": run_id})
+        except AWS_FAILURES as error:
+            self._note_not_started(row, error)
+            if not is_passing(error):
+                raise
+            logger.warning("redrive not started", run_id=run_id, exc_info=True)
+            return unavailable(call.accept_language, {"run_id": run_id})
+        logger.info("redrive started", run_id=run_id, requested_by=call.requested_by, request=request.columns())
+        body = {"run_id": run_id, "status": redrive_run.RUNNING, "state_machine_execution": execution}
+        return response(202, body)
+
+    def _rescue(self, run_id: str) -> Row:
+        """The row of the rescue to put back. Raises InvalidEvent."""
+        row = self._run(run_id)
+        if row is None or row["action"] != RESCUE:
+            raise InvalidEvent([Problem("/rescue_id", "unknown_rescue", {"given": run_id})])
+        return row
+
+    def _named(self, request: RedriveRequest) -> frozenset[str] | None:
+        """The letters that a manifest names, None without one. Raises InvalidEvent."""
+        if request.manifest_id is None:
+            return None
+        manifest = self._files.get_manifest(request.manifest_id)
+        if manifest is None:
+            raise InvalidEvent([Problem("/manifest_id", "unknown_manifest", {"given": request.manifest_id})])
+        return frozenset(manifest["message_ids"])
+
+    def _rehearse(
+        self, request: RedriveRequest, named: frozenset[str] | None, call: HttpCall, context: InvocationContext
+    ) -> Response:
+        """What a start would do, without doing any of it."""
+        criteria = replace(request.criteria, message_ids=named)
+        sight = self._look(criteria, most_of(request, criteria), call, context)
+        picked = redrive_preview.picked(sight.choice.taken, request.samples)
+        body = {
+            "dry_run": True,
+            "action": request.action,
+            **sight.told(call.received_at),
+            "would": redrive_preview.would(sight.choice),
+            "diffs": self._diffs(request.transform, picked) if request.transform else [],
+            "explanation": redrive_preview.rehearsal(sight.choice, sight.queue.in_flight, call.language),
+        }
+        return response(200, body)
+
+    def _diffs(self, transform: Transform, picked: Sequence[DeadLetter]) -> list[answers.Json]:
+        outcomes = self._workers.run(lambda letter: self._diff(transform, letter), picked)
+        found: list[answers.Json] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            found.append(outcome)
+        return found
+
+    def _diff(self, transform: Transform, letter: DeadLetter) -> answers.Json:
+        """The payload of one event before and after; `error` in place of what cannot be told."""
+        work = letter.work
+        diff: answers.Json = {"message_id": letter.message_id, "event_id": work.event_id if work else None}
+        if work is None:
+            return diff | {"error": "the message cannot be read"}
+        if work.ref.bucket != self._settings.raw_bucket:
+            # A message must not make the function read what it may read for other reasons.
+            return diff | {"error": f"the event is in {work.ref.bucket!r}, not in {self._settings.raw_bucket!r}"}
+        try:
+            data = self._raw.read(work.ref.key, work.ref.offset, work.ref.length)
+            diff["before"] = payload_with_sha(parse_json(data), work.payload_sha)
+            entry = entry_of(letter, self._settings.max_receive_count, whole=False)
+            body, _ = with_payload(entry, transform, data, _schemas())
+        except (Failure, InvalidEvent) as error:
+            return diff | {"error": str(error)}
+        except AWS_FAILURES as error:
+            if is_passing(error):
+                raise
+            return diff | {"error": str(error)}
+        return diff | {"after": parse_json(body)["payload"]}
+
+    def _note_not_started(self, row: Row, error: Exception) -> None:
+        """Best effort: the run must not stay RUNNING on record. One that runs all the same is left alone."""
+        run_id = row["run_id"]
+        changes = {"status": redrive_run.FAILED, "stopped": redrive_run.NOT_STARTED, "updated_at": self._time()}
+        try:
+            self._runs.change(run_id, changes, {"updated_at": [row["updated_at"]]})
+        except AWS_FAILURES:
+            logger.warning("run not noted as failed", run_id=run_id, exc_info=True)
+        logger.error("state machine not started", run_id=run_id, exc_info=error)
+
+    def _show(self, call: HttpCall, context: InvocationContext) -> Response:
+        run_id = call.path.get("run_id", "")
+        row = self._run(run_id)
+        if row is None:
+            raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
+        return response(200, redrive_run.shown(row, call.received_at, call.language))
+
+    def _cancel(self, call: HttpCall, context: InvocationContext) -> Response:
+        run_id = read_cancel(call.read_json())
+        row = self._run(run_id)
+        if row is None:
+            raise InvalidEvent([Problem("/run_id", "unknown_redrive", {"given": run_id})], 404)
+        if self._settings.dry_run and row["status"] in redrive_run.UNDER_WAY:
+            return response(200, {"run_id": run_id, "status": row["status"], "dry_run": True})
+        changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": call.received_at}
+        expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
+        if redrive_run.is_abandoned(row, call.received_at):
+            # Nothing will come and see the wish.
+            changes["status"] = redrive_run.CANCELLED
+            expected["updated_at"] = [row["updated_at"]]
+        changed = False
+        if not self._settings.dry_run:
+            changed, row = self._runs.change(run_id, changes, expected)
+        status = row["status"] if row else "?"
+        if not changed:
+            problem = Problem("/run_id", "run_is_over", {"given": run_id, "status": status})
+            error = answers.error([problem], call.accept_language)
+            return response(409, {"error": error, "run_id": run_id, "status": status})
+        logger.info("redrive cancelled", run_id=run_id, requested_by=call.requested_by, status=status)
+        return response(200, {"run_id": run_id, "status": status})
+
+    def _run(self, run_id: str) -> Row | None:
+        """A redrive's row; None when there is none, or it is a replay's."""
+        row = self._runs.get(run_id) if is_run_id(run_id) else None
+        return row if row and row["kind"] == redrive_run.KIND else None
+
+    def _time(self) -> str:
+        return times.from_datetime(self._now())
+
+
+def _put_back_rehearsed(request: RedriveRequest, rescue: Row, language: Language) -> Response:
+    count = rescue["totals"]["rescued"]
+    body = {
+        "dry_run": True,
+        "action": request.action,
+        "rescue_id": request.rescue_id,
+        "would": {"selected": count, "skipped": {}},
+        "diffs": [],
+        "explanation": redrive_run.put_back_rehearsal(count, language),
+    }
+    return response(200, body)
+
+
+@cache
+def _schemas() -> SchemaRegistry:
+    """Built when the first transform is rehearsed: few requests need it. An event that is here was accepted once."""
+    return SchemaRegistry(load_schemas(), allow_unknown=True)

@@ -1,0 +1,143 @@
+"""Requests: which events a body holds, and where."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pik.domain.http.requests import body_bytes, object_metadata, split
+from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_REQUEST
+from pik.domain.shared.problems import InvalidEvent
+
+JSON = {"content-type": "application/json"}
+NDJSON = {"content-type": "application/x-ndjson"}
+
+events = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), st.integers(0, 9), max_size=3)
+
+
+def refusal(data: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
+    with pytest.raises(InvalidEvent) as caught:
+        split(data, headers)
+    first = caught.value.problems[0]
+    return caught.value.status, first.path, first.code
+
+
+@given(st.lists(events, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n", "\n\n \n"]), st.booleans())
+def test_the_lines_of_ndjson_are_found_at_their_bytes(values: list[Any], gap: str, last_newline: bool) -> None:
+    data = (gap.join(json.dumps(it, ensure_ascii=False) for it in values) + gap * last_newline).encode()
+    request = split(data, NDJSON)
+    assert request.many
+    assert [it.value for it in request.parts] == values
+    assert [json.loads(data[it.offset : it.offset + it.length]) for it in request.parts] == values
+
+
+@given(st.lists(events, min_size=1, max_size=8))
+def test_the_elements_of_an_array_are_many(values: list[Any]) -> None:
+    data = json.dumps(values, ensure_ascii=False).encode()
+    request = split(data, JSON)
+    assert request.many
+    assert [json.loads(data[it.offset : it.offset + it.length]) for it in request.parts] == values
+    assert [it.path for it in request.parts] == [f"/{index}" for index in range(len(values))]
+
+
+def test_one_object_is_one_event() -> None:
+    request = split(b' {"a":1} ', JSON)
+    assert not request.many
+    assert (request.parts[0].value, request.parts[0].offset, request.parts[0].length) == ({"a": 1}, 0, 9)
+
+
+def test_an_array_of_one_is_answered_as_many() -> None:
+    assert split(b'[{"a":1}]', JSON).many
+
+
+def test_a_bad_line_spoils_only_itself_and_is_named_by_its_number() -> None:
+    good, bad, last = split(b'{"a":1}\n{"a":\n\n{"a":3}', NDJSON).parts
+    assert (good.problems, last.problems) == ((), ())
+    assert [(it.path, it.code) for it in bad.problems] == [("/1", "malformed_json")]
+    assert last.path == "/3"
+
+
+@pytest.mark.parametrize("data", [b"", b"  \n ", b"\t"])
+def test_an_empty_body_is_refused(data: bytes) -> None:
+    assert refusal(data, JSON) == (400, "body", "empty_body")
+
+
+def test_an_empty_array_is_refused() -> None:
+    assert refusal(b"[]", JSON) == (400, "body", "empty_batch")
+
+
+def test_bounds_hold_to_the_byte_and_to_the_event() -> None:
+    fits = b'"' + b"x" * (MAX_EVENT_BYTES - 2) + b'"'
+    assert split(fits, JSON).parts[0].problems == ()
+    assert split(fits[:-1] + b'x"', JSON).parts[0].problems[0].code == "event_too_large"
+    assert refusal(b" " * MAX_BODY_BYTES + b"1", JSON) == (413, "body", "body_too_large")
+    assert len(split(b"1\n" * MAX_EVENTS_PER_REQUEST, NDJSON).parts) == MAX_EVENTS_PER_REQUEST
+    assert refusal(b"1\n" * (MAX_EVENTS_PER_REQUEST + 1), NDJSON) == (413, "body", "too_many_events")
+
+
+@pytest.mark.parametrize(
+    "given_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=shift_jis", "json"]
+)
+def test_other_media_types_are_refused_with_415(given_type: str) -> None:
+    assert refusal(b"{}", {"content-type": given_type}) == (415, "header:content-type", "unsupported_media_type")
+
+
+def test_a_missing_content_type_is_refused_with_415() -> None:
+    assert refusal(b"{}", {}) == (415, "header:content-type", "unsupported_media_type")
+
+
+def test_a_compressed_body_is_refused_with_415() -> None:
+    headers = JSON | {"content-encoding": "gzip"}
+    assert refusal(b"\x1f\x8b", headers) == (415, "header:content-encoding", "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+)
+def test_spellings_of_a_supported_type(spelling: str) -> None:
+    assert split(b"{}", {"content-type": spelling}).parts[0].value == {}
+
+
+@pytest.mark.parametrize("alias", ["application/ndjson", "application/jsonl", "application/x-jsonlines"])
+def test_other_names_of_ndjson(alias: str) -> None:
+    assert len(split(b"1\n2", {"content-type": alias}).parts) == 2
+
+
+def test_headers_with_a_prefix_make_a_binary_cloud_event() -> None:
+    request = split(b'{"a":1}', JSON | {"ce-id": "1", "ce-source": "%E5%BA%97", "ce-Bad": "x", "host": "h"})
+    assert request.attributes == {"id": "1", "source": "店"}
+
+
+def test_a_cloud_events_batch_is_many() -> None:
+    assert split(b'[{"specversion":"1.0"}]', {"content-type": "application/cloudevents-batch+json"}).many
+
+
+def test_a_body_that_came_base64_encoded_is_what_was_sent() -> None:
+    assert body_bytes(base64.b64encode(b"\xff{}").decode(), True) == b"\xff{}"
+    assert body_bytes("é", False) == "é".encode()
+    assert body_bytes(None, True) == b""
+
+
+@pytest.mark.parametrize("broken", ["***", "YQ", "YQ==YQ==", "é"])
+def test_broken_base64_is_refused(broken: str) -> None:
+    with pytest.raises(InvalidEvent, match="broken_base64"):
+        body_bytes(broken, True)
+
+
+def test_a_lone_surrogate_in_the_body_is_refused_as_bad_utf8_not_as_a_bug() -> None:
+    assert refusal(body_bytes('{"a":"\ud800"}', False), JSON) == (400, "body", "invalid_utf8")
+
+
+def test_metadata_are_printable_bounded_and_keep_a_binary_events_attributes() -> None:
+    headers = {"content-type": "application/json", "ce-id": "%E5%BA%97", "ce-huge": "x" * 5_000, "cookie": "c"}
+    request = split(b"{}", headers)
+    assert object_metadata("r 1", "2026-11-20T12:00:00.000000Z", request.attributes) == {
+        "request-id": "r%201",
+        "received-at": "2026-11-20T12:00:00.000000Z",
+        "ce-id": "%E5%BA%97",
+    }

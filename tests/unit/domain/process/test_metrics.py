@@ -1,0 +1,116 @@
+"""Metrics are monoids: exact, and blind to order and batches."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pik.domain.event.work import Input
+from pik.domain.process import metrics
+from pik.domain.process.metrics import REGISTRY, Metric, amount_of, measure
+from tests.support.makers import make_input
+
+AMOUNTS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1),
+    st.none(),
+    st.booleans(),
+    st.text(max_size=3),
+)
+TIMES = st.datetimes().map(lambda it: it.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0"))
+EVENTS = st.lists(
+    st.builds(lambda n, a, t: make_input(n, amount=a, event_time=t), st.integers(), AMOUNTS, TIMES), max_size=8
+)
+
+
+@pytest.mark.parametrize("metric", REGISTRY, ids=lambda it: it.name)
+@given(
+    events=st.lists(
+        st.builds(lambda n, a, t: make_input(n, amount=a, event_time=t), st.integers(), AMOUNTS, TIMES),
+        min_size=3,
+        max_size=3,
+    )
+)
+def test_a_metric_is_a_commutative_monoid(metric: Metric[Any], events: list[Input]) -> None:
+    a, b, c = map(metric.lift, events)
+    assert metric.combine(a, metric.combine(b, c)) == metric.combine(metric.combine(a, b), c)
+    assert metric.combine(a, b) == metric.combine(b, a)
+    assert metric.combine(metric.identity, a) == a == metric.combine(a, metric.identity)
+
+
+@given(EVENTS, st.data())
+def test_neither_order_nor_batches_change_the_values(events: list[Input], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(events))
+    cut = data.draw(st.integers(0, len(events)))
+    assert measure(measure({}, shuffled[:cut]), shuffled[cut:]) == measure({}, events)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30))
+def test_the_sum_of_any_doubles_is_exact(amounts: list[float]) -> None:
+    total = measure({}, [make_input(n, amount=amount) for n, amount in enumerate(amounts)])["daily_amount_sum"]
+    assert Fraction(str(total)) == sum((Fraction(repr(amount)) for amount in amounts), Fraction())
+
+
+def test_a_sum_is_what_a_person_reads_and_adds() -> None:
+    events = [make_input(n, amount=amount) for n, amount in enumerate([42.50, 0.1, 0.2, 7, -3])]
+    assert measure({}, events)["daily_amount_sum"] == "46.8"
+
+
+def test_the_largest_and_the_smallest_doubles_fit_one_sum() -> None:
+    events = [make_input(n, amount=amount) for n, amount in enumerate([1.7976931348623157e308, 5e-324])]
+    total = str(measure({}, events)["daily_amount_sum"])
+    assert total.startswith("17976931348623157000")
+    assert total.endswith("005")
+    assert Decimal(total) - Decimal("5e-324") == Decimal("1.7976931348623157e308")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "total"), [("1.10", "0.90", "2"), ("0", "-0.0", "0"), ("5", "-5.00", "0"), ("9e2", "1e2", "1000")]
+)
+def test_equal_sums_are_equal_texts(left: str, right: str, total: str) -> None:
+    assert metrics.add(left, right) == total
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"amount": True}, {"amount": "7"}, {"amount": None}, {"amount": math.inf}, [7], 7, None]
+)
+def test_what_is_no_number_adds_nothing(payload: Any) -> None:
+    assert amount_of(payload) is None
+
+
+def test_the_values_of_two_events() -> None:
+    events = [
+        make_input(1, amount=2, event_time="2026-11-20T10:00:00.000000Z"),
+        make_input(2, amount=0.5, event_time="2026-11-20T09:00:00.000001Z"),
+    ]
+    assert measure({}, events) == {
+        "daily_event_count": 2,
+        "daily_amount_sum": "2.5",
+        "first_event_time": "2026-11-20T09:00:00.000001Z",
+        "last_event_time": "2026-11-20T10:00:00.000000Z",
+    }
+
+
+def test_a_metric_added_later_starts_at_its_identity_on_an_older_version() -> None:
+    largest = Metric("largest", 0, lambda event: int(amount_of(event.payload) or 0), max)
+    old = measure({}, [make_input(1, amount=9)])
+    new = measure(old, [make_input(2, amount=4)], (*REGISTRY, largest))
+    assert new["largest"] == 4
+    assert new["daily_amount_sum"] == "13"
+
+
+def test_a_value_that_this_code_does_not_know_is_kept() -> None:
+    assert measure({"from_the_future": 3}, [make_input(1)])["from_the_future"] == 3
+
+
+def test_measuring_does_not_change_the_version_before() -> None:
+    before = measure({}, [make_input(1)])
+    copy = dict(before)
+    measure(before, [make_input(2)])
+    assert before == copy
