@@ -235,7 +235,7 @@ def the_key_is_allowed_where_it_is_used(template: Template) -> list[str]:
 
 
 def only_the_api_invokes(template: Template) -> list[str]:
-    """A function with routes has one Lambda permission, for this API and what its routes share; nothing else has one."""
+    """Each function with routes has one Lambda permission, for what they share of the API; others have none."""
     served = _paths_by_function(template)
     permitted = {
         name: _one(names_in(permission["Properties"]["FunctionName"]))
@@ -247,15 +247,17 @@ def only_the_api_invokes(template: Template) -> list[str]:
         if list(permitted.values()).count(function) != 1
     ]
     for name, function in permitted.items():
-        permission = properties(template, name)
-        wanted = API_ARN + commonprefix(served.get(function, [])) + "*"
         if function not in served:
             found.append(f"{name} opens {function}, which has no route")
-        elif permission["Principal"] != "apigateway.amazonaws.com" or permission.get("SourceArn") != {
-            "Fn::Sub": wanted
-        }:
+        elif not _names_the_api(properties(template, name), served[function]):
             found.append(f"{name} does not name the API and what the routes of {function} share")
     return found
+
+
+def _names_the_api(permission: dict[str, Any], paths: list[str]) -> bool:
+    """Whether a permission is for API Gateway, from this API, below the longest text that the paths share."""
+    source = API_ARN + commonprefix(paths) + "*"  # noqa: RUF071
+    return permission["Principal"] == "apigateway.amazonaws.com" and permission.get("SourceArn") == {"Fn::Sub": source}
 
 
 def _paths_by_function(template: Template) -> dict[str, list[str]]:

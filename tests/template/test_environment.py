@@ -143,7 +143,7 @@ def test_what_all_functions_share_is_written_once() -> None:
 
 def _settings(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Each value of a function's properties, as text, by its path."""
-    if not isinstance(node, dict) or len(node) == 1 and next(iter(node)).startswith(("Fn::", "Ref")):
+    if not isinstance(node, dict) or (len(node) == 1 and next(iter(node)).startswith(("Fn::", "Ref"))):
         yield path, str(node)
         return
     for key, value in node.items():

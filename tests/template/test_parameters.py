@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import deployed, properties, refused_by_rules, source, transformed, walk
+from tests.template.stack import ROOT, deployed, properties, refused_by_rules, source, transformed, walk
 
+TEXT = (ROOT / "template.yaml").read_text(encoding="utf-8")
 PARAMETERS = source()["Parameters"]
 EXPECTED = [
     "EnvName",
@@ -64,6 +65,15 @@ def names_used(node: Any) -> set[str]:
     return found
 
 
+def reason(name: str) -> str:
+    """The comment directly above a parameter's default, as one line; empty when there is none."""
+    block = re.search(rf"^  {name}:\n((?:    .*\n)+)", TEXT, re.MULTILINE)
+    assert block
+    comment = re.search(r"((?:^    # .*\n)*)    Default:", block[1], re.MULTILINE)
+    assert comment
+    return " ".join(line.strip("# ") for line in comment[1].splitlines())
+
+
 def test_the_parameters_are_those_of_the_design() -> None:
     assert sorted(PARAMETERS) == sorted(EXPECTED)
 
@@ -72,13 +82,20 @@ def test_the_parameters_are_those_of_the_design() -> None:
 def test_a_parameter_has_a_default_with_its_reason_and_a_bound(name: str) -> None:
     parameter = PARAMETERS[name]
     assert "Default" in parameter
-    assert re.search(r"Default [^.]+[:,] \S", parameter["Description"]), "the description gives the default's reason"
+    assert len(reason(name)) >= len("As for ingest."), "a comment above the default gives its reason"
     bounds = {"AllowedValues", "AllowedPattern"} & set(parameter)
     if parameter["Type"] == "Number":
         bounds |= {"MinValue", "MaxValue"} if {"MinValue", "MaxValue"} <= set(parameter) else set()
         assert "ConstraintDescription" in parameter
     if parameter["Type"] != "CommaDelimitedList":  # for which CloudFormation checks no bound; the Rules section does
         assert bounds
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_description_is_one_sentence_and_leaves_the_default_to_its_comment(name: str) -> None:
+    description = PARAMETERS[name]["Description"]
+    assert re.fullmatch(r"[A-Z].+[^.]\.", description)
+    assert not re.search(r"[.!?] [A-Z]|\bDefault\b", description)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
