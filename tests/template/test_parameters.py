@@ -146,10 +146,10 @@ def test_every_condition_is_used() -> None:
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     [
-        ({"IngestAuth": "JWT", "JwtAudience": "kit"}, "needs JwtIssuer"),
-        ({"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com"}, "needs JwtAudience"),
-        ({"BatchSize": "11", "BatchWindowSeconds": "0"}, "needs a BatchWindowSeconds"),
-        ({"VpcSubnetIds": "subnet-1"}, "needs VpcSecurityGroupIds"),
+        ({"IngestAuth": "JWT", "JwtAudience": "kit"}, "requires JwtIssuer"),
+        ({"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com"}, "requires JwtAudience"),
+        ({"BatchSize": "11", "BatchWindowSeconds": "0"}, "requires a BatchWindowSeconds"),
+        ({"VpcSubnetIds": "subnet-1"}, "requires VpcSecurityGroupIds"),
         ({"ProcessorMaxConcurrency": "1"}, "must be 0 or at least 2"),
         ({"RawRetentionDays": "29"}, "at least 30"),
     ],
@@ -216,7 +216,7 @@ def test_a_network_is_used_only_when_subnets_are_named() -> None:
         assert properties(within, role)["ManagedPolicyArns"] == [{"Ref": "FunctionsVpcPolicy"}]
 
 
-def test_the_key_is_made_only_when_it_is_asked_for() -> None:
+def test_the_key_is_made_only_on_request() -> None:
     assert "EncryptionKey" not in str(deployed())
     assert "EncryptionKey" in deployed(UseKmsCmk="true")["Resources"]
 
@@ -227,7 +227,7 @@ def test_mail_goes_out_only_to_an_address() -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
 
 
-def test_raw_is_kept_for_ever_unless_days_are_given() -> None:
+def test_raw_is_kept_permanently_unless_days_are_given() -> None:
     def expiry(**parameters: str) -> list[int]:
         rules = properties(deployed(**parameters), "RawBucket")["LifecycleConfiguration"]["Rules"]
         return [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "raw/"]
