@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from tests.template import rules_access as access
 from tests.template.breakage import CMK, REMOVED, STATEMENTS, Breakage, allowing
@@ -10,6 +10,20 @@ from tests.template.breakage import CMK, REMOVED, STATEMENTS, Breakage, allowing
 RAW: Final = {"Fn::Sub": "${RawBucket.Arn}/raw/*"}
 AGGREGATES: Final = {"Fn::GetAtt": ["AggregatesTable", "Arn"]}
 APPLIED: Final = {"Fn::GetAtt": ["AppliedTable", "Arn"]}
+
+
+def api_permission(function: str, path: str) -> dict[str, Any]:
+    """A permission for the API to invoke a function."""
+    return {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "FunctionName": {"Ref": function},
+            "Action": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": {"Fn::Sub": access.API_ARN + path},
+        },
+    }
+
 
 BREAKAGES: Final = (
     Breakage("action family", access.no_wildcards, STATEMENTS.format("IngestRole"), allowing("s3:*", RAW), "s3:*"),
@@ -197,11 +211,41 @@ BREAKAGES: Final = (
         "for anything",
         CMK,
     ),
+    *(
+        Breakage(
+            f"any caller: {name}",
+            access.only_the_api_invokes,
+            f"ReplayApiPermission/Properties/{member}",
+            value,
+            "ReplayApiPermission does not name the API and what the routes of ReplayFunction share",
+        )
+        for name, member, value in (
+            ("no source", "SourceArn", REMOVED),
+            ("any path", "SourceArn", {"Fn::Sub": access.API_ARN + "/*"}),
+            ("any API", "SourceArn", {"Fn::Sub": access.API_ARN.replace("${HttpApi}", "*") + "/replay*"}),
+            ("one route of two", "SourceArn", {"Fn::Sub": access.API_ARN + "/replay"}),
+            ("another service", "Principal", "events.amazonaws.com"),
+        )
+    ),
     Breakage(
-        "any route",
+        "no permission",
         access.only_the_api_invokes,
-        "IngestEventsPermission/Properties/SourceArn",
-        {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*"},
-        "does not name a route",
+        "IngestApiPermission",
+        REMOVED,
+        "IngestFunction has 0 permissions for the API, needed 1",
+    ),
+    Breakage(
+        "a permission per route",
+        access.only_the_api_invokes,
+        "IngestHealthPermission",
+        api_permission("IngestFunction", "/health"),
+        "IngestFunction has 2 permissions for the API, needed 1",
+    ),
+    Breakage(
+        "a function without routes",
+        access.only_the_api_invokes,
+        "ProcessorApiPermission",
+        api_permission("ProcessorFunction", "/*"),
+        "ProcessorApiPermission opens ProcessorFunction, which has no route",
     ),
 )

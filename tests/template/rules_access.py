@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from os.path import commonprefix
 from typing import Any, Final
 
 from tests.template.iam import as_list, denials, documents, grants, names_in, prefix_of
@@ -60,6 +61,9 @@ RAW_WRITERS: Final = {
     "RedriveRole": {"redrive/manifests/*"},
     "RedriveStepRole": {"raw/transformed/*", "redrive/runs/*", "rescued/*"},
 }
+
+API_ARN: Final = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/*/*"
+"""Every stage and method of this API; what follows is a path."""
 
 
 def no_wildcards(template: Template) -> list[str]:
@@ -231,13 +235,42 @@ def the_key_is_allowed_where_it_is_used(template: Template) -> list[str]:
 
 
 def only_the_api_invokes(template: Template) -> list[str]:
-    """Lambda permissions name the API's route; none opens a function to a whole service."""
-    return [
-        f"{name} does not name a route"
+    """Each function with routes has one Lambda permission, for what they share of the API; others have none."""
+    served = _paths_by_function(template)
+    permitted = {
+        name: _one(names_in(permission["Properties"]["FunctionName"]))
         for name, permission in resources(template, "AWS::Lambda::Permission").items()
-        if "HttpApi" not in names_in(permission["Properties"].get("SourceArn"))
-        or str(permission["Properties"]["SourceArn"]).rstrip("'}").endswith("*")
+    }
+    found = [
+        f"{function} has {list(permitted.values()).count(function)} permissions for the API, needed 1"
+        for function in served
+        if list(permitted.values()).count(function) != 1
     ]
+    for name, function in permitted.items():
+        if function not in served:
+            found.append(f"{name} opens {function}, which has no route")
+        elif not _names_the_api(properties(template, name), served[function]):
+            found.append(f"{name} does not name the API and what the routes of {function} share")
+    return found
+
+
+def _names_the_api(permission: dict[str, Any], paths: list[str]) -> bool:
+    """Whether a permission is for API Gateway, from this API, below the longest text that the paths share."""
+    source = API_ARN + commonprefix(paths) + "*"  # noqa: RUF071
+    return permission["Principal"] == "apigateway.amazonaws.com" and permission.get("SourceArn") == {"Fn::Sub": source}
+
+
+def _paths_by_function(template: Template) -> dict[str, list[str]]:
+    """The paths of the API's routes, by the function that answers them."""
+    functions = {
+        name: _one(names_in(integration["Properties"]["IntegrationUri"]))
+        for name, integration in resources(template, "AWS::ApiGatewayV2::Integration").items()
+    }
+    paths: dict[str, list[str]] = {}
+    for route in resources(template, "AWS::ApiGatewayV2::Route").values():
+        function = functions[_one(names_in(route["Properties"]["Target"]))]
+        paths.setdefault(function, []).append(route["Properties"]["RouteKey"].partition(" ")[2])
+    return paths
 
 
 def _one(names: set[str]) -> str:

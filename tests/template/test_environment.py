@@ -16,7 +16,7 @@ from pik.settings import (
     ReplaySettings,
     SettingsError,
 )
-from tests.template.stack import deployed, properties
+from tests.template.stack import deployed, properties, resources, source
 
 SETTINGS: Mapping[str, Any] = {
     "IngestFunction": IngestSettings,
@@ -133,3 +133,18 @@ def test_lambda_lets_through_what_the_logger_writes(function: str, level: str) -
     logging = properties(deployed(LogLevel=level), function)["LoggingConfig"]
     assert logging["ApplicationLogLevel"] == level.replace("WARNING", "WARN")
     assert logging["SystemLogLevel"] == "INFO"
+
+
+def test_what_all_functions_share_is_written_once() -> None:
+    functions = resources(source(), "AWS::Serverless::Function").values()
+    written = [dict(_settings(function["Properties"])) for function in functions]
+    assert [key for key, value in written[0].items() if all(one.get(key) == value for one in written)] == []
+
+
+def _settings(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each value of a function's properties, as text, by its path."""
+    if not isinstance(node, dict) or (len(node) == 1 and next(iter(node)).startswith(("Fn::", "Ref"))):
+        yield path, str(node)
+        return
+    for key, value in node.items():
+        yield from _settings(value, f"{path}/{key}")

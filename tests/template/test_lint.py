@@ -7,7 +7,7 @@ from pathlib import Path
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
-from tests.template.stack import ROOT, source
+from tests.template.stack import ROOT
 
 
 def findings(template: Path) -> list[str]:
@@ -32,10 +32,3 @@ def test_cfn_lint_would_inform_of_a_deletion_policy_left_to_its_default(tmp_path
     broken = tmp_path / "template.yaml"
     broken.write_text("Resources:\n  Queue:\n    Type: AWS::SQS::Queue\n", encoding="utf-8")
     assert any("DeletionPolicy" in finding for finding in findings(broken))
-
-
-def test_every_flow_has_its_banner() -> None:
-    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()
-    banners = [line.strip("# ").split(":")[0] for line in lines if line.startswith("  # ") and ":" in line[:16]]
-    assert banners == ["Storage", "Ingest", "Publish", "Process", "Replay", "Redrive", "Bus", "Alerting"]
-    assert len(source()["Resources"]) > 40

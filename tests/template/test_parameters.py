@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import deployed, properties, refused_by_rules, source, transformed, walk
+from tests.template.stack import ROOT, deployed, properties, refused_by_rules, source, transformed, walk
 
+TEXT = (ROOT / "template.yaml").read_text(encoding="utf-8")
 PARAMETERS = source()["Parameters"]
 EXPECTED = [
     "EnvName",
@@ -64,6 +65,15 @@ def names_used(node: Any) -> set[str]:
     return found
 
 
+def reason(name: str) -> str:
+    """The comment directly above a parameter's default, as one line; empty when there is none."""
+    block = re.search(rf"^  {name}:\n((?:    .*\n)+)", TEXT, re.MULTILINE)
+    assert block
+    comment = re.search(r"((?:^    # .*\n)*)    Default:", block[1], re.MULTILINE)
+    assert comment
+    return " ".join(line.strip("# ") for line in comment[1].splitlines())
+
+
 def test_the_parameters_are_those_of_the_design() -> None:
     assert sorted(PARAMETERS) == sorted(EXPECTED)
 
@@ -72,13 +82,20 @@ def test_the_parameters_are_those_of_the_design() -> None:
 def test_a_parameter_has_a_default_with_its_reason_and_a_bound(name: str) -> None:
     parameter = PARAMETERS[name]
     assert "Default" in parameter
-    assert re.search(r"Default [^.]+[:,] \S", parameter["Description"]), "the description gives the default's reason"
+    assert len(reason(name)) >= len("As for ingest."), "a comment above the default gives its reason"
     bounds = {"AllowedValues", "AllowedPattern"} & set(parameter)
     if parameter["Type"] == "Number":
         bounds |= {"MinValue", "MaxValue"} if {"MinValue", "MaxValue"} <= set(parameter) else set()
         assert "ConstraintDescription" in parameter
     if parameter["Type"] != "CommaDelimitedList":  # for which CloudFormation checks no bound; the Rules section does
         assert bounds
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_description_is_one_sentence_and_leaves_the_default_to_its_comment(name: str) -> None:
+    description = PARAMETERS[name]["Description"]
+    assert re.fullmatch(r"[A-Z].+[^.]\.", description)
+    assert not re.search(r"[.!?] [A-Z]|\bDefault\b", description)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -129,10 +146,10 @@ def test_every_condition_is_used() -> None:
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     [
-        ({"IngestAuth": "JWT", "JwtAudience": "kit"}, "needs JwtIssuer"),
-        ({"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com"}, "needs JwtAudience"),
-        ({"BatchSize": "11", "BatchWindowSeconds": "0"}, "needs a BatchWindowSeconds"),
-        ({"VpcSubnetIds": "subnet-1"}, "needs VpcSecurityGroupIds"),
+        ({"IngestAuth": "JWT", "JwtAudience": "kit"}, "requires JwtIssuer"),
+        ({"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com"}, "requires JwtAudience"),
+        ({"BatchSize": "11", "BatchWindowSeconds": "0"}, "requires a BatchWindowSeconds"),
+        ({"VpcSubnetIds": "subnet-1"}, "requires VpcSecurityGroupIds"),
         ({"ProcessorMaxConcurrency": "1"}, "must be 0 or at least 2"),
         ({"RawRetentionDays": "29"}, "at least 30"),
     ],
@@ -199,7 +216,7 @@ def test_a_network_is_used_only_when_subnets_are_named() -> None:
         assert properties(within, role)["ManagedPolicyArns"] == [{"Ref": "FunctionsVpcPolicy"}]
 
 
-def test_the_key_is_made_only_when_it_is_asked_for() -> None:
+def test_the_key_is_made_only_on_request() -> None:
     assert "EncryptionKey" not in str(deployed())
     assert "EncryptionKey" in deployed(UseKmsCmk="true")["Resources"]
 
@@ -210,7 +227,7 @@ def test_mail_goes_out_only_to_an_address() -> None:
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
 
 
-def test_raw_is_kept_for_ever_unless_days_are_given() -> None:
+def test_raw_is_kept_permanently_unless_days_are_given() -> None:
     def expiry(**parameters: str) -> list[int]:
         rules = properties(deployed(**parameters), "RawBucket")["LifecycleConfiguration"]["Rules"]
         return [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "raw/"]
