@@ -45,7 +45,9 @@ def bench(
         typer.Option(metavar="NAME", callback=_known, help=f"One of {', '.join(BENCHMARKS)}; repeatable."),
     ] = None,
     output: Annotated[Mode, typer.Option("--output", "-o", help="table for people, json for programs.")] = Mode.TABLE,
-    save: Annotated[bool, typer.Option("--save", help="Write docs/benchmarks.*, and README's figures.")] = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write docs/benchmarks.* and the figures in README.md and docs/.")
+    ] = False,
 ) -> None:
     """Measure this code: AWS calls and dollars an event, events a second under fixed delays, CPU and cold start.
 
