@@ -12,8 +12,8 @@ MONTH_SECONDS: Final = 30 * 24 * 3600
 
 PUBLISH: Final = "publish"
 NEXT_EVENT: Final = "one more event in an entity-day of 10, 1,000, 100,000"
-"""Works of docs/benchmarks.json. The second is the most expensive way to process an event: in a batch of its own, with a
-version and a bus event of its own."""
+"""Works of docs/benchmarks.json. The second is the most expensive way to process an event: in its own batch, with its own
+version and bus event."""
 
 
 @dataclass(frozen=True, slots=True)
