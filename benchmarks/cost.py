@@ -1,4 +1,4 @@
-"""What a steady load costs a month: the dollars per event that were measured, times the events of a month."""
+"""What a steady load costs per month: the dollars per event that were measured, times the events of a month."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MONTH_SECONDS: Final = 30 * 24 * 3600
 
 PUBLISH: Final = "publish"
 NEXT_EVENT: Final = "one more event in an entity-day of 10, 1,000, 100,000"
-"""Works of docs/benchmarks.json. The second is the most expensive way to process an event: in its own batch, with its own
-version and bus event."""
+"""Works of docs/benchmarks.json. The second is the most expensive way to process an event: in its own batch, with
+its own version and bus event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A steady load: events a second, and how many of them share a request."""
+    """A steady load: events per second, and how many of them share a request."""
 
     per_second: int
     batch: int

@@ -22,8 +22,8 @@ FIGURES: Final = DOCS / "reference" / "figures.md"
 README: Final = DOCS.parent / "README.md"
 
 HEADLINES: Final = (
-    "ingest, one event a request",
-    "ingest, 100 a request",
+    "ingest, one event per request",
+    "ingest, 100 per request",
     "replay of 10,000 stored events",
     "redrive of 1,000 messages",
 )

@@ -1,15 +1,15 @@
-"""`python -m scripts.docs`, which is `make docs`: renew the reference tables, then draw the diagrams."""
+"""`python -m scripts.docs`, which is `make docs`: renew what the code says in the documents, then draw the diagrams."""
 
 from __future__ import annotations
 
 import sys
 
-from scripts.docs import diagrams, reference
+from scripts.docs import diagrams, gamedays, reference
 
 
 def main() -> int:
-    """Exit status 1 when the diagrams cannot be drawn; the tables are renewed before that."""
-    for path in reference.write():
+    """Exit status 1 when the diagrams cannot be drawn; the documents are renewed before that."""
+    for path in (*reference.write(), *gamedays.write()):
         print(f"renewed {path.relative_to(reference.ROOT)}")
     try:
         for path in diagrams.draw():

@@ -1,4 +1,4 @@
-"""`python -m scripts.docs.picture` writes docs/pictures/session.svg: a session on the local engine, as a terminal has it.
+"""`python -m scripts.docs.picture` writes docs/pictures/session.svg, a session on the local engine.
 
 It starts `make run` with a directory of its own, sends one order that no retry can help, runs the commands, and records
 what they print. The times in the picture are those of the run; nothing else depends on the machine.

@@ -9,11 +9,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from scripts.local import story
 from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import running
@@ -51,6 +54,14 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / ".local" / "state.json").write_text(json.dumps(state))
         pipeline.drained()
         yield folder
+
+
+def test_what_make_run_suggests_is_in_the_readme() -> None:
+    printed = StringIO()
+    story.next_steps(Console(file=printed, width=200), "http://127.0.0.1:4566", "$API_URL", "engine.log")
+    hints = re.findall(r"^  (curl .+|\.venv/bin/pik .+?)(?:  .*)?$", printed.getvalue(), re.MULTILINE)
+    assert len(hints) > 8
+    assert [hint for hint in hints if hint.split(" -d ")[-1].strip("'") not in README] == []
 
 
 def run(directory: Path, line: str, *more: str) -> str:
