@@ -43,8 +43,8 @@ class Panel:
 
 
 PANELS: Final = (
-    Panel("dollars a million events", "dollars_per_million", "#b45309", 10, prefix="$"),
-    Panel("events a second, one function", "events_per_second", "#1d4ed8", 10_000, 10, logarithmic=True),
+    Panel("dollars per million events", "dollars_per_million", "#b45309", 10, prefix="$"),
+    Panel("events per second, one function", "events_per_second", "#1d4ed8", 10_000, 10, logarithmic=True),
 )
 
 
