@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test simulate lint bench gameday build deploy lock clean
+.PHONY: help setup run demo test simulate lint bench docs gameday build deploy lock clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -35,6 +35,9 @@ lint: setup ## ruff, mypy, cfn-lint, sam validate
 
 bench: setup ## measure cost, rate, CPU and cold start; ARGS=--save renews the figures in README.md and docs/
 	@PYTHONPATH=src $(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup ## renew the tables of docs/reference and draw the diagrams of docs/diagrams (these need Node.js)
+	@PYTHONPATH=src $(BIN)/python -m scripts.docs
 
 gameday: setup ## break the pipeline on purpose and check what comes of it; SCENARIO=poison, without one lists them
 	@$(BIN)/python -m scripts.gameday $(if $(SCENARIO),'$(SCENARIO)') $(ARGS)

@@ -47,9 +47,11 @@ def bench(
     output: Annotated[
         OutputForm, typer.Option("--output", "-o", help="table for people, json for programs.")
     ] = OutputForm.TABLE,
-    save: Annotated[bool, typer.Option("--save", help="Write docs/benchmarks.*, and README's figures.")] = False,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write docs/benchmarks.* and the figures in README.md and docs/.")
+    ] = False,
 ) -> None:
-    """Measure this code: AWS calls and dollars an event, events a second under fixed delays, CPU and cold start.
+    """Measure this code: AWS calls and dollars per event, events per second under fixed delays, CPU and cold start.
 
     Nothing leaves the machine. Takes about a minute. Exit status 1 when a target is missed.
     """

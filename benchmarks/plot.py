@@ -43,8 +43,8 @@ class Panel:
 
 
 PANELS: Final = (
-    Panel("dollars a million events", "dollars_per_million", "#b45309", 10, prefix="$"),
-    Panel("events a second, one function", "events_per_second", "#1d4ed8", 10_000, 10, logarithmic=True),
+    Panel("dollars per million events", "dollars_per_million", "#b45309", 10, prefix="$"),
+    Panel("events per second, one function", "events_per_second", "#1d4ed8", 10_000, 10, logarithmic=True),
 )
 
 
@@ -75,7 +75,7 @@ def _panel(panel: Panel, points: Sequence[Mapping[str, Any]]) -> list[str]:
         x = _x(point["batch"])
         parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle" fill="#4b5563">{point["batch"]}</text>')
     middle = _LEFT + _PLOT_WIDTH / 2
-    parts.append(f'<text x="{middle}" y="{bottom + 38}" text-anchor="middle" fill="#4b5563">events a request</text>')
+    parts.append(f'<text x="{middle}" y="{bottom + 38}" text-anchor="middle" fill="#4b5563">events per request</text>')
     places = [(_x(it["batch"]), bottom - panel.height(it[panel.member]) * _PLOT_HEIGHT) for it in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     parts.append(f'<polyline points="{line}" fill="none" stroke="{panel.colour}" stroke-width="2"/>')

@@ -9,15 +9,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import cost
 from benchmarks.figures import Figure
 from benchmarks.plot import svg
+from scripts.docs.pages import markdown_table, replaced
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 SAVED: Final = DOCS / "benchmarks.json"
 PLOT: Final = DOCS / "benchmarks.svg"
 PAGE: Final = DOCS / "benchmarks.md"
+FIGURES: Final = DOCS / "reference" / "figures.md"
 README: Final = DOCS.parent / "README.md"
-_BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
+
+HEADLINES: Final = (
+    "ingest, one event per request",
+    "ingest, 100 per request",
+    "replay of 10,000 stored events",
+    "redrive of 1,000 messages",
+)
+"""The works whose figures the README shows; docs/reference/figures.md has all."""
 
 
 def document(figures: Sequence[Figure], curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -35,23 +45,46 @@ def said(met: bool | None) -> str:
 
 
 def save(saved: Mapping[str, Any]) -> None:
-    """Write docs/benchmarks.json, its picture, and the tables in docs/benchmarks.md and README.md."""
+    """Write docs/benchmarks.json, its picture, and the tables of all pages that show figures."""
     SAVED.write_text(json.dumps(saved, indent=2, ensure_ascii=False) + "\n", "utf-8")
     PLOT.write_text(svg(saved["curve"]), "utf-8")
-    for path, text in ((PAGE, page_tables(saved)), (README, readme_table(saved))):
-        path.write_text(replaced(path.read_text("utf-8"), text), "utf-8")
+    renew_pages(saved)
 
 
-def readme_table(saved: Mapping[str, Any]) -> str:
+def renew_pages(saved: Mapping[str, Any]) -> None:
+    """Write the tables of all pages that show figures, from figures that were saved."""
+    for path, name, text in parts(saved):
+        path.write_text(replaced(path.read_text("utf-8"), name, text), "utf-8")
+
+
+def parts(saved: Mapping[str, Any]) -> list[tuple[Path, str, str]]:
+    """Each page that shows figures, the name of its marks, and what is between them."""
+    return [
+        (PAGE, "figures", page_tables(saved)),
+        (FIGURES, "figures", figures_table(saved["figures"])),
+        (FIGURES, "cost", cost_table(saved)),
+        (README, "figures", figures_table([it for it in saved["figures"] if it["work"] in HEADLINES])),
+        (README, "cost", cost_table(saved)),
+    ]
+
+
+def figures_table(figures: Sequence[Mapping[str, Any]]) -> str:
     """Work, figure, target, met."""
-    rows = [[it["work"], it["figure"], it["target"], said(it["met"])] for it in saved["figures"]]
-    return _markdown(["Work, events of about 1 KB", "Figure", "Target", "Met"], rows)
+    rows = [[it["work"], it["figure"], it["target"], said(it["met"])] for it in figures]
+    return markdown_table(["Work, events of about 1 KB", "Figure", "Target", "Met"], rows)
+
+
+def cost_table(saved: Mapping[str, Any]) -> str:
+    """What a month costs at some rates."""
+    return markdown_table(cost.COLUMNS, cost.rows(saved))
 
 
 def page_tables(saved: Mapping[str, Any]) -> str:
     """Machine, figures with how each was taken, and the curve."""
     machine = saved["machine"]
-    told = f"Python {machine['python']} on {machine['cpus']} CPUs, {machine['architecture']}, shared with other work."
+    taken_on = (
+        f"Python {machine['python']} on {machine['cpus']} CPUs, {machine['architecture']}, shared with other work."
+    )
     taken = [[it["work"], it["figure"], it["how"]] for it in saved["figures"]]
     points = [
         [
@@ -62,21 +95,6 @@ def page_tables(saved: Mapping[str, Any]) -> str:
         ]
         for it in saved["curve"]
     ]
-    curve = _markdown(["Events a request", "Dollars a million", "Calls an event", "Events a second"], points)
-    return f"{told}\n\n{_markdown(['Work', 'Figure', 'How it was taken'], taken)}\n\n{curve}"
-
-
-def replaced(page: str, text: str) -> str:
-    """A page with what stands between its two marks replaced. Raises ValueError when it lacks them."""
-    before, after = page.index(_BEGIN) + len(_BEGIN), page.index(_END)
-    return f"{page[:before]}\n\n{text}\n\n{page[after:]}"
-
-
-def between_marks(page: str) -> str:
-    """What stands between a page's two marks."""
-    return page[page.index(_BEGIN) + len(_BEGIN) : page.index(_END)].strip()
-
-
-def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    columns = ["Events per request", "Dollars per million", "Calls per event", "Events per second"]
+    figures = markdown_table(["Work", "Figure", "How it was taken"], taken)
+    return f"{taken_on}\n\n{figures}\n\n{markdown_table(columns, points)}"

@@ -17,7 +17,7 @@ def ingest_single(requests: int = 50) -> Figure:
     """One event a request."""
     values = ingest_cost(1, requests)
     return Figure(
-        "ingest, one event a request",
+        "ingest, one event per request",
         f"{values['calls']:.0f} calls, ${values['dollars_per_million']:.2f}/M",
         "≤ 3 calls, ≤ $8.6/M",
         within(values, {"calls": 3, "dollars_per_million": 8.6}),
@@ -30,7 +30,7 @@ def ingest_batch(requests: int = 20, batch: int = 100) -> Figure:
     """Many events a request."""
     values = ingest_cost(batch, requests)
     return Figure(
-        f"ingest, {batch} a request",
+        f"ingest, {batch} per request",
         f"{values['calls']:.2f} calls/event, ${values['dollars_per_million']:.2f}/M",
         "≤ 0.05 calls/event, ≤ $3.4/M",
         within(values, {"calls": 0.05, "dollars_per_million": 3.4}),
@@ -70,7 +70,7 @@ def publish(events: int = 1_000) -> Figure:
     return Figure(
         "publish",
         f"{values['calls']:.2f} calls/event, ${values['dollars_per_million']:.2f}/M, "
-        f"{values['events_per_second']:,.0f}/s a lane",
+        f"{values['events_per_second']:,.0f}/s per lane",
         "≤ 0.11 calls/event",
         within(values, {"calls": 0.11}),
         f"{records:,} stream records in batches of {size}, the mapping's own",

@@ -1,6 +1,6 @@
 """Which limit a load meets first, and what to set for it: `python -m scripts.scale --rate 10000 --batch 100`.
 
-Every number of the pipeline's own is of `pik.domain.limits`, of template.yaml, or measured by `make bench`; those of
+Every number of the pipeline is of its `limits`, of template.yaml, or measured by `make bench`; those of
 AWS are default quotas of us-east-1. docs/scale.md says what each means and holds this arithmetic's tables.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -20,6 +21,9 @@ _SHOWN_LINE_CHARS: Final = 110
 _SHOWN_VERSIONS: Final = 2  # at either end
 # Hiragana and katakana: a message with one of them is in Japanese.
 _KANA: Final = range(0x3040, 0x3100)
+_HEAD: Final = 'curl -X POST $API_URL/events -H "Content-Type: application/json" -d '
+_HUGE_ORDER: Final = """'{"orderId":"huge-001","amount":5000000}'"""
+_NEXT_DAY: Final = (date.fromisoformat(HOT_DAY) + timedelta(days=1)).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +147,12 @@ def next_steps(console: Console, endpoint: str, api_url: str, log_file: str) -> 
         "  .venv/bin/pik send events/sample.ndjson   everything again: nothing is counted twice",
         "  .venv/bin/pik logs                        what the functions say",
         "",
-        "Send an order that no retry will mend, and ask why it is a dead letter:",
-        """  curl $API_URL/events -H "Content-Type: application/json" -d '{"orderId":"huge-001","amount":5000000}'""",
+        "Send an order that no retry can help, and ask why it failed:",
+        f"  {_HEAD}{_HUGE_ORDER}",
         "  .venv/bin/pik dlq analyze                 the cause, what to do about it, and the next command",
+        "",
+        "Rehearse a replay of the busy day:",
+        f"  .venv/bin/pik replay --entity {HOT_ENTITY} --from {HOT_DAY} --to {_NEXT_DAY} --dry-run",
     ):
         # Whatever the width of the terminal: a wrapped command cannot be copied.
         console.print(Text(line), soft_wrap=True)
@@ -153,6 +160,5 @@ def next_steps(console: Console, endpoint: str, api_url: str, log_file: str) -> 
 
 def curl_lines() -> tuple[str, ...]:
     """Three requests to try, with $API_URL as base."""
-    head = 'curl -X POST $API_URL/events -H "Content-Type: application/json" -d '
     order = """'{"orderId":"test-001","amount":99.99}'"""
-    return (head + order, head + order, head + """'{"invalidField":"value"}'""")
+    return (_HEAD + order, _HEAD + order, _HEAD + """'{"invalidField":"value"}'""")

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import prices, report
+from benchmarks import cost, prices, report
 from benchmarks.cold_start import cold_start
 from benchmarks.cpu import ingest_cpu
 from benchmarks.curve import curve
@@ -25,6 +25,7 @@ from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
 from benchmarks.wire import ENVIRONMENT
 from benchmarks.world import BenchmarkWorld, event, mapping_batch_size, memory_mb
+from scripts.docs.pages import between_marks, replaced
 
 
 @pytest.fixture(autouse=True)
@@ -197,15 +198,42 @@ def test_the_curve_becomes_a_picture_and_a_table() -> None:
     picture = ElementTree.fromstring(svg(points))  # noqa: S314 (our own text)
     assert len(picture.findall(".//{http://www.w3.org/2000/svg}circle")) == 4
     saved = report.document([Figure("work", "1 call", "≤ 1", True, "counted")], points)
-    assert "| work | 1 call | ≤ 1 | yes |" in report.readme_table(saved)
+    assert "| work | 1 call | ≤ 1 | yes |" in report.figures_table(saved["figures"])
     assert f"| 2 | ${points[1]['dollars_per_million']:.2f} |" in report.page_tables(saved)
 
 
-def test_what_stands_between_the_marks_of_a_page_is_replaced() -> None:
-    page = "before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n"
-    renewed = report.replaced(page, "new")
-    assert report.between_marks(renewed) == "new"
+def test_the_part_between_the_marks_of_a_page_is_replaced_and_nothing_else() -> None:
+    page = "before\n<!-- cost -->\nkept\n<!-- /cost -->\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n"
+    renewed = replaced(page, "figures", "new")
+    assert (between_marks(renewed, "figures"), between_marks(renewed, "cost")) == ("new", "kept")
     assert (renewed.startswith("before\n"), renewed.endswith("after\n")) == (True, True)
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="substring not found"):
+        replaced("no marks\n", "figures", "new")
+
+
+def test_a_month_costs_its_events_times_what_each_costs() -> None:
+    figures = [
+        {"work": cost.PUBLISH, "values": {"dollars_per_million": 0.5}},
+        {"work": cost.NEXT_EVENT, "values": {"dollars_per_million_at_10": 3.0}},
+    ]
+    saved = {"figures": figures, "curve": [{"batch": 1, "dollars_per_million": 8.0}]}
+    month = cost.monthly(saved, cost.Rate(10, 1))
+    assert month.events == 25_920_000
+    assert (month.ingest, month.publish, month.process) == pytest.approx((207.36, 12.96, 77.76))
+    assert cost.rows(saved, [cost.Rate(1, 1)]) == [
+        ["1", "1", "2.6 million", "$20.74", "$1.30", "$7.78", "$29.81"],
+    ]
+
+
+def test_an_event_that_is_processed_alone_is_priced_with_its_read_its_announcement_and_its_version() -> None:
+    """The figure that the cost of a month rests on is not below the list prices of the calls that it must make."""
+    saved = json.loads(report.SAVED.read_text("utf-8"))
+    values = next(it["values"] for it in saved["figures"] if it["work"] == cost.NEXT_EVENT)
+    least = (prices.S3_GET + prices.BUS_EVENT + prices.WRITE_UNIT + prices.READ_UNIT) * MILLION
+    assert least <= values["dollars_per_million_at_10"] <= 2 * least
 
 
 def test_the_make_target_starts() -> None:

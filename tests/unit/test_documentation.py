@@ -6,19 +6,19 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
-from benchmarks import report
+from benchmarks import cost, report
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.curve import SIZES
 from benchmarks.plot import svg
 from pik.domain.http.catalogs import CATALOGS
 from pik.domain.shared import limits
 from pik_cli.main import app
+from scripts.docs import reference
+from scripts.docs.pages import between_marks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -35,19 +35,21 @@ def table(text: str, first: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def template() -> Any:
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    return yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 (a SafeLoader's child)
+def test_the_parameters_are_those_of_the_template_with_their_defaults_and_texts() -> None:
+    page = reference.PARAMETERS.read_text("utf-8")
+    assert between_marks(page, "parameters") == reference.parameters_tables(reference.read_template())
 
 
-def test_the_parameters_are_those_of_the_template_with_their_defaults(template: Any) -> None:
-    told = {name.strip("`"): default.strip("`") for name, default, _ in table(README, "Parameter")}
-    real = {name: str(it["Default"]) or "empty" for name, it in template["Parameters"].items()}
-    assert told == real
+def test_a_parameter_in_no_group_of_the_interface_is_an_error() -> None:
+    template = reference.read_template()
+    template["Parameters"]["Forgotten"] = {"Default": "", "Description": "Nobody listed it."}
+    with pytest.raises(ValueError, match="Forgotten"):
+        reference.parameters_tables(template)
+
+
+def test_every_parameter_is_on_the_page() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", reference.PARAMETERS.read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(reference.read_template()["Parameters"])
 
 
 def test_the_make_targets_exist() -> None:
@@ -79,22 +81,44 @@ def test_there_are_pik_commands_to_check() -> None:
 
 
 def test_the_error_codes_are_those_of_the_catalog_with_their_messages() -> None:
-    rows = table((ROOT / "docs" / "errors.md").read_text("utf-8"), "Code")
-    assert {code.strip("`"): message for code, _, message in rows} == dict(CATALOGS["en"])
+    page = reference.ERRORS.read_text("utf-8")
+    assert between_marks(page, "errors") == reference.errors_table()
+    assert {code.strip("`"): message for code, _, message in table(page, "Code")} == dict(CATALOGS["en"])
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("required", "400"),
+        ("replay_without_scope", "400"),
+        ("replay_sent", "200"),
+        ("unknown_redrive", "404"),
+        ("idempotency_conflict", "409"),
+        ("body_too_large", "413"),
+        ("unavailable", "503"),
+    ],
+)
+def test_the_error_codes_have_the_status_that_they_are_answered_with(code: str, status: str) -> None:
+    rows = table(reference.ERRORS.read_text("utf-8"), "Code")
+    assert [given for name, given, _ in rows if name == f"`{code}`"] == [status]
 
 
 def test_every_error_code_is_used() -> None:
-    sources = [path for path in (ROOT / "src").rglob("*.py") if path.name != "message_catalogs.py"]
+    sources = [path for path in (ROOT / "src").rglob("*.py") if path.name != "catalogs.py"]
     text = "\n".join(path.read_text("utf-8") for path in sources)
     assert [code for code in CATALOGS["en"] if f'"{code}"' not in text] == []
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    told = {what: limit for what, limit in table(README, "What")}  # noqa: C416 (a pair a row)
-    assert told["a request"] == f"{limits.MAX_BODY_BYTES // 2**20} MiB, {limits.MAX_EVENTS_PER_REQUEST} events"
-    assert told["an event"].startswith(f"{limits.MAX_EVENT_BYTES // 2**20} MiB, {limits.MAX_NESTING} levels")
-    assert told["source, event_type, entity_id, idempotency_key"] == f"{limits.MAX_NAME_CHARS} characters"
-    assert f"{limits.MAX_ORDER_AMOUNT:,}" in told["an order's amount"]
+    page = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
+    shown = {what: limit for what, limit in table(page, "What")}  # noqa: C416 (a pair per row)
+    assert shown["a request"] == f"{limits.MAX_BODY_BYTES // 2**20} MiB, {limits.MAX_EVENTS_PER_REQUEST} events"
+    assert shown["an event"].startswith(f"{limits.MAX_EVENT_BYTES // 2**20} MiB, {limits.MAX_NESTING} levels")
+    assert shown["source, event_type, entity_id, idempotency_key"] == f"{limits.MAX_NAME_CHARS} characters"
+    assert f"{limits.MAX_ORDER_AMOUNT:,}" in shown["an order's amount"]
+    assert shown["a replay"] == f"{limits.MAX_REPLAY_LIMIT:,} events; {limits.MAX_REPLAY_DAYS} days of a source"
+    assert shown["a redrive"].startswith(f"{limits.MAX_REDRIVE_MESSAGES:,} messages")
+    assert shown["a redrive"].endswith(f"{limits.MAX_REDRIVE_ALL:,}")
 
 
 def test_the_sample_is_as_large_as_the_readme_says() -> None:
@@ -121,11 +145,22 @@ def test_paths_that_are_named_exist(path: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_the_figures_are_those_that_were_measured() -> None:
+def test_the_figures_and_costs_are_those_that_were_measured() -> None:
     saved = json.loads(report.SAVED.read_text("utf-8"))
-    assert report.between_marks(README) == report.readme_table(saved)
-    assert report.between_marks(report.PAGE.read_text("utf-8")) == report.page_tables(saved)
+    for path, name, text in report.parts(saved):
+        assert between_marks(path.read_text("utf-8"), name) == text, path.name
     assert report.PLOT.read_text("utf-8") == svg(saved["curve"])
+
+
+def test_the_readme_shows_every_figure_that_it_is_to_show() -> None:
+    shown = [work for work, *_ in table(README, "Work, events of about 1 KB")]
+    assert shown == list(report.HEADLINES)
+
+
+def test_what_an_event_costs_in_all_is_what_the_readme_says() -> None:
+    month = cost.monthly(json.loads(report.SAVED.read_text("utf-8")), cost.Rate(1, 1))
+    dollars_a_million = month.total / month.events * 1_000_000
+    assert f"costs about ${dollars_a_million:.0f} per million in all" in README
 
 
 def test_the_figures_are_of_every_benchmark_and_of_all_that_they_can_say() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from pik.domain.operate.failure_modes import parse_fault_mode
 from pik_cli.main import app
+from scripts.docs import gamedays
 from scripts.gameday import schema_evolution
 from scripts.gameday.play import Expectation
 from scripts.gameday.scenarios import SCENARIOS
@@ -84,3 +86,26 @@ def test_no_two_expectations_of_a_scenario_say_the_same(name: str) -> None:
     texts = [it.text for it in SCENARIOS[name].expectations]
     assert len(set(texts)) == len(texts)
     assert all(text.endswith(".") for text in texts)
+
+
+def test_the_pages_are_renewed_from_the_scenarios_and_nothing_else_in_them_changes(tmp_path: Path) -> None:
+    for path in PAGES.glob("*.md"):
+        (tmp_path / path.name).write_text(path.read_text("utf-8"), "utf-8")
+    before = {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.md")}
+    gamedays.write(tmp_path)
+    assert {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.md")} == before
+
+    poison = SCENARIOS["poison"]
+    changed = replace(poison, objective="See what happens.", expectations=(Expectation("All is well.", ("status",)),))
+    gamedays.write(tmp_path, {**SCENARIOS, "poison": changed})
+    text = (tmp_path / "poison.md").read_text("utf-8")
+    assert section(text, "Expectations") == "1. All is well."
+    assert "**Objective.** See what happens.\n\n```bash" in text
+    assert section(text, "Steps") == section(page("poison"), "Steps")
+    assert "| [poison](poison.md) | See what happens. |" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_a_page_without_its_parts_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Gamedays\n", "utf-8")
+    with pytest.raises(ValueError, match=r"README\.md has 0 parts"):
+        gamedays.write(tmp_path)

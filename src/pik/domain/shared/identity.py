@@ -1,4 +1,4 @@
-"""Who an event is. Released identities never change: tests/unit/domain/identity_vectors.json holds them."""
+"""Who an event is. Released identities never change: tests/unit/domain/shared/identity_vectors.json holds them."""
 
 from __future__ import annotations
 

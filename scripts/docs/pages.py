@@ -1,0 +1,28 @@
+"""Pages of which a part is made: that part is between two marks, and everything else is written by people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def replaced(page: str, name: str, text: str) -> str:
+    """The page with the part between its marks `<!-- name -->` and `<!-- /name -->` replaced. Raises ValueError."""
+    before, after = _marks(page, name)
+    return f"{page[:before]}\n\n{text}\n\n{page[after:]}"
+
+
+def between_marks(page: str, name: str) -> str:
+    """What is between the marks of a page. Raises ValueError when it lacks them."""
+    before, after = _marks(page, name)
+    return page[before:after].strip()
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _marks(page: str, name: str) -> tuple[int, int]:
+    begin = f"<!-- {name} -->"
+    return page.index(begin) + len(begin), page.index(f"<!-- /{name} -->")
