@@ -12,9 +12,10 @@ import pytest
 from pik.domain.event.rows import RawRef
 from pik.domain.process.versions import announce
 from pik.flows import process as module
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import RAW_BUCKET
 from tests.support.faults import refused, timeout
-from tests.support.makers import FakeContext, make_work, sqs_event, sqs_record
+from tests.support.makers import make_work, sqs_event, sqs_record
 from tests.support.pipeline import ProcessorHarness, assert_counted_once
 
 READS = {"query", "get_item", "batch_get_item", "get_object"}

@@ -30,7 +30,7 @@ OUTPUTS = {
 
 
 class StatusClients:
-    """The clients of `pik status`, with answers that tests set. `broken` has the error of reading a resource by its name."""
+    """The clients of `pik status`, with answers that tests set. `broken` has the errors of reads, by resource."""
 
     def __init__(self) -> None:
         self.region = "us-east-1"
