@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from pik.adapters.dynamodb.items import from_item
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Input, Work
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.process.metrics import measure

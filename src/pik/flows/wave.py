@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import RedriveRequest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -245,7 +246,7 @@ def test_every_message_that_is_left_has_a_reason() -> None:
     young, tired, other = stage.orders(1), stage.orders(1, first=1), stage.orders(3, first=2, source="web")
     fine = stage.orders(4, first=5)
     stage.bury(young, age=10)
-    stage.bury([it.__class__(**{**_members(it), "redrives": 3, "redrive_run": RUN_ID}) for it in tired])
+    stage.bury([replace(work, redrives=3, redrive_run=RUN_ID) for work in tired])
     stage.bury(other)
     stage.bury(fine)
     url = stage.names.work_dead_letter_queue_url
@@ -269,10 +270,6 @@ def test_an_unreadable_message_stays_and_is_counted() -> None:
     assert row["status"] == "COMPLETE"
     assert row["totals"]["skipped"] == {"unreadable": 1}
     assert stage.visible() == 1
-
-
-def _members(work: Any) -> dict[str, Any]:
-    return {name: getattr(work, name) for name in work.__slots__}
 
 
 def test_messages_that_sqs_moved_itself_are_judged_by_the_ledger() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from pik.domain.event.fields import EventFields
 from pik.domain.http.strict_json import MalformedJson, kind_of, parse_json
 from pik.domain.shared import identity, times
 from pik.domain.shared.failures import HashMismatch
@@ -43,17 +44,11 @@ class Envelope:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event with its identity; times are normalised text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(EventFields):
+    """An event with its identity; times are normalized text."""
 
-    event_id: str
-    source: str
-    event_type: str
-    entity_id: str
-    event_time: str
     received_at: str
-    payload_sha: str
     idempotency_key: str | None
     language: str | None
 

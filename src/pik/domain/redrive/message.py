@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pik.domain.event.envelope import Schemas, payload_with_sha
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Message, group_of
 from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
