@@ -78,7 +78,7 @@ def test_a_step_goes_on_with_the_next_while_there_is_time_for_it() -> None:
 
 
 def test_a_cancel_stops_a_step_that_goes_on_before_its_next_wave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pik.domain.redrive.waves.REDRIVE_WAVE_MESSAGES", 10)
+    monkeypatch.setattr("pik.domain.redrive.state.REDRIVE_WAVE_MESSAGES", 10)
     stage = RedriveHarness()
     stage.bury(stage.orders(30))
     stage.begin()

@@ -70,6 +70,19 @@ class Work(EventFields):
     redrives: int = 0
     redrive_run: str = ""
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Work:
+        """From columns that the kit itself wrote, not checked again. Raises KeyError."""
+        return cls(
+            **stored_members(columns),
+            ref=RawRef.of(columns),
+            origin=columns["origin"],
+            run=columns["run"],
+            attempts_before=columns["attempts_before"],
+            redrives=columns.get("redrives", 0),
+            redrive_run=columns.get("redrive_run", ""),
+        )
+
     @property
     def day(self) -> str:
         """The UTC day that the event counts towards."""
