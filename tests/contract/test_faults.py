@@ -16,12 +16,9 @@ from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import START, Clock
 from tests.support.aws.errors import conflicted, throttled, unavailable
 from tests.support.aws.stack import deployed
+from tests.support.faults import Killed
 
 BUCKET = "raw"
-
-
-class Killed(BaseException):
-    """The process is gone, as a function's is at its timeout: no `except Exception` sees it."""
 
 
 def kill(service: str, operation: str, phase: str) -> Callable[[str, str, Mapping[str, Any], str], None]:

@@ -11,7 +11,7 @@ import pytest
 from scripts.local.aws import EngineAws
 from scripts.local.deploy import LOCAL_PARAMETERS, deploy
 from scripts.local.engine import Engine, any_free_port
-from tests.e2e.pipeline import Pipeline
+from tests.e2e.pipeline import EnginePipeline
 
 # Two deliveries and not five before a message is dead: the least that the template takes, so that tests wait less.
 QUICK = {**LOCAL_PARAMETERS, "MaxReceiveCount": "2"}
@@ -27,15 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def running(directory: Path, parameters: Mapping[str, str] = QUICK) -> Iterator[Pipeline]:
+def running(directory: Path, parameters: Mapping[str, str] = QUICK) -> Iterator[EnginePipeline]:
     """A pipeline with an engine of its own."""
     with Engine(any_free_port(), directory / "engine", directory / "engine.log") as engine:
         engine.wait_ready()
         aws = EngineAws(engine.endpoint)
-        yield Pipeline(engine, aws, deploy(aws, parameters))
+        yield EnginePipeline(engine, aws, deploy(aws, parameters))
 
 
 @pytest.fixture(scope="session")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePipeline]:
     with running(tmp_path_factory.mktemp("pipeline")) as running_pipeline:
         yield running_pipeline

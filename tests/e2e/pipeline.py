@@ -37,7 +37,7 @@ def eventually(probe: Callable[[], T | None], what: str, seconds: float = SECOND
 
 
 @dataclass
-class Pipeline:
+class EnginePipeline:
     """One stack on one engine. Tests that share it use entities of their own."""
 
     engine: Engine

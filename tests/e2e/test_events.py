@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.pipeline import NDJSON, Pipeline, eventually, ndjson, order
+from tests.e2e.pipeline import NDJSON, EnginePipeline, eventually, ndjson, order
 
 DAY = "2026-11-20"
 
 
 @pytest.fixture(scope="module")
-def listener(pipeline: Pipeline) -> Iterator[str]:
+def listener(pipeline: EnginePipeline) -> Iterator[str]:
     """A queue that hears what the topic says, as a consumer would set it up."""
     topic = pipeline.output("EventsTopicArn")
     url = pipeline.aws.sqs.create_queue(QueueName="listener")["QueueUrl"]
@@ -35,7 +35,7 @@ def listener(pipeline: Pipeline) -> Iterator[str]:
     pipeline.aws.sqs.delete_queue(QueueUrl=url)
 
 
-def heard(pipeline: Pipeline, url: str, entity: str) -> dict[str, Any] | None:
+def heard(pipeline: EnginePipeline, url: str, entity: str) -> dict[str, Any] | None:
     """The bus event about this entity among what the queue has got, or None."""
     answer = pipeline.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     for message in answer.get("Messages", []):
@@ -45,7 +45,7 @@ def heard(pipeline: Pipeline, url: str, entity: str) -> dict[str, Any] | None:
     return None
 
 
-def test_an_event_is_accepted_kept_indexed_counted_and_announced(pipeline: Pipeline, listener: str) -> None:
+def test_an_event_is_accepted_kept_indexed_counted_and_announced(pipeline: EnginePipeline, listener: str) -> None:
     sent = order("one-event", amount=42.5)
 
     answer = pipeline.post(sent)
@@ -65,7 +65,7 @@ def test_an_event_is_accepted_kept_indexed_counted_and_announced(pipeline: Pipel
     assert said["detail"]["inputs_hash"] == version["inputs_hash"]
 
 
-def test_the_same_event_again_is_a_duplicate_and_counts_once(pipeline: Pipeline) -> None:
+def test_the_same_event_again_is_a_duplicate_and_counts_once(pipeline: EnginePipeline) -> None:
     first = pipeline.post(order("twice"))
     second = pipeline.post(order("twice"))
     third = pipeline.post(order("twice", number=2))
@@ -78,7 +78,7 @@ def test_the_same_event_again_is_a_duplicate_and_counts_once(pipeline: Pipeline)
     assert [row["status"] for row in pipeline.rows("twice")].count("DUPLICATE") == 1
 
 
-def test_one_key_with_two_payloads_is_a_conflict_and_is_kept(pipeline: Pipeline) -> None:
+def test_one_key_with_two_payloads_is_a_conflict_and_is_kept(pipeline: EnginePipeline) -> None:
     pipeline.post(order("conflict", amount=10) | {"idempotency_key": "checkout-1"})
     answer = pipeline.post(order("conflict", amount=99) | {"idempotency_key": "checkout-1"})
 
@@ -90,7 +90,7 @@ def test_one_key_with_two_payloads_is_a_conflict_and_is_kept(pipeline: Pipeline)
     assert pipeline.version("conflict", DAY, 1)["metrics"]["daily_amount_sum"] == "10"
 
 
-def test_a_rejected_body_is_kept_with_its_reasons(pipeline: Pipeline) -> None:
+def test_a_rejected_body_is_kept_with_its_reasons(pipeline: EnginePipeline) -> None:
     answer = pipeline.post('{"orderId":"no-amount"}')
 
     assert answer.status_code == 400
@@ -103,7 +103,7 @@ def test_a_rejected_body_is_kept_with_its_reasons(pipeline: Pipeline) -> None:
     assert [it["path"] for it in kept["errors"]] == ["/amount"]
 
 
-def test_a_batch_answers_line_by_line(pipeline: Pipeline) -> None:
+def test_a_batch_answers_line_by_line(pipeline: EnginePipeline) -> None:
     lines = [order("batch", 1), order("batch", 2), order("batch", 1), {"event_type": "order"}]
 
     answer = pipeline.post(ndjson(lines), NDJSON)
@@ -127,7 +127,7 @@ def cloud_event(entity: str, number: int) -> dict[str, Any]:
     }
 
 
-def test_cloud_events_arrive_structured_binary_and_in_batches(pipeline: Pipeline) -> None:
+def test_cloud_events_arrive_structured_binary_and_in_batches(pipeline: EnginePipeline) -> None:
     structured = pipeline.post(cloud_event("cloud", 1), "application/cloudevents+json")
     attributes = cloud_event("cloud", 2)
     data = attributes.pop("data")
@@ -141,7 +141,7 @@ def test_cloud_events_arrive_structured_binary_and_in_batches(pipeline: Pipeline
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_curl_lines_of_the_lab_work_as_written(pipeline: Pipeline) -> None:
+def test_the_curl_lines_of_the_lab_work_as_written(pipeline: EnginePipeline) -> None:
     script = """
 curl -X POST $API_URL/events \\
   -H "Content-Type: application/json" \\
@@ -172,7 +172,7 @@ curl $API_URL/health
     assert health["status"] == "ok"
 
 
-def test_a_hot_entity_is_counted_exactly_by_processors_that_compete(pipeline: Pipeline) -> None:
+def test_a_hot_entity_is_counted_exactly_by_processors_that_compete(pipeline: EnginePipeline) -> None:
     events = [order("hot", number, amount=number) for number in range(1, 121)]
     for start in range(0, 120, 15):
         chunk = events[start : start + 15]
@@ -188,7 +188,7 @@ def test_a_hot_entity_is_counted_exactly_by_processors_that_compete(pipeline: Pi
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_japanese_is_answered_in_japanese(pipeline: Pipeline) -> None:
+def test_japanese_is_answered_in_japanese(pipeline: EnginePipeline) -> None:
     chat = order("session-1") | {"event_type": "chat.message", "payload": {"preferredLanguage": "ja"}}
     by_event = pipeline.post(chat)
     by_header = pipeline.post('{"orderId":"x"}', **{"accept-language": "ja-JP,ja;q=0.9"})
@@ -213,7 +213,7 @@ HOSTILE: dict[str, tuple[bytes, str | None, int]] = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_body_gets_a_4xx_that_names_the_place(pipeline: Pipeline, kind: str) -> None:
+def test_a_hostile_body_gets_a_4xx_that_names_the_place(pipeline: EnginePipeline, kind: str) -> None:
     body, content_type, status = HOSTILE[kind]
 
     answer = pipeline.post(body, content_type)
@@ -223,7 +223,7 @@ def test_a_hostile_body_gets_a_4xx_that_names_the_place(pipeline: Pipeline, kind
     assert (found.get("details") or found["errors"])[0]["path"]
 
 
-def test_what_the_functions_log_can_be_read(pipeline: Pipeline) -> None:
+def test_what_the_functions_log_can_be_read(pipeline: EnginePipeline) -> None:
     request = pipeline.post(order("logged")).json()
 
     def line() -> str | None:

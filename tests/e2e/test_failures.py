@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pik.domain.process.dead_letters import DeadLetter
-from tests.e2e.pipeline import Pipeline, eventually, order, plain
+from tests.e2e.pipeline import EnginePipeline, eventually, order, plain
 
 
-def test_an_order_over_the_limit_is_dead_at_once_with_a_reason_and_others_pass(pipeline: Pipeline) -> None:
+def test_an_order_over_the_limit_is_dead_at_once_with_a_reason_and_others_pass(pipeline: EnginePipeline) -> None:
     refused = pipeline.post(order("limits", 1, amount=2_500_000)).json()
     pipeline.post(order("limits", 2, amount=7))
 

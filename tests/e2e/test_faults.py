@@ -16,11 +16,11 @@ from pik_cli.main import app
 from scripts.local.deploy import LOCAL_PARAMETERS
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import QUICK, running
-from tests.e2e.pipeline import Pipeline, eventually, order, plain
+from tests.e2e.pipeline import EnginePipeline, eventually, order, plain
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePipeline]:
     """One of our own: while a fault is on, every event of a pipeline fails."""
     with running(tmp_path_factory.mktemp("faults"), QUICK) as own:
         yield own
@@ -32,17 +32,17 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
 
 
-def pik(pipeline: Pipeline, *words: str) -> Result:
+def pik(pipeline: EnginePipeline, *words: str) -> Result:
     """The command, on this pipeline."""
     stack = ("--stack", pipeline.deployed.stack_name, "--region", REGION, "--endpoint-url", pipeline.engine.endpoint)
     return CliRunner().invoke(app, [*stack, *words])
 
 
-def told(pipeline: Pipeline, *words: str) -> Any:
+def told(pipeline: EnginePipeline, *words: str) -> Any:
     return json.loads(pik(pipeline, "-o", "json", *words).stdout)
 
 
-def failures(pipeline: Pipeline, event_id: str) -> list[dict[str, Any]]:
+def failures(pipeline: EnginePipeline, event_id: str) -> list[dict[str, Any]]:
     """The ledger's rows of an event."""
     answer = pipeline.aws.dynamodb.query(
         TableName=pipeline.output("FailuresTableName"),
@@ -52,7 +52,7 @@ def failures(pipeline: Pipeline, event_id: str) -> list[dict[str, Any]]:
     return [plain(item) for item in answer["Items"]]
 
 
-def test_an_event_fails_on_order_and_the_next_counts_when_it_is_over(pipeline: Pipeline) -> None:
+def test_an_event_fails_on_order_and_the_next_counts_when_it_is_over(pipeline: EnginePipeline) -> None:
     assert pik(pipeline, "fault", "set", "poison_payload", "--yes").exit_code == 0
     poisoned = pipeline.post(order("on-order", 1)).json()
     row = eventually(lambda: failures(pipeline, poisoned["event_id"]), "the failure is on record")[0]
@@ -68,7 +68,7 @@ def test_an_event_fails_on_order_and_the_next_counts_when_it_is_over(pipeline: P
     assert "fault_injected" not in {it["code"] for it in told(pipeline, "status")["findings"]}
 
 
-def test_the_roles_let_both_functions_read_the_mode(pipeline: Pipeline) -> None:
+def test_the_roles_let_both_functions_read_the_mode(pipeline: EnginePipeline) -> None:
     """A parameter that may not be read would be warned of."""
     for function in ("Publisher", "Processor"):
         found = pipeline.aws.logs.filter_log_events(logGroupName=pipeline.output(f"{function}LogGroupName"))["events"]

@@ -12,18 +12,18 @@ import pytest
 
 from scripts.local.deploy import STACK_NAME
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import Pipeline, eventually, order
+from tests.e2e.pipeline import EnginePipeline, eventually, order
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePipeline]:
     """One of our own: what the publisher could not send stays behind here."""
     with running(tmp_path_factory.mktemp("permissions")) as own:
         yield own
 
 
 @contextmanager
-def without(pipeline: Pipeline, role_id: str, sid: str) -> Iterator[None]:
+def without(pipeline: EnginePipeline, role_id: str, sid: str) -> Iterator[None]:
     """Take one statement from a role of the stack, and give it back."""
     iam = pipeline.aws.session.client("iam", endpoint_url=pipeline.engine.endpoint)
     detail = pipeline.aws.cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=role_id)
@@ -40,7 +40,7 @@ def without(pipeline: Pipeline, role_id: str, sid: str) -> Iterator[None]:
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
 
-def test_without_the_right_to_add_rows_ingest_fails_and_recovers_with_it(pipeline: Pipeline) -> None:
+def test_without_the_right_to_add_rows_ingest_fails_and_recovers_with_it(pipeline: EnginePipeline) -> None:
     with without(pipeline, "IngestRole", "AddRows"):
         refused = pipeline.post(order("no-rows"))
     assert refused.status_code >= 500
@@ -52,7 +52,7 @@ def test_without_the_right_to_add_rows_ingest_fails_and_recovers_with_it(pipelin
     pipeline.version("no-rows", "2026-11-20", 1)
 
 
-def test_without_the_right_to_send_the_publisher_is_refused_and_the_row_remains(pipeline: Pipeline) -> None:
+def test_without_the_right_to_send_the_publisher_is_refused_and_the_row_remains(pipeline: EnginePipeline) -> None:
     def complaint() -> bool:
         events = pipeline.aws.logs.filter_log_events(logGroupName=pipeline.output("PublisherLogGroupName"))["events"]
         return any("AccessDenied" in it["message"] for it in events)

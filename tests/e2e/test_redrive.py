@@ -13,20 +13,20 @@ from botocore.credentials import Credentials
 from pik_cli.shell.api import HttpApi, signature
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import Pipeline, eventually, order
+from tests.e2e.pipeline import EnginePipeline, eventually, order
 
 DAY = "2026-11-20"
 OVER = ("COMPLETE", "STOPPED", "FAILED", "CANCELLED")
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePipeline]:
     """One of our own: its dead letters are taken away."""
     with running(tmp_path_factory.mktemp("redrive")) as own:
         yield own
 
 
-def call(pipeline: Pipeline, method: str, path: str, body: Any = None) -> httpx.Response:
+def call(pipeline: EnginePipeline, method: str, path: str, body: Any = None) -> httpx.Response:
     """A request with an operator's signature."""
     sign = signature(Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), REGION)
     content = json.dumps(body).encode() if body is not None else b""
@@ -35,7 +35,7 @@ def call(pipeline: Pipeline, method: str, path: str, body: Any = None) -> httpx.
     )
 
 
-def buried(pipeline: Pipeline, entity: str, count: int) -> list[str]:
+def buried(pipeline: EnginePipeline, entity: str, count: int) -> list[str]:
     """Event ids of orders over the limit, once they are in the dead-letter queue."""
     before = pipeline.counts().dead
     answers = [pipeline.post(order(entity, number, amount=2_500_000)).json() for number in range(count)]
@@ -43,7 +43,7 @@ def buried(pipeline: Pipeline, entity: str, count: int) -> list[str]:
     return [it["event_id"] for it in answers]
 
 
-def finished(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
+def finished(pipeline: EnginePipeline, run_id: str) -> dict[str, Any]:
     """A run, once it is over."""
 
     def over() -> dict[str, Any] | None:
@@ -57,12 +57,12 @@ def finished(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
     ("method", "path"),
     [("GET", "preview"), ("POST", "start"), ("GET", "rdr-20261120T101530Z-0a1b2c3d"), ("POST", "cancel")],
 )
-def test_without_a_signature_nobody_redrives(pipeline: Pipeline, method: str, path: str) -> None:
+def test_without_a_signature_nobody_redrives(pipeline: EnginePipeline, method: str, path: str) -> None:
     answer = pipeline.http.request(method, f"{pipeline.deployed.api_url}/redrive/{path}")
     assert answer.status_code in {401, 403}
 
 
-def test_what_a_preview_showed_is_mended_and_redriven_once(pipeline: Pipeline) -> None:
+def test_what_a_preview_showed_is_mended_and_redriven_once(pipeline: EnginePipeline) -> None:
     events = buried(pipeline, "mended", 3)
     preview = call(pipeline, "GET", "/redrive/preview?entity_id=mended").json()
     assert (preview["matched"], preview["complete"]) == (3, True), preview
@@ -92,7 +92,7 @@ def test_what_a_preview_showed_is_mended_and_redriven_once(pipeline: Pipeline) -
     assert (again.status_code, again.json()["status"]) == (409, "COMPLETE")
 
 
-def test_what_fails_again_stops_the_run_and_the_others_stay(pipeline: Pipeline) -> None:
+def test_what_fails_again_stops_the_run_and_the_others_stay(pipeline: EnginePipeline) -> None:
     buried(pipeline, "broken", 3)
     asked = {"entity_id": "broken", "min_age_seconds": 0, "force": True, "canary": {"size": 1, "wait_seconds": 1}}
 

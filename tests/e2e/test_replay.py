@@ -18,31 +18,31 @@ from pik_cli.shell.api import HttpApi, signature
 from scripts.local.deploy import STACK_NAME
 from scripts.local.engine import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import NDJSON, Pipeline, eventually, ndjson, order, plain
+from tests.e2e.pipeline import NDJSON, EnginePipeline, eventually, ndjson, order, plain
 
 DAY = "2026-11-20"
 WINDOW = {"start_time": f"{DAY}T00:00:00Z", "end_time": "2026-11-21T00:00:00Z"}
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePipeline]:
     """One of our own: its queue is purged and its mapping switched."""
     with running(tmp_path_factory.mktemp("replay")) as own:
         yield own
 
 
-def operator(pipeline: Pipeline) -> HttpApi:
+def operator(pipeline: EnginePipeline) -> HttpApi:
     """The API with an operator's signature."""
     sign = signature(Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), REGION)
     return HttpApi(pipeline.deployed.api_url, pipeline.http, sign)
 
 
-def ask(pipeline: Pipeline, **body: Any) -> httpx.Response:
+def ask(pipeline: EnginePipeline, **body: Any) -> httpx.Response:
     content = json.dumps(body).encode()
     return operator(pipeline).call("POST", "/replay", content, {"content-type": "application/json"})
 
 
-def replayed(pipeline: Pipeline, **body: Any) -> dict[str, Any]:
+def replayed(pipeline: EnginePipeline, **body: Any) -> dict[str, Any]:
     answer = ask(pipeline, **WINDOW, **body)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
@@ -50,7 +50,7 @@ def replayed(pipeline: Pipeline, **body: Any) -> dict[str, Any]:
     return told
 
 
-def versions(pipeline: Pipeline, entity: str, run: str) -> list[dict[str, Any]]:
+def versions(pipeline: EnginePipeline, entity: str, run: str) -> list[dict[str, Any]]:
     answer = pipeline.aws.dynamodb.query(
         TableName=pipeline.output("AggregatesTableName"),
         ConsistentRead=True,
@@ -63,13 +63,13 @@ def versions(pipeline: Pipeline, entity: str, run: str) -> list[dict[str, Any]]:
     return [plain(item) for item in answer["Items"]]
 
 
-def test_without_a_signature_nobody_replays(pipeline: Pipeline) -> None:
+def test_without_a_signature_nobody_replays(pipeline: EnginePipeline) -> None:
     unsigned = pipeline.http.post(f"{pipeline.deployed.api_url}/replay", json=WINDOW | {"entity_id": "x"})
     assert unsigned.status_code in {401, 403}
     assert pipeline.http.get(f"{pipeline.deployed.api_url}/replay/rpl-1").status_code in {401, 403}
 
 
-def test_replaying_what_live_holds_changes_nothing(pipeline: Pipeline) -> None:
+def test_replaying_what_live_holds_changes_nothing(pipeline: EnginePipeline) -> None:
     pipeline.post(ndjson([order("held", number) for number in range(3)]), NDJSON)
     pipeline.version("held", DAY, 3)
     pipeline.drained()
@@ -86,13 +86,13 @@ def test_replaying_what_live_holds_changes_nothing(pipeline: Pipeline) -> None:
     assert record.json()["requested_by"] != "unknown"
 
 
-def mapping(pipeline: Pipeline, *, enabled: bool) -> None:
+def mapping(pipeline: EnginePipeline, *, enabled: bool) -> None:
     """Switch the processor's mapping, as EnableProcessor does."""
     uuid = pipeline.output("ProcessorQueueMappingId")
     pipeline.aws.functions.update_event_source_mapping(UUID=uuid, Enabled=enabled)
 
 
-def listener(pipeline: Pipeline) -> str:
+def listener(pipeline: EnginePipeline) -> str:
     """A queue that hears what the topic says."""
     url = pipeline.aws.sqs.create_queue(QueueName="replay-listener")["QueueUrl"]
     arn = pipeline.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -108,7 +108,7 @@ def listener(pipeline: Pipeline) -> str:
     return url
 
 
-def test_what_live_missed_comes_back_as_a_new_version_and_is_announced_as_replayed(pipeline: Pipeline) -> None:
+def test_what_live_missed_comes_back_as_a_new_version_and_is_announced_as_replayed(pipeline: EnginePipeline) -> None:
     url = listener(pipeline)
     pipeline.post(order("missed", 1, amount=1))
     pipeline.version("missed", DAY, 1)
@@ -141,7 +141,7 @@ def test_what_live_missed_comes_back_as_a_new_version_and_is_announced_as_replay
     assert eventually(announced, "the topic tells of the replayed version")["replayed"] is True
 
 
-def test_a_shadow_recomputes_into_its_own_run_and_leaves_live_alone(pipeline: Pipeline) -> None:
+def test_a_shadow_recomputes_into_its_own_run_and_leaves_live_alone(pipeline: EnginePipeline) -> None:
     pipeline.post(ndjson([order("shadowed", number, amount=number) for number in (1, 2, 3)]), NDJSON)
     pipeline.version("shadowed", DAY, 3)
     pipeline.drained()
@@ -158,7 +158,7 @@ def test_a_shadow_recomputes_into_its_own_run_and_leaves_live_alone(pipeline: Pi
     assert pipeline.versions("shadowed", DAY) == before
 
 
-def test_a_dry_run_sends_and_records_nothing(pipeline: Pipeline) -> None:
+def test_a_dry_run_sends_and_records_nothing(pipeline: EnginePipeline) -> None:
     pipeline.post(order("dry-replay"))
     pipeline.version("dry-replay", DAY, 1)
 
@@ -168,7 +168,7 @@ def test_a_dry_run_sends_and_records_nothing(pipeline: Pipeline) -> None:
     assert operator(pipeline).call("GET", f"/replay/{told['run_id']}").status_code == 404
 
 
-def test_the_command_replays_on_the_local_engine(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_the_command_replays_on_the_local_engine(pipeline: EnginePipeline, tmp_path: Path) -> None:
     pipeline.post(order("by-command"))
     pipeline.version("by-command", DAY, 1)
     state = {

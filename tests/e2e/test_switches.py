@@ -6,10 +6,10 @@ from pathlib import Path
 
 from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import NDJSON, Pipeline, eventually, ndjson, order
+from tests.e2e.pipeline import NDJSON, EnginePipeline, eventually, ndjson, order
 
 
-def switch(pipeline: Pipeline, **changed: str) -> None:
+def switch(pipeline: EnginePipeline, **changed: str) -> None:
     """Update the stack as an operator does: the same template, other parameters."""
     values = {**LOCAL_PARAMETERS, **changed}
     pipeline.aws.cloudformation.update_stack(

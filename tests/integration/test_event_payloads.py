@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from pik.flows import ingest, replay
 from pik.flows import process as processor
 from pik.flows import publish as publisher
 from pik.flows import redrive_api as redrive
 from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, RedriveSettings, ReplaySettings
+from scripts.docs.reference import read_template
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import Names, deployed
 
@@ -201,11 +201,7 @@ def test_redrive_answers_its_payloads(fake_aws: FakeAws, names: Names, name: str
 
 
 def test_the_environment_names_what_the_template_sets() -> None:
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    template = yaml.load((ROOT / "template.yaml").read_text("utf-8"), Loader)  # noqa: S506 (a SafeLoader's child)
+    template = read_template()
     shared = set(template["Globals"]["Function"]["Environment"]["Variables"]) - {"POWERTOOLS_METRICS_NAMESPACE"}
     for function, variables in ENVIRONMENT.items():
         own = set(template["Resources"][function]["Properties"]["Environment"]["Variables"])

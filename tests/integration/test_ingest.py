@@ -17,6 +17,7 @@ from pik.flows.ingest import IngestFlow
 from pik.settings import IngestSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import Names, deployed
+from tests.support.faults import Killed
 
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -351,10 +352,6 @@ def test_five_hundred_events_in_one_request_are_each_settled(fake_api: Api) -> N
     status, answer = fake_api.post(body, NDJSON)
     assert (status, answer["accepted"], answer["duplicate"]) == (207, 400, 100)
     assert fake_api.statuses() == {"ACCEPTED": 400, "DUPLICATE": 100}
-
-
-class Killed(BaseException):
-    """The function's process ends here."""
 
 
 class Killer:

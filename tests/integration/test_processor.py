@@ -16,7 +16,7 @@ from tests.support.pipeline import KEY, Pipeline, assert_counted_once
 
 
 @pytest.fixture
-def world(aws: Any) -> Pipeline:
+def pipeline(aws: Any) -> Pipeline:
     return Pipeline(aws)
 
 
@@ -39,32 +39,32 @@ class Spied:
         return call
 
 
-def test_a_batch_is_counted_and_repeated_without_effect(world: Pipeline) -> None:
-    works = world.orders(12, key="raw/batch.ndjson")
-    assert world.process(*works[:7]) == []
-    assert world.process(*works[5:]) == []
-    assert world.process(*works, receive_count=2) == []
-    assert_counted_once(world, works)
-    assert [len(it.added) for it in world.versions()] == [7, 5]
+def test_a_batch_is_counted_and_repeated_without_effect(pipeline: Pipeline) -> None:
+    works = pipeline.orders(12, key="raw/batch.ndjson")
+    assert pipeline.process(*works[:7]) == []
+    assert pipeline.process(*works[5:]) == []
+    assert pipeline.process(*works, receive_count=2) == []
+    assert_counted_once(pipeline, works)
+    assert [len(it.added) for it in pipeline.versions()] == [7, 5]
 
 
-def test_a_day_grows_through_forty_and_on(world: Pipeline) -> None:
-    works = world.orders(110, key="raw/batch.ndjson")
+def test_a_day_grows_through_forty_and_on(pipeline: Pipeline) -> None:
+    works = pipeline.orders(110, key="raw/batch.ndjson")
     for start, end in ((0, 30), (25, 40), (40, 41), (35, 95), (95, 96), (90, 110)):
-        assert world.process(*works[start:end]) == []
-    assert_counted_once(world, works)
-    assert [len(it.added) for it in world.versions()] == [30, 10, 1, 54, 1, 14]
-    assert [it.applied is None for it in world.versions()] == [False, False, True, True, True, True]
-    assert world.process(*works, receive_count=2) == []
-    assert_counted_once(world, works)
+        assert pipeline.process(*works[start:end]) == []
+    assert_counted_once(pipeline, works)
+    assert [len(it.added) for it in pipeline.versions()] == [30, 10, 1, 54, 1, 14]
+    assert [it.applied is None for it in pipeline.versions()] == [False, False, True, True, True, True]
+    assert pipeline.process(*works, receive_count=2) == []
+    assert_counted_once(pipeline, works)
 
 
-def test_a_hundred_and_more_of_one_day_in_a_batch(world: Pipeline) -> None:
-    works = world.orders(250, key="raw/batch.ndjson")
-    assert world.process(*works[:150]) == []
-    assert world.process(*works) == []
-    assert [len(it.added) for it in world.versions()] == [100, 50, 100]
-    assert_counted_once(world, works)
+def test_a_hundred_and_more_of_one_day_in_a_batch(pipeline: Pipeline) -> None:
+    works = pipeline.orders(250, key="raw/batch.ndjson")
+    assert pipeline.process(*works[:150]) == []
+    assert pipeline.process(*works) == []
+    assert [len(it.added) for it in pipeline.versions()] == [100, 50, 100]
+    assert_counted_once(pipeline, works)
 
 
 @pytest.mark.parametrize(
@@ -72,62 +72,62 @@ def test_a_hundred_and_more_of_one_day_in_a_batch(world: Pipeline) -> None:
     [(0, "put_item"), (38, "put_item"), (45, "batch_write_item"), (46, "batch_get_item"), (46, "put_item")],
 )
 def test_a_race_between_two_processors_is_lost_without_loss(
-    aws: Any, world: Pipeline, before: int, operation: str
+    aws: Any, pipeline: Pipeline, before: int, operation: str
 ) -> None:
-    works = world.orders(before + 6, key="raw/batch.ndjson")
+    works = pipeline.orders(before + 6, key="raw/batch.ndjson")
     if before:
-        world.process(*works[: before - 1])
-        world.process(works[before - 1])
+        pipeline.process(*works[: before - 1])
+        pipeline.process(works[before - 1])
     spied = Spied(aws)
-    spied.before[operation] = lambda: world.process(*works[before + 2 :])
-    assert world.process(*works[before : before + 4], processor=world.new_processor(spied)) == []
+    spied.before[operation] = lambda: pipeline.process(*works[before + 2 :])
+    assert pipeline.process(*works[before : before + 4], processor=pipeline.new_processor(spied)) == []
     assert spied.calls.count("query") == 2
-    assert_counted_once(world, works)
+    assert_counted_once(pipeline, works)
 
 
-def test_an_announcement_says_what_the_table_says(world: Pipeline) -> None:
+def test_an_announcement_says_what_the_table_says(pipeline: Pipeline) -> None:
     """Through a rule to a queue, as a consumer gets it."""
-    queue = {"QueueUrl": world.names.work_queue_url, "AttributeNames": ["QueueArn"]}
-    arn = world.aws.sqs.get_queue_attributes(**queue)["Attributes"]["QueueArn"]
+    queue = {"QueueUrl": pipeline.names.work_queue_url, "AttributeNames": ["QueueArn"]}
+    arn = pipeline.aws.sqs.get_queue_attributes(**queue)["Attributes"]["QueueArn"]
     assert arn.endswith(WORK_QUEUE)
-    if not hasattr(world.aws.events, "put_rule"):
-        announced = world.aws.events.published
+    if not hasattr(pipeline.aws.events, "put_rule"):
+        announced = pipeline.aws.events.published
     else:
-        bus = world.names.event_bus
+        bus = pipeline.names.event_bus
         pattern = json.dumps({"source": ["pipeline-investigation-kit"]})
-        world.aws.events.put_rule(Name="all", EventBusName=bus, EventPattern=pattern)
-        world.aws.events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        pipeline.aws.events.put_rule(Name="all", EventBusName=bus, EventPattern=pattern)
+        pipeline.aws.events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
         announced = []
-    works = world.orders(3)
-    assert world.process(*works) == []
-    assert world.process(*works, receive_count=2) == []
-    if hasattr(world.aws.events, "put_rule"):
-        received = world.aws.sqs.receive_message(QueueUrl=world.names.work_queue_url, MaxNumberOfMessages=10)
+    works = pipeline.orders(3)
+    assert pipeline.process(*works) == []
+    assert pipeline.process(*works, receive_count=2) == []
+    if hasattr(pipeline.aws.events, "put_rule"):
+        received = pipeline.aws.sqs.receive_message(QueueUrl=pipeline.names.work_queue_url, MaxNumberOfMessages=10)
         bodies = [json.loads(it["Body"]) for it in received["Messages"]]
         announced = [{"DetailType": it["detail-type"], "Detail": json.dumps(it["detail"])} for it in bodies]
-    (version,) = world.versions()
+    (version,) = pipeline.versions()
     assert [it["DetailType"] for it in announced] == ["events.processed"] * 2
     assert [json.loads(it["Detail"]) for it in announced] == [json.loads(announce(version).detail)] * 2
 
 
-def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, world: Pipeline) -> None:
-    works = world.orders(4)
+def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, pipeline: Pipeline) -> None:
+    works = pipeline.orders(4)
     for work in works[1:3]:
         aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
     gone = replace(works[3], ref=replace(works[3].ref, key="raw/gone.json"), event_id="f" * 64)
     event = {"Records": [sqs_record(it.message().body, n, 5) for n, it in enumerate([*works, gone])]}
-    assert world.failed(event) == []
-    assert_counted_once(world, [works[0], works[3]])
-    letters = world.dead_letters()
+    assert pipeline.failed(event) == []
+    assert_counted_once(pipeline, [works[0], works[3]])
+    letters = pipeline.dead_letters()
     assert [it.body for it in letters] == [
         it.message().body for it in sorted((works[1], works[2], gone), key=lambda it: it.event_id)
     ]
-    rows = world.failures()
+    rows = pipeline.failures()
     assert {row["PK"] for row in rows} == {f"EVENT#{it}" for it in (works[1].event_id, works[2].event_id, "f" * 64)}
     assert {row["disposition"] for row in rows} == {"DEAD_LETTER"}
     (cause,) = {row["fingerprint"] for row in rows if row["error_type"] == "HashMismatch"}
     found = aws.dynamodb.query(
-        TableName=world.names.failures_table,
+        TableName=pipeline.names.failures_table,
         IndexName="ByFingerprint",
         KeyConditionExpression="fingerprint = :it",
         ExpressionAttributeValues={":it": {"S": cause}},
@@ -136,14 +136,14 @@ def test_failures_are_in_the_ledger_and_can_be_found_by_their_cause(aws: Any, wo
     assert {row["fingerprint"] for row in rows} == {it.reason.fingerprint for it in letters if it.reason}
 
 
-def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world: Pipeline) -> None:
-    works = world.orders(3)
+def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, pipeline: Pipeline) -> None:
+    works = pipeline.orders(3)
     for work in works:
         aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
     redriven = [replace(it, origin="redrive", redrives=1, redrive_run="rdr-1", attempts_before=5) for it in works[:2]]
-    assert world.process(*redriven, works[2]) == []
+    assert pipeline.process(*redriven, works[2]) == []
     found = aws.dynamodb.query(
-        TableName=world.names.failures_table,
+        TableName=pipeline.names.failures_table,
         IndexName="ByRedriveRun",
         KeyConditionExpression="redrive_run = :it",
         ExpressionAttributeValues={":it": {"S": "rdr-1"}},
@@ -151,11 +151,11 @@ def test_a_redriven_message_that_fails_again_is_found_by_its_run(aws: Any, world
     assert {row["event_id"]["S"]: row["attempt"]["N"] for row in found} == {it.event_id: "6" for it in redriven}
 
 
-def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws: Any, world: Pipeline) -> None:
-    (bad,) = world.orders(1)
+def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws: Any, pipeline: Pipeline) -> None:
+    (bad,) = pipeline.orders(1)
     aws.s3.put_object(Bucket=RAW_BUCKET, Key=bad.ref.key, Body=b'{"payload":{"amount":-1}}' + b" " * 99)
     gone = replace(bad, ref=replace(bad.ref, key="raw/gone.json"), event_id="f" * 64)
-    url = world.names.work_queue_url
+    url = pipeline.names.work_queue_url
     for work in (bad, gone):
         aws.sqs.send_message(QueueUrl=url, MessageBody=work.message().body, MessageGroupId=work.message().group)
     received = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
@@ -163,33 +163,33 @@ def test_what_may_pass_is_put_off_and_what_cannot_is_sent_on_with_its_reason(aws
     for record, message in zip(records, received["Messages"], strict=True):
         record["receiptHandle"] = message["ReceiptHandle"]
         record["attributes"]["MessageGroupId"] = "shop"
-    (stays,) = world.failed({"Records": records})
+    (stays,) = pipeline.failed({"Records": records})
     assert json.loads(records[stays]["body"])["event_id"] == "f" * 64
-    (letter,) = world.dead_letters()
+    (letter,) = pipeline.dead_letters()
     assert (letter.work, letter.group) == (bad, "shop")
     assert letter.reason is not None
     assert (letter.reason.category, letter.reason.attempts) == ("VALIDATION", 1)
     assert "Messages" not in aws.sqs.receive_message(QueueUrl=url)
 
 
-def test_a_missing_table_fails_everything_and_loses_nothing(world: Pipeline) -> None:
-    works = world.orders(2)
-    blind = world.new_processor(aggregates_table="no-such-table")
-    assert world.process(*works, processor=blind) == [0, 1]
-    assert {(row["category"], row["error_type"]) for row in world.failures()} == {
+def test_a_missing_table_fails_everything_and_loses_nothing(pipeline: Pipeline) -> None:
+    works = pipeline.orders(2)
+    blind = pipeline.new_processor(aggregates_table="no-such-table")
+    assert pipeline.process(*works, processor=blind) == [0, 1]
+    assert {(row["category"], row["error_type"]) for row in pipeline.failures()} == {
         ("PERMANENT", "ResourceNotFoundException")
     }
-    assert world.process(*works, receive_count=2) == []
-    assert_counted_once(world, works)
+    assert pipeline.process(*works, receive_count=2) == []
+    assert_counted_once(pipeline, works)
 
 
-def test_a_dry_run_leaves_everything_as_it_was(aws: Any, world: Pipeline) -> None:
-    works = world.orders(3)
-    world.process(works[0])
-    before = world.rows()
+def test_a_dry_run_leaves_everything_as_it_was(aws: Any, pipeline: Pipeline) -> None:
+    works = pipeline.orders(3)
+    pipeline.process(works[0])
+    before = pipeline.rows()
     spied = Spied(aws)
-    assert world.process(*works, receive_count=2, processor=world.new_processor(spied, dry_run=True)) == [0, 1, 2]
+    assert pipeline.process(*works, receive_count=2, processor=pipeline.new_processor(spied, dry_run=True)) == [0, 1, 2]
     assert spied.calls == ["query"]
-    assert world.rows() == before
-    assert world.failures() == []
-    assert world.versions()[0].key == KEY
+    assert pipeline.rows() == before
+    assert pipeline.failures() == []
+    assert pipeline.versions()[0].key == KEY

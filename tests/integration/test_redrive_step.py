@@ -19,20 +19,21 @@ from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
 from tests.support.aws.stack import RUNS_TABLE
 from tests.support.makers import FakeContext
+from tests.support.parts import ids
 from tests.support.pipeline import Pipeline
-from tests.support.redrive_steps import MACHINE, RUN_ID, execute, ids
+from tests.support.redrive_steps import MACHINE, RUN_ID, execute
 
 if TYPE_CHECKING:
     from tests.support.aws.moto_backend import MotoAws
 
 
-class Stage:
+class MotoRedriveHarness:
     """A stack in moto, whose waits are over as soon as the processor has had its turn."""
 
     def __init__(self, aws: MotoAws) -> None:
-        self.world = Pipeline(aws)
+        self.pipeline = Pipeline(aws)
         self.aws: Any = aws
-        self.names = self.world.names
+        self.names = self.pipeline.names
         settings = RedriveStepSettings.from_env(self.names.environment("redrive_step"))
         self.passed = 0.0
         self.step = RedriveStepFlow(settings, aws, now=self.now, sleep=lambda _: None)  # type: ignore[arg-type]
@@ -76,44 +77,46 @@ class Stage:
 
     def apply(self) -> None:
         for it in self.take(self.names.work_queue_url):
-            assert self.world.process(parse_work(it["Body"])) == []
+            assert self.pipeline.process(parse_work(it["Body"])) == []
             self.aws.sqs.delete_message(QueueUrl=self.names.work_queue_url, ReceiptHandle=it["ReceiptHandle"])
 
 
 @pytest.fixture
-def stage(moto_aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def harness(moto_aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> MotoRedriveHarness:
     monkeypatch.setattr("pik.adapters.sqs.dead_letter_queue.SWEEP_WAIT_SECONDS", 0)  # moto really waits
-    return Stage(moto_aws)
+    return MotoRedriveHarness(moto_aws)
 
 
-def test_a_careful_redrive_applies_each_event_once(stage: Stage) -> None:
-    works = stage.world.orders(14)
-    stage.bury(works)
-    row = stage.run(canary=Canary(2, 3, 0.1, 15))
+def test_a_careful_redrive_applies_each_event_once(harness: MotoRedriveHarness) -> None:
+    works = harness.pipeline.orders(14)
+    harness.bury(works)
+    row = harness.run(canary=Canary(2, 3, 0.1, 15))
     assert (row["status"], row["totals"]["redriven"], row["totals"]["unconfirmed"]) == ("COMPLETE", 14, 0)
     assert [it["size"] for it in row["waves"]] == [2, 6, 6]
-    added = [event_id for it in stage.world.versions() for event_id in it.added]
+    added = [event_id for it in harness.pipeline.versions() for event_id in it.added]
     assert sorted(added) == sorted(ids(works))
-    assert stage.take(stage.names.work_dead_letter_queue_url) == []
-    report = json.loads(stage.aws.s3.get_object(Bucket=stage.names.raw_bucket, Key=row["report_key"])["Body"].read())
+    assert harness.take(harness.names.work_dead_letter_queue_url) == []
+    report = json.loads(
+        harness.aws.s3.get_object(Bucket=harness.names.raw_bucket, Key=row["report_key"])["Body"].read()
+    )
     assert report["totals"] == row["totals"]
 
 
-def test_what_is_not_wanted_can_be_received_again_at_once(stage: Stage) -> None:
-    stage.bury(stage.world.orders(5))
-    row = stage.run(criteria=Criteria(min_age_seconds=3600, attempt_budget=3))
+def test_what_is_not_wanted_can_be_received_again_at_once(harness: MotoRedriveHarness) -> None:
+    harness.bury(harness.pipeline.orders(5))
+    row = harness.run(criteria=Criteria(min_age_seconds=3600, attempt_budget=3))
     assert row["totals"]["skipped"] == {"too_young": 5}
-    assert len(stage.take(stage.names.work_dead_letter_queue_url)) == 5
+    assert len(harness.take(harness.names.work_dead_letter_queue_url)) == 5
 
 
-def test_a_rescue_and_a_put_back_keep_messages_whole(stage: Stage) -> None:
-    works = stage.world.orders(12)
-    stage.bury(works)
-    row = stage.run(action="rescue", criteria=Criteria())
+def test_a_rescue_and_a_put_back_keep_messages_whole(harness: MotoRedriveHarness) -> None:
+    works = harness.pipeline.orders(12)
+    harness.bury(works)
+    row = harness.run(action="rescue", criteria=Criteria())
     assert row["totals"]["rescued"] == 12
-    assert stage.take(stage.names.work_dead_letter_queue_url) == []
-    again = stage.run("rdr-20261120T111530Z-00000000", action="put_back", criteria=Criteria(), rescue_id=RUN_ID)
+    assert harness.take(harness.names.work_dead_letter_queue_url) == []
+    again = harness.run("rdr-20261120T111530Z-00000000", action="put_back", criteria=Criteria(), rescue_id=RUN_ID)
     assert again["totals"]["redriven"] == 12
-    back = stage.take(stage.names.work_dead_letter_queue_url)
+    back = harness.take(harness.names.work_dead_letter_queue_url)
     assert sorted(parse_work(it["Body"]).event_id for it in back) == sorted(ids(works))
     assert {it["MessageAttributes"]["category"]["StringValue"] for it in back} == {"VALIDATION"}

@@ -65,16 +65,18 @@ def test_a_window_of_many_pages_is_replayed_whole(
 
 @pytest.mark.parametrize("scope", [ENTITY, SOURCE])
 def test_tokens_carry_on_to_the_end(moto_aws: MotoAws, names: Names, app: ReplayFlow, scope: dict[str, Any]) -> None:
-    class Hasty(FakeContext):
+    class ShrinkingContext(FakeContext):
+        """Ten seconds fewer at each look at the clock."""
+
         def get_remaining_time_in_millis(self) -> int:
             self.remaining_ms -= 10_000
             return self.remaining_ms
 
     body = {**scope, **WINDOW}
-    told = ask(app, Hasty(), **body)
+    told = ask(app, ShrinkingContext(), **body)
     runs, requests = {told["run_id"]}, 1
     while told["status"] == "PARTIAL":
-        told = ask(app, Hasty(), **body, next_token=told["next_token"])
+        told = ask(app, ShrinkingContext(), **body, next_token=told["next_token"])
         runs.add(told["run_id"])
         requests += 1
         assert requests < 100

@@ -27,10 +27,11 @@ from pik.settings import (
     ReplaySettings,
 )
 from tests.simulation.injector import Trace
-from tests.simulation.scheduler import Killed, Scheduler, Task
+from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.violations import Violation
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import Names
+from tests.support.faults import Killed
 
 TIMEOUTS: Final[Mapping[str, float]] = {
     "ingest": 29.0,

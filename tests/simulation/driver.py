@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
@@ -16,6 +16,7 @@ from tests.simulation.producers import Producers
 from tests.simulation.redrives import Redrives
 from tests.simulation.replays import Operators
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.stream import Stream
 from tests.simulation.violations import check
 from tests.simulation.work_queue import WorkQueueMapping
@@ -26,16 +27,6 @@ from tests.support.aws.stack import deployed
 
 _MAX_STEPS: Final = 30_000
 _VISIBILITY_SECONDS: Final = 190
-
-
-class Actor(Protocol):
-    """Something that starts invocations."""
-
-    def can_start(self) -> bool: ...
-
-    def start(self) -> None: ...
-
-    def wake(self) -> float | None: ...
 
 
 class SimulatedWorld:
@@ -62,21 +53,15 @@ class SimulatedWorld:
         self.watch = stored.Watch(self.aws, self.names)
         self.injector = Injector(self.aws, self.scheduler, faults, self.trace, self.watch)
         deployment = Deployment(self.aws, self.names, self.scheduler, self.trace)
-        self.producers = Producers(requests, deployment, self.scheduler, conditions, rng)
-        self.stream = Stream(self.aws, self.names, deployment, self.scheduler, conditions, rng)
-        self.work = WorkQueueMapping(self.aws, self.names, deployment, self.scheduler, conditions, rng)
-        self.operators = Operators(requests, self.aws, self.names, deployment, self.scheduler, conditions, rng)
-        self.redrives = Redrives(self.aws, self.names, deployment, self.scheduler, conditions, rng)
-        expiry = Expiry(
-            requests,
-            self.aws,
-            self.names,
-            conditions,
-            rng,
-            self.producers.rest,
-            lambda: self.watch.after("dynamodb", "delete_item"),
-        )
-        self._actors: list[Actor] = [self.producers, self.stream, self.work, self.operators, self.redrives, expiry]
+        context = ServiceContext(self.aws, self.names, deployment, self.scheduler, conditions, rng)
+        self.producers = Producers(requests, context)
+        self.stream = Stream(context)
+        self.work = WorkQueueMapping(context)
+        self.operators = Operators(requests, context)
+        self.redrives = Redrives(context)
+        expiry = Expiry(requests, context, self.producers.rest, lambda: self.watch.after("dynamodb", "delete_item"))
+        own = (self.producers, self.stream, self.work, self.operators, self.redrives)
+        self._services: list[SimulatedService] = [*own, expiry]
         self._steps = 0
         self._dry_windows = conditions.dry_windows
         self._off_windows = conditions.off_windows
@@ -109,9 +94,9 @@ class SimulatedWorld:
 
     def _carry_out(self, body: dict[str, Any]) -> None:
         self._note("operator", f"starts {body}")
-        wish = self.redrives.ask(body, f"redrive-{self._steps}")
+        request = self.redrives.ask(body, f"redrive-{self._steps}")
         self._until_quiet()
-        check(wish.over, "without faults a redrive is started", body)
+        check(request.over, "without faults a redrive is started", body)
 
     def _calm(self) -> None:
         self._note("operator", "the faults are over")
@@ -134,9 +119,9 @@ class SimulatedWorld:
         """One step of something that can go on now; whether there was one."""
         tasks = self.scheduler.runnable()
         if not tasks or self._rng.random() < self.conditions.eagerness:
-            actors = [it for it in self._actors if it.can_start()]
-            if actors:
-                actors[self._rng.randrange(len(actors))].start()
+            services = [it for it in self._services if it.can_start()]
+            if services:
+                services[self._rng.randrange(len(services))].start()
                 return True
         if not tasks:
             return False
@@ -145,7 +130,7 @@ class SimulatedWorld:
 
     def _let_time_pass(self) -> bool:
         """To the next moment at which something can go on; whether there is one."""
-        moments = [it.wake() for it in (self.scheduler, *self._actors)]
+        moments = [it.wake() for it in (self.scheduler, *self._services)]
         later = [it for it in moments if it is not None and it < self.clock.now + 1e8]
         if not later:
             return self._end_windows()
@@ -170,8 +155,8 @@ class SimulatedWorld:
             self._note("operator", f"DryRun={dry}")
         if enabled != self.work.enabled:
             self._note("operator", f"EnableProcessor={enabled}")
-        self.producers.dry = self.stream.dry = self.work.dry = dry
-        self.operators.dry = self.redrives.dry = dry
+        for service in self._services:
+            service.dry = dry
         self.work.enabled = enabled
 
     def _note(self, who: str, what: str) -> None:

@@ -10,11 +10,12 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from pik.domain.shared.limits import BATCH_ROUNDS
 from tests.simulation.faults import AFTER, BEFORE, KINDS, PlannedFault
-from tests.simulation.scheduler import Killed, Scheduler, Task
+from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.stored import Watch
 from tests.simulation.violations import Violation, check
 from tests.support.aws.account import FakeAws, Phase
 from tests.support.aws.errors import CallRefused, client_error, conflicted, throttled, unavailable
+from tests.support.faults import Killed
 
 Trace = list[tuple[float, str, str]]
 

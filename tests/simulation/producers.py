@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, Final
 
-from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Task
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.workload import WorkloadRequest
 
 _MAX_ATTEMPTS: Final = 8
@@ -38,23 +36,12 @@ class _Sending:
     answered: bool = False
 
 
-class Producers:
+class Producers(SimulatedService):
     """All clients of POST /events. `attempts` is everything that was ever sent."""
 
-    def __init__(
-        self,
-        requests: Sequence[WorkloadRequest],
-        deployment: Deployment,
-        scheduler: Scheduler,
-        conditions: Conditions,
-        rng: Random,
-    ) -> None:
+    def __init__(self, requests: Sequence[WorkloadRequest], context: ServiceContext) -> None:
+        super().__init__(context)
         self._sendings = [_Sending(it) for it in requests]
-        self._deployment = deployment
-        self._scheduler = scheduler
-        self._conditions = conditions
-        self._rng = rng
-        self.dry = False
         self.attempts: list[PostAttempt] = []
 
     def can_start(self) -> bool:
@@ -89,12 +76,12 @@ class Producers:
         self._deployment.invoke("ingest", event, lambda task: self._ended(sending, attempt, task), dry=self.dry)
         # One that hangs up and sends again does not wait for the first to end.
         hangs_up = self._rng.random() < self._conditions.impatience
-        sending.due = self._scheduler.clock.now + (self._backoff() if hangs_up else 1e9)
+        sending.due = self._now + (self._backoff() if hangs_up else 1e9)
 
     def _ready(self) -> list[_Sending]:
         if sum(it.under_way for it in self._sendings) >= self._conditions.clients:
             return []
-        now = self._scheduler.clock.now
+        now = self._now
         return [it for it in self._sendings if self._wants(it) and it.due <= now]
 
     def _wants(self, sending: _Sending) -> bool:
@@ -110,7 +97,7 @@ class Producers:
             sending.answered = True
         if attempt.dry:
             sending.count -= 1  # a dry run is no answer, however often it is asked
-        sending.due = self._scheduler.clock.now + self._backoff()
+        sending.due = self._now + self._backoff()
 
     def _backoff(self) -> float:
         return self._rng.uniform(*_BACKOFF_SECONDS)

@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 from typing import Any, Final
 
 from pik.domain.redrive.run import UNDER_WAY
 from tests.simulation import stored
-from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Task
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.violations import check
-from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import Names
 
 _MAX_ATTEMPTS: Final = 6
 _BACKOFF_SECONDS: Final = (0.1, 20.0)
@@ -31,8 +27,8 @@ _PASSING: Final = 503
 
 
 @dataclass(slots=True)
-class Wish:
-    """What one operator wants: a run to start, and perhaps to cancel it a little later. `sure`: whether or not there
+class StartRequest:
+    """An operator's request to start a run, and perhaps to cancel that run a little later. `sure`: whether or not there
     are dead letters."""
 
     body: dict[str, Any]
@@ -71,68 +67,57 @@ class Execution:
     cut: bool = False
 
 
-class Redrives:
+class Redrives(SimulatedService):
     """All callers of the redrive API, and Step Functions."""
 
-    def __init__(
-        self,
-        aws: FakeAws,
-        names: Names,
-        deployment: Deployment,
-        scheduler: Scheduler,
-        conditions: Conditions,
-        rng: Random,
-    ) -> None:
-        self._aws = aws
-        self._names = names
-        self._deployment = deployment
-        self._scheduler = scheduler
-        self._rng = rng
-        self.twice = conditions.twice
+    def __init__(self, context: ServiceContext) -> None:
+        super().__init__(context)
+        self.twice = self._conditions.twice
         """How often a step that was given up for lost goes on beside its repetition."""
-        self.dry = False
         self.executions: dict[str, Execution] = {}
-        self.wishes = [self._wish(number) for number in range(conditions.redrives)]
+        self.requests = [self._start_request(number) for number in range(self._conditions.redrives)]
 
     def can_start(self) -> bool:
         return bool(self._ready())
 
     def wake(self) -> float | None:
         """When the first of all that waits goes on."""
-        now = self._scheduler.clock.now
+        now = self._now
         return min((it.due for it in self._waiting() if it.due > now or it in self._ready()), default=None)
 
     def start(self) -> None:
         """Make a request, or take a step."""
         ready = self._ready()
-        it = ready[self._rng.randrange(len(ready))]
-        it.busy = True
-        it.attempts += 1
-        if isinstance(it, Wish):
-            self._ask(it)
+        chosen = ready[self._rng.randrange(len(ready))]
+        chosen.busy = True
+        chosen.attempts += 1
+        if isinstance(chosen, StartRequest):
+            self._ask(chosen)
         else:
-            self._step(it)
+            self._step(chosen)
 
-    def ask(self, body: dict[str, Any], request_id: str) -> Wish:
-        """One more wish, at once and with all the patience it takes."""
-        wish = Wish(body, request_id, self._scheduler.clock.now, sure=True)
-        self.wishes.append(wish)
-        return wish
+    def ask(self, body: dict[str, Any], request_id: str) -> StartRequest:
+        """One more request, at once and with all the patience it takes."""
+        request = StartRequest(body, request_id, self._now, sure=True)
+        self.requests.append(request)
+        return request
 
     def rows(self) -> dict[str, stored.Row]:
         """The redrive runs on record, by id."""
         found = stored.rows(self._aws, self._names.runs_table)
         return {row["run_id"]: row for row in found if row["kind"] == "redrive"}
 
-    def _waiting(self) -> list[Wish | Execution]:
+    def _waiting(self) -> list[StartRequest | Execution]:
         self._notice()
-        everything: list[Wish | Execution] = [*self.wishes, *self.executions.values()]
+        everything: list[StartRequest | Execution] = [*self.requests, *self.executions.values()]
         return [it for it in everything if not (it.over or it.busy)]
 
-    def _ready(self) -> list[Wish | Execution]:
-        now = self._scheduler.clock.now
+    def _ready(self) -> list[StartRequest | Execution]:
+        now = self._now
         found = [it for it in self._waiting() if it.due <= now]
-        return found if self._letters() else [it for it in found if not isinstance(it, Wish) or it.attempts or it.sure]
+        if self._letters():
+            return found
+        return [it for it in found if not isinstance(it, StartRequest) or it.attempts or it.sure]
 
     def _letters(self) -> bool:
         """Whether there is anything to redrive: an operator waits for the alarm."""
@@ -141,9 +126,9 @@ class Redrives:
     def _notice(self) -> None:
         """What was started since the last look begins."""
         for run_id in self._aws.stepfunctions.started:
-            self.executions.setdefault(run_id, Execution(run_id, self._scheduler.clock.now))
+            self.executions.setdefault(run_id, Execution(run_id, self._now))
 
-    def _wish(self, number: int) -> Wish:
+    def _start_request(self, number: int) -> StartRequest:
         rng = self._rng
         body: dict[str, Any] = {"force": True, "min_age_seconds": 0}
         body |= {"all": True} if rng.random() < 0.7 else {"max_messages": rng.randint(1, 4)}
@@ -155,52 +140,57 @@ class Redrives:
                 "canary": {"size": rng.randint(1, 2), "widen": 3, "wait_seconds": rng.choice([5, 15])},
             }
             body |= rng.choice([{}, {"canary": False}, {"jitter_seconds": 20}, {"category": "PROCESSING"}])
-        due = self._scheduler.clock.now + rng.choice([0, 5, 100])
-        return Wish(body, f"redrive-request-{number}", due, cancels=rng.random() < 0.2)
+        due = self._now + rng.choice([0, 5, 100])
+        return StartRequest(body, f"redrive-request-{number}", due, cancels=rng.random() < 0.2)
 
-    def _ask(self, it: Wish) -> None:
-        ended: Callable[[Task], None] = lambda task: self._asked(it, task)  # noqa: E731 (a name for the type)
-        self._deployment.invoke("redrive", it.event(), ended, dry=self.dry)
+    def _ask(self, request: StartRequest) -> None:
+        ended: Callable[[Task], None] = lambda task: self._asked(request, task)  # noqa: E731 (a name for the type)
+        self._deployment.invoke("redrive", request.event(), ended, dry=self.dry)
 
-    def _asked(self, it: Wish, task: Task) -> None:
-        it.busy = False
-        it.due = self._scheduler.clock.now + self._rng.uniform(*_BACKOFF_SECONDS)
-        it.over = it.attempts >= _MAX_ATTEMPTS
+    def _asked(self, request: StartRequest, task: Task) -> None:
+        request.busy = False
+        request.due = self._now + self._rng.uniform(*_BACKOFF_SECONDS)
+        request.over = request.attempts >= _MAX_ATTEMPTS
         if task.value is None:
             return
         status, answer = task.value["statusCode"], json.loads(task.value["body"])
-        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if it.run_id else set())
+        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if request.run_id else set())
         check(status in allowed, "a redrive request is answered", f"{status} {answer}")
         if status == _PASSING or self._rng.random() < 0.1:
             return  # or the answer is lost: the same again
-        if it.cancels and not it.run_id and "run_id" in answer:
-            it.run_id = answer["run_id"]
+        if request.cancels and not request.run_id and "run_id" in answer:
+            request.run_id = answer["run_id"]
         else:
-            it.over = True
+            request.over = True
 
-    def _step(self, it: Execution) -> None:
-        event = {"step": it.step, "run_id": it.run_id} | ({"error": it.error} if it.error else {})
+    def _step(self, execution: Execution) -> None:
+        event = {"step": execution.step, "run_id": execution.run_id} | (
+            {"error": execution.error} if execution.error else {}
+        )
         if self._rng.random() < self.twice:
             self._deployment.invoke("redrive_step", event, lambda _: None, dry=self.dry)
-        self._deployment.invoke("redrive_step", event, lambda task: self._stepped(it, task), dry=self.dry)
+        self._deployment.invoke("redrive_step", event, lambda task: self._stepped(execution, task), dry=self.dry)
 
-    def _stepped(self, it: Execution, task: Task) -> None:
-        it.busy = False
-        now = self._scheduler.clock.now
+    def _stepped(self, execution: Execution, task: Task) -> None:
+        execution.busy = False
+        now = self._now
         if task.value is None:
-            it.due = now + 2.0**it.attempts
-            if it.attempts >= _STEP_ATTEMPTS:
-                it.over = it.cut = it.step == "finish" and it.error is not None
-                it.error = {"Error": type(task.error).__name__ if task.error else "Killed", "Cause": str(task.error)}
-                it.step, it.attempts = "finish", 0
+            execution.due = now + 2.0**execution.attempts
+            if execution.attempts >= _STEP_ATTEMPTS:
+                execution.over = execution.cut = execution.step == "finish" and execution.error is not None
+                execution.error = {
+                    "Error": type(task.error).__name__ if task.error else "Killed",
+                    "Cause": str(task.error),
+                }
+                execution.step, execution.attempts = "finish", 0
             return
         following, wait = task.value["next"], task.value["wait_seconds"]
         check(following in {"WAVE", "WAIT", "FINISH", "END"}, "a step says what comes next", following)
-        it.attempts = 0
-        it.due = now + (wait if following == "WAIT" else 0)
-        it.over = following == "END"
-        it.cut = it.over and task.dry
-        it.step = "finish" if following == "FINISH" else "wave"
+        execution.attempts = 0
+        execution.due = now + (wait if following == "WAIT" else 0)
+        execution.over = following == "END"
+        execution.cut = execution.over and task.dry
+        execution.step = "finish" if following == "FINISH" else "wave"
 
 
 def check_runs(redrives: Redrives) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, Final
 
 from tests.simulation import stored
-from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Task
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.violations import check
 from tests.simulation.workload import WorkloadRequest
-from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import Names
 
 _MAX_ATTEMPTS: Final = 12
 _BACKOFF_SECONDS: Final = (0.1, 20.0)
@@ -37,31 +33,18 @@ class SimulatedReplay:
     wanted: set[str] = field(default_factory=set)
 
 
-class Operators:
+class Operators(SimulatedService):
     """All callers of POST /replay."""
 
-    def __init__(
-        self,
-        requests: Sequence[WorkloadRequest],
-        aws: FakeAws,
-        names: Names,
-        deployment: Deployment,
-        scheduler: Scheduler,
-        conditions: Conditions,
-        rng: Random,
-    ) -> None:
-        self._aws = aws
-        self._names = names
-        self._deployment = deployment
-        self._scheduler = scheduler
-        self._rng = rng
-        self.dry = False
+    def __init__(self, requests: Sequence[WorkloadRequest], context: ServiceContext) -> None:
+        super().__init__(context)
         events = [it for request in requests for it in request.events]
         self.replays = [
-            SimulatedReplay(self._body(rng.choice(events))) for _ in range(conditions.replays if events else 0)
+            SimulatedReplay(self._body(self._rng.choice(events)))
+            for _ in range(self._conditions.replays if events else 0)
         ]
-        for it in self.replays:
-            it.due = scheduler.clock.now + rng.uniform(0, 2)
+        for replay in self.replays:
+            replay.due = self._now + self._rng.uniform(0, 2)
 
     def can_start(self) -> bool:
         return bool(self._ready())
@@ -73,28 +56,28 @@ class Operators:
     def start(self) -> None:
         """Ask for a replay, or for more of it."""
         ready = self._ready()
-        it = ready[self._rng.randrange(len(ready))]
-        it.busy = True
-        it.attempts += 1
-        if "next_token" not in it.body:
-            it.wanted = self._window(it.body)
+        replay = ready[self._rng.randrange(len(ready))]
+        replay.busy = True
+        replay.attempts += 1
+        if "next_token" not in replay.body:
+            replay.wanted = self._window(replay.body)
         dry = self.dry
         event = {
             "routeKey": "POST /replay",
-            "requestContext": {"requestId": f"replay-request-{it.attempts}"},
+            "requestContext": {"requestId": f"replay-request-{replay.attempts}"},
             "headers": {"Content-Type": "application/json"},
-            "body": json.dumps(it.body),
+            "body": json.dumps(replay.body),
         }
-        task = self._deployment.invoke("replay", event, lambda task: self._ended(it, task, dry=dry), dry=dry)
-        task.dry = dry or it.body["dry_run"]
+        task = self._deployment.invoke("replay", event, lambda task: self._ended(replay, task, dry=dry), dry=dry)
+        task.dry = dry or replay.body["dry_run"]
 
     def _ready(self) -> list[SimulatedReplay]:
-        now = self._scheduler.clock.now
+        now = self._now
         return [it for it in self.replays if self._may_go_on(it) and it.due <= now]
 
-    def _may_go_on(self, it: SimulatedReplay) -> bool:
+    def _may_go_on(self, replay: SimulatedReplay) -> bool:
         # A dry stack reads every request as a dry one, and so takes no token of another.
-        return not it.over and not it.busy and not (self.dry and "next_token" in it.body)
+        return not replay.over and not replay.busy and not (self.dry and "next_token" in replay.body)
 
     def _body(self, event: Any) -> dict[str, Any]:
         scope: dict[str, Any] = {"entity_id": event.entity_id}
@@ -114,10 +97,10 @@ class Operators:
             and _WINDOW[0] <= row["event_time"] < _WINDOW[1]
         }
 
-    def _ended(self, it: SimulatedReplay, task: Task, *, dry: bool) -> None:
-        it.busy = False
-        it.due = self._scheduler.clock.now + self._rng.uniform(*_BACKOFF_SECONDS)
-        it.over = it.attempts >= _MAX_ATTEMPTS or dry
+    def _ended(self, replay: SimulatedReplay, task: Task, *, dry: bool) -> None:
+        replay.busy = False
+        replay.due = self._now + self._rng.uniform(*_BACKOFF_SECONDS)
+        replay.over = replay.attempts >= _MAX_ATTEMPTS or dry
         if task.value is None:
             return
         status, answer = task.value["statusCode"], json.loads(task.value["body"])
@@ -125,9 +108,9 @@ class Operators:
         if self._rng.random() < 0.1:
             return  # the answer is lost: the same again
         if "next_token" in answer:
-            it.body["next_token"] = answer["next_token"]
+            replay.body["next_token"] = answer["next_token"]
         elif status == 200:
-            it.over = True
-            it.run_id = answer["run_id"]
+            replay.over = True
+            replay.run_id = answer["run_id"]
             check(answer["sent"] or answer["explanation"], "a replay that sends nothing says why", answer)
-            it.complete = not (dry or it.body["dry_run"] or "limit" in it.body)
+            replay.complete = not (dry or replay.body["dry_run"] or "limit" in replay.body)

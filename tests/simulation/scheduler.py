@@ -13,13 +13,10 @@ from random import Random
 from typing import Any, ClassVar, Final
 
 from tests.support.aws.clock import Clock
+from tests.support.faults import Killed
 
 LATENCY_SECONDS: Final = (0.001, 0.06)
 """What a call to AWS takes, from and to."""
-
-
-class Killed(BaseException):
-    """The function's process dies here."""
 
 
 class Task:

@@ -12,7 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from tests.simulation.scheduler import Killed
+from tests.support.faults import Killed
 
 
 class SerialFuture(Future[Any]):

@@ -10,15 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, Final
 
-from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Task
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.violations import check
-from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import Names
 
 _BACKOFF_SECONDS: Final = (0.1, 5.0)
 
@@ -43,27 +39,13 @@ class _StreamLane:
         return bool(self.waiting or self.batches) and not self.busy
 
 
-class Stream:
+class Stream(SimulatedService):
     """The mapping. `kept` are the batches at its failure destination."""
 
-    def __init__(
-        self,
-        aws: FakeAws,
-        names: Names,
-        deployment: Deployment,
-        scheduler: Scheduler,
-        conditions: Conditions,
-        rng: Random,
-    ) -> None:
-        self._aws = aws
-        self._table = names.events_table
-        self._deployment = deployment
-        self._scheduler = scheduler
-        self._conditions = conditions
-        self._rng = rng
-        self._lanes = [_StreamLane() for _ in range(conditions.lanes)]
+    def __init__(self, context: ServiceContext) -> None:
+        super().__init__(context)
+        self._lanes = [_StreamLane() for _ in range(context.conditions.lanes)]
         self._read_to = ""
-        self.dry = False
         self.kept: list[list[Record]] = []
 
     def can_start(self) -> bool:
@@ -102,10 +84,10 @@ class Stream:
 
     def _ready(self) -> list[_StreamLane]:
         self._read()
-        return [lane for lane in self._lanes if lane.has_work and lane.due <= self._scheduler.clock.now]
+        return [lane for lane in self._lanes if lane.has_work and lane.due <= self._now]
 
     def _read(self) -> None:
-        for record in self._aws.dynamodb.stream_records(self._table, after=self._read_to):
+        for record in self._aws.dynamodb.stream_records(self._names.events_table, after=self._read_to):
             self._read_to = record["dynamodb"]["SequenceNumber"]
             row = record["dynamodb"].get("NewImage", {})
             # The filter of the mapping.
@@ -117,7 +99,7 @@ class Stream:
         lane.busy = False
         if task.value is not None and not task.value["batchItemFailures"]:
             return
-        lane.due = self._scheduler.clock.now + self._rng.uniform(*_BACKOFF_SECONDS)
+        lane.due = self._now + self._rng.uniform(*_BACKOFF_SECONDS)
         if batch.attempts + 1 >= self._conditions.stream_attempts:
             self.kept.append(batch.records)
         elif task.value is not None:

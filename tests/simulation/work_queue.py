@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from tests.simulation import stored
-from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Task
+from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.violations import check
-from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import Names
 
 Message = Mapping[str, Any]
 
@@ -28,36 +24,21 @@ class FailedAttempt:
     body: str
 
 
-class WorkQueueMapping:
+class WorkQueueMapping(SimulatedService):
     """The mapping. `failed` are all failures that were reported; `enabled` is the kill switch."""
 
-    def __init__(
-        self,
-        aws: FakeAws,
-        names: Names,
-        deployment: Deployment,
-        scheduler: Scheduler,
-        conditions: Conditions,
-        rng: Random,
-    ) -> None:
-        self._aws = aws
-        self._names = names
-        self._deployment = deployment
-        self._scheduler = scheduler
-        self._conditions = conditions
-        self._rng = rng
+    def __init__(self, context: ServiceContext) -> None:
+        super().__init__(context)
         self._running = 0
         self.careful = False
         """No delivery repeats and no delete is lost any more."""
-        self.dry = False
         self.enabled = True
         self.failed: list[FailedAttempt] = []
 
     def can_start(self) -> bool:
         if not self.enabled or self._running >= self._conditions.processors:
             return False
-        now = self._scheduler.clock.now
-        return any(it.visible_at <= now for it in self._queue.messages.values())
+        return any(it.visible_at <= self._now for it in self._queue.messages.values())
 
     def wake(self) -> float | None:
         """When a message can be seen again."""
@@ -95,7 +76,7 @@ class WorkQueueMapping:
         if not self.careful:
             for message in found:
                 if self._rng.random() < self._conditions.twice:
-                    queue.messages[message["MessageId"]].visible_at = self._scheduler.clock.now
+                    queue.messages[message["MessageId"]].visible_at = self._now
         return found
 
     def _ended(self, messages: list[Message], task: Task) -> None:

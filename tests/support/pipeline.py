@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
-
-from botocore.exceptions import ClientError, ReadTimeoutError
 
 from pik.adapters.dynamodb.items import from_item
 from pik.domain.event.fields import RawRef
@@ -23,6 +21,7 @@ from pik.flows.process import ProcessFlow
 from pik.settings import ProcessorSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import AGGREGATES_TABLE, APPLIED_TABLE, FAILURES_TABLE, RAW_BUCKET, AnyClients, deployed
+from tests.support.faults import CallRecorder, FaultPlan
 from tests.support.makers import FakeContext, make_work, sqs_event
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -42,7 +41,7 @@ class Pipeline:
         self.processor = self.new_processor()
 
     def new_processor(self, aws: Any = None, **changes: Any) -> ProcessFlow:
-        """A processor in a process of its own, as it were, with other clients or settings."""
+        """A processor as another process has it, with other clients or settings."""
         settings = replace(self.settings, **changes)
         return ProcessFlow(settings, aws or self.aws, now=lambda: NOW, sleep=self.slept.append)
 
@@ -96,7 +95,7 @@ class Pipeline:
         return self.rows(FAILURES_TABLE)
 
     def dead_letters(self) -> list[DeadLetter]:
-        """What came into the dead-letter queue since the last look, in the order of their events' ids."""
+        """What came into the dead-letter queue since the last call, in the order of their events' ids."""
         found: list[DeadLetter] = []
         while True:
             answer = self.aws.sqs.receive_message(
@@ -111,73 +110,24 @@ class Pipeline:
             found += map(DeadLetter.of, answer["Messages"])
 
 
-class Killed(BaseException):
-    """The function's process dies here."""
-
-
-class CountedPipeline(Pipeline):
-    """A world in memory, whose calls are counted and can fail."""
-
-    aws: FakeAws
+class ProcessorHarness:
+    """A pipeline on the in-memory AWS, whose calls are counted and can fail."""
 
     def __init__(self, *, validate: bool = True) -> None:
-        super().__init__(FakeAws(validate=validate))
-        self.aws.calls.clear()
-
-    def calls(self) -> dict[str, int]:
-        """The AWS calls since the last look."""
-        counted = Counter(operation for _, operation in self.aws.calls)
-        self.aws.calls.clear()
-        return dict(counted)
+        self.aws = FakeAws(validate=validate)
+        self.pipeline = Pipeline(self.aws)
+        self.faults = FaultPlan(self.aws)
+        self.calls = CallRecorder(self.aws)
 
     def announced(self, kind: str = "events.processed") -> list[dict[str, Any]]:
         """What is on the bus of a kind, in order."""
         return [json.loads(entry["Detail"]) for entry in self.aws.events.published if entry["DetailType"] == kind]
 
-    def once(self, operation: str, phase: str, act: Callable[[], None]) -> None:
-        """Do something right before or after the next call of an operation; then never again."""
 
-        def hook(_: str, called: str, request: Mapping[str, Any], when: str) -> None:
-            if (called, when) == (operation, phase):
-                self.aws.on_call = None
-                act()
-
-        self.aws.on_call = hook
-
-    def always(self, operation: str, error: BaseException, phase: str = "before") -> None:
-        """Let every call of an operation fail."""
-
-        def hook(_: str, called: str, request: Mapping[str, Any], when: str) -> None:
-            if (called, when) == (operation, phase):
-                raise error
-
-        self.aws.on_call = hook
-
-    def calm(self) -> None:
-        """Let nothing fail any more."""
-        self.aws.on_call = None
-        self.aws.partial = None
-
-
-def raises(error: BaseException) -> Callable[[], None]:
-    def act() -> None:
-        raise error
-
-    return act
-
-
-def timeout() -> ReadTimeoutError:
-    return ReadTimeoutError(endpoint_url="https://dynamodb")
-
-
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Call")
-
-
-def assert_counted_once(world: Pipeline, works: list[Work]) -> None:
+def assert_counted_once(pipeline: Pipeline, works: list[Work]) -> None:
     """All of these events, each once, in versions without a gap, with exact metrics; what the latest version does not
     carry has a marker, so that the next writer will know it."""
-    versions = world.versions()
+    versions = pipeline.versions()
     unique = {it.event_id: it for it in works}
     assert [it.number for it in versions] == list(range(1, len(versions) + 1))
     assert Counter(event_id for it in versions for event_id in it.added) == Counter(unique.keys())
@@ -187,5 +137,5 @@ def assert_counted_once(world: Pipeline, works: list[Work]) -> None:
     assert versions[-1].inputs_hash == reduce(combine_hashes, hashes)
     assert versions[-1].input_count == len(unique)
     added_by = {short(event_id): it.number for it in versions for event_id in it.added}
-    assert world.markers().items() <= added_by.items()
-    assert {**world.markers(), **versions[-1].carried} == added_by
+    assert pipeline.markers().items() <= added_by.items()
+    assert {**pipeline.markers(), **versions[-1].carried} == added_by

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any, Final
 
+from tests.support.aws.account import FakeAws
 from tests.support.aws.dynamodb import FakeDynamoDb
 from tests.support.aws.values import Item, item_size
-from tests.support.pipeline import CountedPipeline
 
 WRITE_UNIT: Final = 0.625
 """For each started KB of an item."""
@@ -21,12 +21,12 @@ PUT_EVENT: Final = 1.00
 
 
 class Bill:
-    """Adds up what a stage's calls cost while it is its hook. Knows the processor's calls, and refuses any other."""
+    """Adds up what an account's calls cost while it is its hook. Knows the processor's calls, and refuses any other."""
 
-    def __init__(self, stage: CountedPipeline) -> None:
-        self._dynamodb = stage.aws.dynamodb
+    def __init__(self, aws: FakeAws) -> None:
+        self._dynamodb = aws.dynamodb
         self._prices: list[float] = []  # calls come from several threads, and appending is atomic
-        stage.aws.on_call = self
+        aws.on_call = self
 
     @property
     def dollars_a_million(self) -> float:
@@ -46,8 +46,8 @@ class Bill:
             case "query":
                 return READ_UNIT * _read_units(_latest(self._dynamodb, request))
             case "batch_get_item":
-                (asked,) = request["RequestItems"].values()
-                return READ_UNIT * len(asked["Keys"])  # markers are of 100 bytes
+                (keys,) = request["RequestItems"].values()
+                return READ_UNIT * len(keys["Keys"])  # markers are of 100 bytes
             case "put_item":
                 return WRITE_UNIT * _write_units(request["Item"])
             case "batch_write_item":

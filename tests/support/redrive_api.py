@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pik.adapters.dynamodb.items import from_item, to_item
-from pik.domain.event.work import Work
+from pik.adapters.dynamodb.items import to_item
 from pik.flows.redrive_api import RedriveApiFlow
 from pik.settings import RedriveSettings
-from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET, RUNS_TABLE
+from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET
 from tests.support.makers import FakeContext
-from tests.support.redrive_steps import FINGERPRINT, RedriveHarness
+from tests.support.parts import FINGERPRINT
+from tests.support.redrive_steps import RedriveHarness
 
 OPERATOR = "arn:aws:sts::123456789012:assumed-role/operator/ada"
 MANIFEST_ID = "mft-20261120T101530Z-0a1b2c3d"
@@ -37,82 +35,65 @@ def request(route: str, body: Any = None, query: Mapping[str, str] | None = None
     }
 
 
-class RedriveApiHarness(RedriveHarness):
-    """A stack in memory with the redrive API, whose steps are those of the kit."""
+class RedriveApiHarness:
+    """The redrive API in front of a RedriveHarness, whose parts are at hand here too."""
 
     def __init__(self, *, dry_run: bool = False) -> None:
-        super().__init__()
-        settings = RedriveSettings.from_env(self.names.environment("redrive"))
+        self.redrive = RedriveHarness()
+        self.aws = self.redrive.aws
+        self.clock = self.redrive.clock
+        self.pipeline = self.redrive.pipeline
+        self.letters = self.redrive.letters
+        self.runs = self.redrive.runs
+        self.faults = self.redrive.faults
+        settings = RedriveSettings.from_env(self.pipeline.names.environment("redrive"))
         self.api = RedriveApiFlow(
             replace(settings, dry_run=dry_run),
             self.aws,
-            now=self.moment,
+            now=self.redrive.moment,
             chance=lambda: "0a1b2c3d",  # type: ignore[arg-type]
         )
-        self.api_context = FakeContext()
-        self.aws.calls.clear()
+        self.context = FakeContext()
+        self.redrive.calls.forget()
 
-    def ask(self, route: str, *args: Any, **more: Any) -> tuple[int, dict[str, Any]]:  # type: ignore[override]
+    def ask(self, route: str, *args: Any, **more: Any) -> tuple[int, dict[str, Any]]:
         """An answer's status and body."""
-        self.aws.calls.clear()
-        answer = self.api(request(route, *args, **more), self.api_context)
+        self.redrive.calls.forget()
+        answer = self.api(request(route, *args, **more), self.context)
         return answer["statusCode"], json.loads(answer["body"])
 
     def preview(self, **query: Any) -> dict[str, Any]:
-        status, told = self.ask("GET /redrive/preview", None, {name: str(value) for name, value in query.items()})
-        assert status == 200, told
-        assert told["read"] == told["matched"] + sum(told["skipped"].values())
-        assert told["matched"] == sum(it["count"] for it in told["groups"])
-        assert self.visible() == len(self.dead()), "every letter is given back"
-        return told
+        status, body = self.ask("GET /redrive/preview", None, {name: str(value) for name, value in query.items()})
+        assert status == 200, body
+        assert body["read"] == body["matched"] + sum(body["skipped"].values())
+        assert body["matched"] == sum(it["count"] for it in body["groups"])
+        assert self.letters.visible() == len(self.letters.all()), "every letter is given back"
+        return body
 
-    def start(self, **body: Any) -> dict[str, Any]:
-        status, told = self.ask("POST /redrive/start", body)
-        assert status == (200 if told.get("dry_run") else 202), told
-        return told
-
-    def bury_unexplained(self, works: list[Work]) -> None:
-        """Puts messages into the dead-letter queue as SQS itself moves them: without attributes."""
-        for work in works:
-            message = work.message()
-            url = self.names.work_dead_letter_queue_url
-            self.aws.sqs.send_message(QueueUrl=url, MessageBody=message.body, MessageGroupId=message.group)
-        self.aws.calls.clear()
+    def start(self, **members: Any) -> dict[str, Any]:
+        status, body = self.ask("POST /redrive/start", members)
+        assert status == (200 if body.get("dry_run") else 202), body
+        return body
 
     def note_failure(self, event: str, category: str = "TRANSIENT", ago: float = 600) -> None:
         """A row of the ledger."""
+        failed_at = self.redrive.text(ago)
         row = {
             "PK": f"EVENT#{event}",
-            "SK": f"AT#{self.text(ago)}#005",
+            "SK": f"AT#{failed_at}#005",
             "category": category,
             "error_type": "Throttled",
             "fingerprint": FINGERPRINT[::-1],
             "message": "too fast",
             "attempt": 5,
-            "failed_at": self.text(ago),
+            "failed_at": failed_at,
         }
         self.aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item=to_item(row))
 
     def written(self) -> set[str]:
-        """The calls of the last request that change something, but for giving letters back."""
+        """The calls of the last request that change something, other than giving letters back."""
         return {operation for _, operation in self.aws.calls} & WRITES
-
-    def runs(self) -> list[dict[str, Any]]:
-        return [from_item(it) for it in self.aws.dynamodb.scan(TableName=RUNS_TABLE)["Items"]]
 
     def keys(self, prefix: str) -> list[str]:
         found = self.aws.s3.list_objects_v2(Bucket=RAW_BUCKET, Prefix=prefix).get("Contents", [])
         return [it["Key"] for it in found]
-
-
-def failing(api: RedriveApiHarness, operation: str, code: str, phase: str = "before", after: int = 0) -> None:
-    """Let the calls of an operation fail, the first `after` excepted; with phase "after" AWS has done it."""
-    seen: list[str] = []
-
-    def hook(_: str, called: str, __: Mapping[str, Any], when: str) -> None:
-        if (called, when) == (operation, phase):
-            seen.append(called)
-            if len(seen) > after:
-                raise ClientError({"Error": {"Code": code, "Message": "no"}}, called)
-
-    api.aws.on_call = hook

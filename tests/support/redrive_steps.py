@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Any
 
 import yaml
 
-from pik.adapters.dynamodb.items import from_item, to_item
-from pik.domain.event.work import Work, parse_work
-from pik.domain.process.dead_letters import Reason
+from pik.adapters.dynamodb.items import to_item
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.request import Canary, RedriveRequest
 from pik.domain.redrive.selection import Criteria
@@ -22,35 +19,43 @@ from pik.domain.shared import times
 from pik.domain.shared.limits import REDRIVE_STEP_MS
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
+from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
-from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET, RUNS_TABLE
+from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET
+from tests.support.faults import CallRecorder, FaultPlan
 from tests.support.makers import FakeContext
-from tests.support.pipeline import CountedPipeline
+from tests.support.parts import FINGERPRINT, Letters, RunRows, WorkMessages
+from tests.support.pipeline import Pipeline
 
 MACHINE = yaml.safe_load((Path(__file__).parents[2] / "statemachines" / "redrive.asl.yaml").read_text("utf-8"))
 RUN_ID = "rdr-20261120T101530Z-0a1b2c3d"
-FINGERPRINT = "f" * 32
 CAREFUL = Canary(size=5, widen=5, max_failure_rate=0.1, wait_seconds=15)
 _MOST_EVENTS = 500
 
 
-class RedriveHarness(CountedPipeline):
-    """A stack in memory with a step function, and the state machine around it."""
+class RedriveHarness:
+    """A pipeline in memory with a step function, and the state machine around it."""
 
     def __init__(self, *, validate: bool = True) -> None:
-        super().__init__(validate=validate)
+        self.aws = FakeAws(validate=validate)
         assert isinstance(self.aws.clock, Clock)
         self.clock = self.aws.clock
+        self.pipeline = Pipeline(self.aws)
+        self.faults = FaultPlan(self.aws)
+        self.calls = CallRecorder(self.aws)
+        self.work_queue = WorkMessages(self.aws, self.pipeline.names)
+        self.letters = Letters(self.aws, self.pipeline.names, self.text)
+        self.runs = RunRows(self.aws, self.calls, self.faults, RUN_ID)
         self.context = FakeContext(remaining_ms=REDRIVE_STEP_MS)
         """Of `ask`: a step has no time for another after it."""
         self.lasting = FakeContext(remaining_ms=2 * REDRIVE_STEP_MS)
         """Of `run`: a step goes on with the next where it can."""
-        self.step_settings = RedriveStepSettings.from_env(self.names.environment("redrive_step"))
+        self.settings = RedriveStepSettings.from_env(self.pipeline.names.environment("redrive_step"))
         self.step = self.new_step()
 
     def new_step(self, **changes: Any) -> RedriveStepFlow:
-        """A step function in a process of its own."""
-        settings = replace(self.step_settings, **changes)
+        """A step function as another process has it."""
+        settings = replace(self.settings, **changes)
         return RedriveStepFlow(settings, self.aws, now=self.moment, chance=lambda: 0.5, sleep=lambda _: None)  # type: ignore[arg-type]
 
     def restart_each_step(self) -> None:
@@ -67,38 +72,11 @@ class RedriveHarness(CountedPipeline):
     def text(self, ago: float = 0) -> str:
         return times.from_datetime(datetime.fromtimestamp(self.clock() - ago, UTC))
 
-    def bury(self, works: Iterable[Work], *, age: int = 3600, fingerprint: str = FINGERPRINT, **changes: Any) -> None:
-        """Puts messages into the dead-letter queue, as the processor does."""
-        for work in works:
-            reason = Reason(
-                category="VALIDATION",
-                error_type="HashMismatch",
-                fingerprint=fingerprint,
-                message="the stored event holds no payload",
-                event_id=work.event_id,
-                attempts=work.attempts_before + 1,
-                failed_at=self.text(age),
-                first_sent_at=self.text(age),
-                run=work.run,
-            )
-            message = work.message()
-            self.aws.sqs.send_message(
-                QueueUrl=self.names.work_dead_letter_queue_url,
-                MessageBody=message.body,
-                MessageGroupId=message.group,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value}
-                    for name, value in replace(reason, **changes).attributes().items()
-                },
-            )
-        self.aws.calls.clear()
-
     def begin(self, run_id: str = RUN_ID, **request: Any) -> None:
         """The row of a run, as the API writes it."""
-        asked = {"action": "redrive", "criteria": Criteria(min_age_seconds=60, attempt_budget=3), **request}
-        row = redrive_run.first_record(run_id, RedriveRequest(**asked), "ada", "request-1", self.text())
-        self.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(row))
-        self.aws.calls.clear()
+        members = {"action": "redrive", "criteria": Criteria(min_age_seconds=60, attempt_budget=3), **request}
+        self.runs.put(redrive_run.first_record(run_id, RedriveRequest(**members), "ada", "request-1", self.text()))
+        self.calls.forget()
 
     def ask(self, step: str, run_id: str = RUN_ID, **more: Any) -> dict[str, Any]:
         return self.step({"step": step, "run_id": run_id, **more}, self.context)
@@ -116,56 +94,17 @@ class RedriveHarness(CountedPipeline):
             return self.step(payload, self.lasting)
 
         execute(MACHINE, {"run_id": run_id}, invoke, wait)
-        return self.row(run_id)
-
-    def row(self, run_id: str = RUN_ID) -> dict[str, Any]:
-        hook, self.aws.on_call = self.aws.on_call, None
-        item = self.aws.dynamodb.get_item(TableName=RUNS_TABLE, Key={"PK": {"S": f"RUN#{run_id}"}})["Item"]
-        self.aws.on_call = hook
-        self.aws.calls.pop()
-        return from_item(item)
-
-    def set_row(self, run_id: str = RUN_ID, **changes: Any) -> None:
-        item = to_item({**self.row(run_id), **changes})
-        self.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=item)
-
-    def queued(self) -> list[Work]:
-        """What is in WorkQueue."""
-        return [parse_work(it.body) for it in self.aws.sqs.messages(self.names.work_queue_url)]
-
-    def queued_ids(self) -> Counter[str]:
-        return Counter(it.event_id for it in self.queued())
-
-    def dead_ids(self) -> Counter[str]:
-        """The events in the dead-letter queue, seen or not."""
-        return Counter(parse_work(it.body).event_id for it in self.dead())
-
-    def dead(self) -> list[Any]:
-        return self.aws.sqs.messages(self.names.work_dead_letter_queue_url)
-
-    def visible(self) -> int:
-        """Letters that can be received now."""
-        return sum(it.visible_at <= self.clock() for it in self.dead())
-
-    def drain(self) -> list[Work]:
-        """Takes what is visible in WorkQueue away, as the processor does."""
-        taken: list[Work] = []
-        request = {"QueueUrl": self.names.work_queue_url, "MaxNumberOfMessages": 10}
-        while messages := self.aws.sqs.receive_message(**request).get("Messages"):
-            for it in messages:
-                self.aws.sqs.delete_message(QueueUrl=request["QueueUrl"], ReceiptHandle=it["ReceiptHandle"])
-                taken.append(parse_work(it["Body"]))
-        return taken
+        return self.runs.row(run_id)
 
     def apply(self) -> None:
         """The processor at work, all going well."""
-        works = self.drain()
+        works = self.work_queue.drain()
         for at in range(0, len(works), 10):
-            assert self.process(*works[at : at + 10]) == []
+            assert self.pipeline.process(*works[at : at + 10]) == []
 
     def fail(self, fingerprint: str = FINGERPRINT) -> None:
         """The processor at work, everything failing and dead again at once."""
-        works = self.drain()
+        works = self.work_queue.drain()
         for work in works:
             row = {
                 **work.columns(),
@@ -179,7 +118,7 @@ class RedriveHarness(CountedPipeline):
                 "failed_at": self.text(),
             }
             self.aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item=to_item(row))
-        self.bury(works, age=0, fingerprint=fingerprint)
+        self.letters.bury(works, age=0, fingerprint=fingerprint)
 
     def file(self, key: str) -> Any:
         return json.loads(self.aws.s3.get_object(Bucket=RAW_BUCKET, Key=key)["Body"].read())
@@ -218,8 +157,8 @@ def _task(state: Mapping[str, Any], value: Any, invoke: Callable[[Any], Any]) ->
                 continue
             if "Catch" not in state:
                 raise
-            told = {"Error": type(error).__name__, "Cause": str(error)}
-            return state["Catch"][0]["Next"], {**value, state["Catch"][0]["ResultPath"].removeprefix("$."): told}
+            cause = {"Error": type(error).__name__, "Cause": str(error)}
+            return state["Catch"][0]["Next"], {**value, state["Catch"][0]["ResultPath"].removeprefix("$."): cause}
     raise AssertionError("unreachable")
 
 
@@ -230,8 +169,3 @@ def balanced(row: dict[str, Any]) -> None:
     parts = done + sum(totals["skipped"].values()) + totals["already_gone"] + totals["failed"]
     assert totals["selected"] == parts, totals
     assert row["selected"] == totals["selected"]
-
-
-def ids(works: Iterable[Work]) -> Counter[str]:
-    """Each event once."""
-    return Counter(it.event_id for it in works)

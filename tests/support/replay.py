@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from pik.adapters.dynamodb.items import from_item, to_item
+from pik.adapters.dynamodb.items import to_item
 from pik.domain.event.rows import shard_of, source_day_key
-from pik.domain.event.work import Work, parse_work
+from pik.domain.event.work import Work
 from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
 from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import EVENTS_TABLE, RUNS_TABLE, deployed
+from tests.support.aws.stack import EVENTS_TABLE, deployed
+from tests.support.faults import CallRecorder, FaultPlan
 from tests.support.makers import FakeContext, index_row, make_work
+from tests.support.parts import RunRows, WorkMessages
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 START, END = "2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"
@@ -69,18 +68,21 @@ class ReplayHarness:
         self.names = deployed(self.aws)
         settings = ReplaySettings.from_env(self.names.environment("replay"))
         self.settings = replace(settings, dry_run=dry_run)
+        self.faults = FaultPlan(self.aws)
+        self.work_queue = WorkMessages(self.aws, self.names)
         self.replay = self.new()
         self.context = FakeContext()
-        self.aws.calls.clear()
+        self.calls = CallRecorder(self.aws)
+        self.runs = RunRows(self.aws, self.calls, self.faults, RUN_ID)
 
     def new(self) -> ReplayFlow:
-        """A process of its own."""
+        """A replay as another process has it."""
         return ReplayFlow(self.settings, self.aws, now=lambda: NOW, chance=lambda: "0a1b2c3d")  # type: ignore[arg-type]
 
     def store(self, *rows: dict[str, Any]) -> None:
         for row in rows:
             self.aws.dynamodb.put_item(TableName=EVENTS_TABLE, Item=to_item(row))
-        self.aws.calls.clear()
+        self.calls.forget()
 
     def accept(self, numbers: Iterable[int], **changes: Any) -> list[Work]:
         works = [order(number, **changes) for number in numbers]
@@ -108,34 +110,3 @@ class ReplayHarness:
             answers.append(self.ok(**body, next_token=answers[-1]["next_token"]))
             assert len(answers) < 500
         return answers
-
-    def queued(self) -> list[Work]:
-        return [parse_work(it.body) for it in self.aws.sqs.messages(self.names.work_queue_url)]
-
-    def queued_ids(self) -> Counter[str]:
-        return Counter(it.event_id for it in self.queued())
-
-    def record(self, run_id: str = RUN_ID) -> dict[str, Any] | None:
-        item = self.aws.dynamodb.get_item(TableName=RUNS_TABLE, Key={"PK": {"S": f"RUN#{run_id}"}}).get("Item")
-        return from_item(item) if item else None
-
-    def calls(self) -> Counter[str]:
-        return Counter(operation for _, operation in self.aws.calls)
-
-
-def ids(works: Iterable[Work]) -> Counter[str]:
-    """Each event once."""
-    return Counter(it.event_id for it in works)
-
-
-def failing(stage: ReplayHarness, operation: str, code: str, after: int = 0) -> None:
-    """Let the calls of an operation fail, the first `after` excepted."""
-    seen: list[str] = []
-
-    def hook(_: str, called: str, __: Mapping[str, Any], phase: str) -> None:
-        if (called, phase) == (operation, "before"):
-            seen.append(called)
-            if len(seen) > after:
-                raise ClientError({"Error": {"Code": code, "Message": "no"}}, called)
-
-    stage.aws.on_call = hook

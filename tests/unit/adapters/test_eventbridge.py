@@ -17,7 +17,7 @@ from tests.support.aws.account import FakeAws
 SOME = [Announcement(f"id-{n}", "events.processed", f'{{"n":{n},"text":"é"}}') for n in range(25)]
 
 
-class Stage:
+class BusHarness:
     """A bus in memory."""
 
     def __init__(self) -> None:
@@ -45,54 +45,54 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> BusHarness:
+    return BusHarness()
 
 
-def test_announcements_go_out_in_tens(stage: Stage) -> None:
-    assert stage.bus.publish(SOME) == {}
-    assert len(stage.aws.calls) == 3
-    assert sorted(it["Detail"] for it in stage.aws.events.published) == sorted(it.detail for it in SOME)
-    assert stage.slept == []
+def test_announcements_go_out_in_tens(harness: BusHarness) -> None:
+    assert harness.bus.publish(SOME) == {}
+    assert len(harness.aws.calls) == 3
+    assert sorted(it["Detail"] for it in harness.aws.events.published) == sorted(it.detail for it in SOME)
+    assert harness.slept == []
 
 
-def test_none_is_no_call(stage: Stage) -> None:
-    assert stage.bus.publish([]) == {}
-    assert stage.aws.calls == []
+def test_none_is_no_call(harness: BusHarness) -> None:
+    assert harness.bus.publish([]) == {}
+    assert harness.aws.calls == []
 
 
-def test_packs_are_bounded_by_bytes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packs_are_bounded_by_bytes(harness: BusHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pik.adapters.eventbridge.MAX_BUS_BYTES", 150)
-    assert stage.bus.publish(SOME[:6]) == {}
-    assert len(stage.aws.calls) == 3
+    assert harness.bus.publish(SOME[:6]) == {}
+    assert len(harness.aws.calls) == 3
 
 
-def test_refused_entries_alone_are_sent_again_after_a_wait(stage: Stage) -> None:
-    stage.refuse(3, 17, times=2)
-    assert stage.bus.publish(SOME) == {}
-    assert len(stage.aws.calls) == 5
-    assert len(stage.aws.events.published) == 25
-    assert len(stage.slept) == 2
-    assert 0 <= stage.slept[0] <= 0.1
-    assert 0 <= stage.slept[1] <= 0.2
+def test_refused_entries_alone_are_sent_again_after_a_wait(harness: BusHarness) -> None:
+    harness.refuse(3, 17, times=2)
+    assert harness.bus.publish(SOME) == {}
+    assert len(harness.aws.calls) == 5
+    assert len(harness.aws.events.published) == 25
+    assert len(harness.slept) == 2
+    assert 0 <= harness.slept[0] <= 0.1
+    assert 0 <= harness.slept[1] <= 0.2
 
 
-def test_what_is_refused_to_the_end_is_named_with_its_reason(stage: Stage) -> None:
-    stage.refuse(3)
-    failed = stage.bus.publish(SOME)
+def test_what_is_refused_to_the_end_is_named_with_its_reason(harness: BusHarness) -> None:
+    harness.refuse(3)
+    failed = harness.bus.publish(SOME)
     assert failed.keys() == {"id-3"}
     assert isinstance(failed["id-3"], EntryRefused)
     assert classify(failed["id-3"]) is Category.TRANSIENT
-    assert len(stage.slept) == 2
+    assert len(harness.slept) == 2
 
 
-def test_a_call_that_fails_fails_its_ten_and_is_not_made_again(stage: Stage) -> None:
+def test_a_call_that_fails_fails_its_ten_and_is_not_made_again(harness: BusHarness) -> None:
     def hook(_: str, operation: str, request: Mapping[str, Any], phase: str) -> None:
         if phase == "before" and request["Entries"][0]["Detail"] == SOME[10].detail:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutEvents")
 
-    stage.aws.on_call = hook
-    failed = stage.bus.publish(SOME)
+    harness.aws.on_call = hook
+    failed = harness.bus.publish(SOME)
     assert failed.keys() == {f"id-{n}" for n in range(10, 20)}
     assert {classify(error) for error in failed.values()} == {Category.PERMANENT}
-    assert len(stage.aws.calls) == 3
+    assert len(harness.aws.calls) == 3

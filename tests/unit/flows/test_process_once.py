@@ -16,130 +16,131 @@ from pik.domain.event.work import Work
 from pik.flows import day
 from pik.flows import process as module
 from tests.support.aws.stack import APPLIED_TABLE
-from tests.support.pipeline import CountedPipeline, Killed, assert_counted_once, raises, timeout
+from tests.support.faults import Killed, raises, timeout
+from tests.support.pipeline import ProcessorHarness, assert_counted_once
 
 
 @pytest.fixture
-def stage() -> CountedPipeline:
-    return CountedPipeline()
+def harness() -> ProcessorHarness:
+    return ProcessorHarness()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_order_batches_and_redelivery_end_in_the_same_day(data: st.DataObject) -> None:
-    stage = CountedPipeline(validate=False)
+    harness = ProcessorHarness(validate=False)
     count = data.draw(st.integers(1, 60))
-    works = stage.orders(count, key="raw/all.ndjson")
+    works = harness.pipeline.orders(count, key="raw/all.ndjson")
     again = data.draw(st.lists(st.sampled_from(works), max_size=30))
     queue = list(data.draw(st.permutations([*works, *again])))
     while queue:
         size = data.draw(st.integers(1, 30))
         batch, queue = queue[:size], queue[size:]
-        assert stage.process(*batch, receive_count=data.draw(st.sampled_from([1, 2]))) == []
-    assert_counted_once(stage, works)
-    announced = {it["version"]: it["event_ids"] for it in stage.announced()}
-    assert announced == {it.number: list(it.added) for it in stage.versions()}
+        assert harness.pipeline.process(*batch, receive_count=data.draw(st.sampled_from([1, 2]))) == []
+    assert_counted_once(harness.pipeline, works)
+    announced = {it["version"]: it["event_ids"] for it in harness.announced()}
+    assert announced == {it.number: list(it.added) for it in harness.pipeline.versions()}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_process_killed_between_any_two_calls_loses_and_doubles_nothing(data: st.DataObject) -> None:
-    stage = CountedPipeline(validate=False)
-    works = stage.orders(data.draw(st.sampled_from([1, 10, 39, 45, 90, 100])), key="raw/all.ndjson")
+    harness = ProcessorHarness(validate=False)
+    works = harness.pipeline.orders(data.draw(st.sampled_from([1, 10, 39, 45, 90, 100])), key="raw/all.ndjson")
     receive_count = 0
     for before in (works[: len(works) // 4], works[len(works) // 4 : len(works) // 2]):
         if before:
-            stage.process(*before)
+            harness.pipeline.process(*before)
     pending = works[len(works) // 3 :]
     for _ in range(data.draw(st.integers(1, 3))):
         receive_count += 1
         operation = data.draw(
             st.sampled_from(["query", "get_object", "batch_get_item", "batch_write_item", "put_item", "put_events"])
         )
-        stage.once(operation, data.draw(st.sampled_from(["before", "after"])), raises(Killed()))
+        harness.faults.once(operation, data.draw(st.sampled_from(["before", "after"])), raises(Killed()))
         try:
-            stage.process(*pending, receive_count=receive_count)
+            harness.pipeline.process(*pending, receive_count=receive_count)
         except Killed:
             continue
-    stage.calm()
-    assert stage.process(*pending, receive_count=receive_count + 1) == []
-    assert_counted_once(stage, works)
-    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+    harness.faults.calm()
+    assert harness.pipeline.process(*pending, receive_count=receive_count + 1) == []
+    assert_counted_once(harness.pipeline, works)
+    assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}
 
 
-def test_a_first_delivery_that_was_counted_before_succeeds_in_silence(stage: CountedPipeline) -> None:
-    works = stage.orders(2)
-    stage.process(*works)
-    stage.calls()
-    assert stage.process(*works) == []
-    assert stage.calls() == {"get_object": 2, "query": 1}
-    assert len(stage.announced()) == 1
+def test_a_first_delivery_that_was_counted_before_succeeds_in_silence(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(2)
+    harness.pipeline.process(*works)
+    harness.calls.forget()
+    assert harness.pipeline.process(*works) == []
+    assert harness.calls.take() == {"get_object": 2, "query": 1}
+    assert len(harness.announced()) == 1
 
 
-def test_what_died_between_its_version_and_the_bus_is_announced_when_it_comes_back(stage: CountedPipeline) -> None:
-    works = stage.orders(3, key="raw/three.ndjson")
-    stage.once("put_events", "before", raises(Killed()))
+def test_what_died_between_its_version_and_the_bus_is_announced_when_it_comes_back(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(3, key="raw/three.ndjson")
+    harness.faults.once("put_events", "before", raises(Killed()))
     with pytest.raises(Killed):
-        stage.process(*works)
-    assert stage.announced() == []
-    stage.calls()
-    assert stage.process(*works, receive_count=2) == []
-    assert stage.calls() == {"get_object": 1, "query": 1, "put_events": 1}
-    assert_counted_once(stage, works)
-    assert [it["event_ids"] for it in stage.announced()] == [[it.event_id for it in works]]
+        harness.pipeline.process(*works)
+    assert harness.announced() == []
+    harness.calls.forget()
+    assert harness.pipeline.process(*works, receive_count=2) == []
+    assert harness.calls.take() == {"get_object": 1, "query": 1, "put_events": 1}
+    assert_counted_once(harness.pipeline, works)
+    assert [it["event_ids"] for it in harness.announced()] == [[it.event_id for it in works]]
 
 
-def test_versions_are_announced_again_once_a_batch_and_in_the_same_words(stage: CountedPipeline) -> None:
-    works = stage.orders(6)
-    stage.process(*works[:2])
-    stage.process(*works[2:5])
-    stage.process(*works[5:])
-    first = stage.aws.events.published.copy()
-    stage.aws.events.published.clear()
-    stage.calls()
-    assert stage.process(*works[:4], receive_count=3) == []
-    assert stage.calls() == {"get_object": 4, "query": 1, "get_item": 2, "put_events": 1}
-    again = stage.aws.events.published
+def test_versions_are_announced_again_once_a_batch_and_in_the_same_words(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(6)
+    harness.pipeline.process(*works[:2])
+    harness.pipeline.process(*works[2:5])
+    harness.pipeline.process(*works[5:])
+    first = harness.aws.events.published.copy()
+    harness.aws.events.published.clear()
+    harness.calls.forget()
+    assert harness.pipeline.process(*works[:4], receive_count=3) == []
+    assert harness.calls.take() == {"get_object": 4, "query": 1, "get_item": 2, "put_events": 1}
+    again = harness.aws.events.published
     assert [it["Detail"] for it in again] == [it["Detail"] for it in first[:2]]
 
 
-def test_a_redriven_event_is_announced_again_although_its_message_is_new(stage: CountedPipeline) -> None:
-    (work,) = stage.orders(1)
-    stage.process(work)
-    stage.process(replace(work, attempts_before=5))
-    stage.process(replace(work, origin="redrive"))
-    assert len({it["id"] for it in stage.announced()}) == 1
-    assert len(stage.announced()) == 3
+def test_a_redriven_event_is_announced_again_although_its_message_is_new(harness: ProcessorHarness) -> None:
+    (work,) = harness.pipeline.orders(1)
+    harness.pipeline.process(work)
+    harness.pipeline.process(replace(work, attempts_before=5))
+    harness.pipeline.process(replace(work, origin="redrive"))
+    assert len({it["id"] for it in harness.announced()}) == 1
+    assert len(harness.announced()) == 3
 
 
-def test_a_put_whose_answer_was_lost_and_that_the_sdk_repeats_is_announced(stage: CountedPipeline) -> None:
-    works = stage.orders(2)
+def test_a_put_whose_answer_was_lost_and_that_the_sdk_repeats_is_announced(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(2)
 
     class Repeating:
         """A client whose every put is sent twice, as botocore does when the first answer does not arrive."""
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(stage.aws.dynamodb, name)
+            return getattr(harness.aws.dynamodb, name)
 
         def put_item(self, **request: Any) -> Any:
-            stage.aws.dynamodb.put_item(**request)
-            return stage.aws.dynamodb.put_item(**request)
+            harness.aws.dynamodb.put_item(**request)
+            return harness.aws.dynamodb.put_item(**request)
 
-    clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=Repeating(), sqs=stage.aws.sqs, events=stage.aws.events)
-    processor = stage.new_processor(clients)
-    assert stage.process(*works, processor=processor) == []
-    assert_counted_once(stage, works)
-    assert len(stage.announced()) == 1
+    clients = SimpleNamespace(s3=harness.aws.s3, dynamodb=Repeating(), sqs=harness.aws.sqs, events=harness.aws.events)
+    processor = harness.pipeline.new_processor(clients)
+    assert harness.pipeline.process(*works, processor=processor) == []
+    assert_counted_once(harness.pipeline, works)
+    assert len(harness.announced()) == 1
 
 
-def test_a_write_without_an_answer_fails_and_is_found_when_it_comes_back(stage: CountedPipeline) -> None:
-    works = stage.orders(2)
-    stage.once("put_item", "after", raises(timeout()))
-    assert stage.process(*works) == [0, 1]
-    assert {row["category"] for row in stage.failures()} == {"TIMEOUT"}
-    assert stage.process(*works, receive_count=2) == []
-    assert_counted_once(stage, works)
-    assert len(stage.announced()) == 1
+def test_a_write_without_an_answer_fails_and_is_found_when_it_comes_back(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(2)
+    harness.faults.once("put_item", "after", raises(timeout()))
+    assert harness.pipeline.process(*works) == [0, 1]
+    assert {row["category"] for row in harness.pipeline.failures()} == {"TIMEOUT"}
+    assert harness.pipeline.process(*works, receive_count=2) == []
+    assert_counted_once(harness.pipeline, works)
+    assert len(harness.announced()) == 1
 
 
 # --- in company -------------------------------------------------------------------------------------------------------
@@ -149,31 +150,33 @@ STEPS = ["query", "batch_get_item", "batch_write_item", "put_item"]
 """What a processor asks of DynamoDB for a version of a big day, in order."""
 
 
-def grown(stage: CountedPipeline, count: int, more: int) -> list[Work]:
+def grown(harness: ProcessorHarness, count: int, more: int) -> list[Work]:
     """Orders of which the first `count` have been counted, in two versions."""
-    works = stage.orders(count + more, key="raw/all.ndjson")
+    works = harness.pipeline.orders(count + more, key="raw/all.ndjson")
     if count:
-        stage.process(*works[: count - 1])
-        stage.process(works[count - 1])
+        harness.pipeline.process(*works[: count - 1])
+        harness.pipeline.process(works[count - 1])
     return works
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize(("before", "operation"), [(0, "put_item"), (39, "put_item"), *((45, it) for it in STEPS)])
 def test_a_version_that_another_processor_wrote_in_between_is_built_upon(
-    stage: CountedPipeline, before: int, operation: str, phase: str
+    harness: ProcessorHarness, before: int, operation: str, phase: str
 ) -> None:
-    works = grown(stage, before, 5)
+    works = grown(harness, before, 5)
     mine, theirs, both = works[before : before + 2], works[before + 2 : before + 4], works[before + 4 :]
-    other = stage.new_processor()
-    stage.once(operation, phase, lambda: assert_none(stage.process(*theirs, *both, processor=other)))
-    stage.calls()
-    assert stage.process(*mine, *both) == []
+    other = harness.pipeline.new_processor()
+    harness.faults.once(
+        operation, phase, lambda: assert_none(harness.pipeline.process(*theirs, *both, processor=other))
+    )
+    harness.calls.forget()
+    assert harness.pipeline.process(*mine, *both) == []
     late = (operation, phase) in {("query", "before"), ("put_item", "after")}  # then nobody lost a race
-    assert stage.calls()["query"] == 2 + (not late)
-    assert_counted_once(stage, works)
-    assert len(stage.slept) == (not late)
-    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+    assert harness.calls.take()["query"] == 2 + (not late)
+    assert_counted_once(harness.pipeline, works)
+    assert len(harness.pipeline.slept) == (not late)
+    assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}
 
 
 def assert_none(failed: list[int]) -> None:
@@ -183,31 +186,33 @@ def assert_none(failed: list[int]) -> None:
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize(("before", "operation"), [(0, "put_item"), (39, "put_item"), *((45, it) for it in STEPS)])
 def test_events_that_another_processor_counted_in_between_are_not_counted_again(
-    stage: CountedPipeline, before: int, operation: str, phase: str
+    harness: ProcessorHarness, before: int, operation: str, phase: str
 ) -> None:
-    works = grown(stage, before, 3)
-    other = stage.new_processor()
-    stage.once(operation, phase, lambda: assert_none(stage.process(*works[before:], processor=other)))
-    assert stage.process(*works[before:]) == []
-    assert_counted_once(stage, works)
+    works = grown(harness, before, 3)
+    other = harness.pipeline.new_processor()
+    harness.faults.once(
+        operation, phase, lambda: assert_none(harness.pipeline.process(*works[before:], processor=other))
+    )
+    assert harness.pipeline.process(*works[before:]) == []
+    assert_counted_once(harness.pipeline, works)
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("operation", STEPS)
 def test_what_another_processor_counted_two_versions_ago_is_not_counted_again(
-    stage: CountedPipeline, operation: str, phase: str
+    harness: ProcessorHarness, operation: str, phase: str
 ) -> None:
     """Then neither the version that this one looked at nor the one that it lost to carries it, but it has a marker."""
-    works = grown(stage, 45, 3)
-    other = stage.new_processor()
+    works = grown(harness, 45, 3)
+    other = harness.pipeline.new_processor()
 
     def rival() -> None:
         for work in works[45:]:
-            assert stage.process(work, processor=other) == []
+            assert harness.pipeline.process(work, processor=other) == []
 
-    stage.once(operation, phase, rival)
-    assert stage.process(works[45]) == []
-    assert_counted_once(stage, works)
+    harness.faults.once(operation, phase, rival)
+    assert harness.pipeline.process(works[45]) == []
+    assert_counted_once(harness.pipeline, works)
 
 
 @pytest.mark.parametrize(
@@ -216,73 +221,81 @@ def test_what_another_processor_counted_two_versions_ago_is_not_counted_again(
     [(40, "batch_write_item", "after", 25), (40, "put_item", "before", 40), (45, "batch_write_item", "after", 45)],
 )
 def test_what_died_between_its_markers_and_its_version_is_counted_when_it_comes_back(
-    stage: CountedPipeline, count: int, operation: str, phase: str, marked: int
+    harness: ProcessorHarness, count: int, operation: str, phase: str, marked: int
 ) -> None:
-    works = grown(stage, count, 4)
-    stage.once(operation, phase, raises(Killed()))
+    works = grown(harness, count, 4)
+    harness.faults.once(operation, phase, raises(Killed()))
     with pytest.raises(Killed):
-        stage.process(*works[count:])
-    assert [it.number for it in stage.versions()] == [1, 2]
-    assert len(stage.markers()) == marked
-    assert stage.process(*works[count + 2 :]) == []  # another batch is first to write the next version
-    assert stage.process(*works[count:], receive_count=2) == []
-    assert_counted_once(stage, works)
-    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+        harness.pipeline.process(*works[count:])
+    assert [it.number for it in harness.pipeline.versions()] == [1, 2]
+    assert len(harness.pipeline.markers()) == marked
+    assert harness.pipeline.process(*works[count + 2 :]) == []  # another batch is first to write the next version
+    assert harness.pipeline.process(*works[count:], receive_count=2) == []
+    assert_counted_once(harness.pipeline, works)
+    assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}
 
 
-def test_markers_and_keys_that_dynamodb_leaves_out_are_asked_for_until_they_are_done(stage: CountedPipeline) -> None:
-    works = grown(stage, 60, 5)
+def test_markers_and_keys_that_dynamodb_leaves_out_are_asked_for_until_they_are_done(harness: ProcessorHarness) -> None:
+    works = grown(harness, 60, 5)
     left = {"batch_get_item": iter([{0, 3}, {1}]), "batch_write_item": iter([{0}])}
-    stage.aws.partial = lambda service, operation, request: next(left.get(operation, iter(())), set())
-    stage.calls()
-    assert stage.process(*works[55:]) == []
-    calls = stage.calls()
+    harness.aws.partial = lambda service, operation, request: next(left.get(operation, iter(())), set())
+    harness.calls.forget()
+    assert harness.pipeline.process(*works[55:]) == []
+    calls = harness.calls.take()
     assert (calls["batch_get_item"], calls["batch_write_item"], calls["put_item"]) == (3, 2, 1)
-    assert_counted_once(stage, works)
+    assert_counted_once(harness.pipeline, works)
 
 
 @pytest.mark.parametrize("operation", ["batch_get_item", "batch_write_item"])
-def test_no_version_is_written_while_markers_cannot_be_read_or_written(stage: CountedPipeline, operation: str) -> None:
-    works = grown(stage, 60, 5)
-    stage.aws.partial = lambda service, called, request: (
+def test_no_version_is_written_while_markers_cannot_be_read_or_written(
+    harness: ProcessorHarness, operation: str
+) -> None:
+    works = grown(harness, 60, 5)
+    harness.aws.partial = lambda service, called, request: (
         {0} if called == operation and APPLIED_TABLE in request["RequestItems"] else set()
     )
-    assert stage.process(*works[58:]) == ([0, 1, 2, 3, 4, 5, 6] if operation == "batch_get_item" else [2, 3, 4, 5, 6])
-    assert len(stage.versions()) == 2
-    assert {(row["category"], row["error_type"]) for row in stage.failures()} == {("TRANSIENT", "RowsUnprocessed")}
-    stage.calm()
-    assert stage.process(*works[58:], receive_count=2) == []
-    assert_counted_once(stage, works)
+    assert harness.pipeline.process(*works[58:]) == (
+        [0, 1, 2, 3, 4, 5, 6] if operation == "batch_get_item" else [2, 3, 4, 5, 6]
+    )
+    assert len(harness.pipeline.versions()) == 2
+    assert {(row["category"], row["error_type"]) for row in harness.pipeline.failures()} == {
+        ("TRANSIENT", "RowsUnprocessed")
+    }
+    harness.faults.calm()
+    assert harness.pipeline.process(*works[58:], receive_count=2) == []
+    assert_counted_once(harness.pipeline, works)
 
 
-def test_a_day_that_another_processor_carries_over_to_markers_in_between_goes_on(stage: CountedPipeline) -> None:
-    works = stage.orders(45, key="raw/all.ndjson")
-    stage.process(*works[:38])
-    other = stage.new_processor()
+def test_a_day_that_another_processor_carries_over_to_markers_in_between_goes_on(harness: ProcessorHarness) -> None:
+    works = harness.pipeline.orders(45, key="raw/all.ndjson")
+    harness.pipeline.process(*works[:38])
+    other = harness.pipeline.new_processor()
     # This one plans a small version of forty; the other makes the day big first.
-    stage.once("put_item", "before", lambda: assert_none(stage.process(*works[40:], processor=other)))
-    assert stage.process(*works[38:40]) == []
-    assert [it.applied is None for it in stage.versions()] == [False, True, True]
-    assert_counted_once(stage, works)
+    harness.faults.once(
+        "put_item", "before", lambda: assert_none(harness.pipeline.process(*works[40:], processor=other))
+    )
+    assert harness.pipeline.process(*works[38:40]) == []
+    assert [it.applied is None for it in harness.pipeline.versions()] == [False, True, True]
+    assert_counted_once(harness.pipeline, works)
 
 
 def test_many_processors_on_one_entity_end_in_the_exact_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_observe", lambda *_: None)  # processes do not share metrics; these threads would
-    stage = CountedPipeline(validate=False)
-    works = stage.orders(300, key="raw/all.ndjson")
+    harness = ProcessorHarness(validate=False)
+    works = harness.pipeline.orders(300, key="raw/all.ndjson")
     deliveries = [works[at : at + 7] for at in range(0, 300, 5)]  # overlapping: each batch repeats two of its neighbour
     queue: Iterator[list[Work]] = iter(deliveries)
     lock = threading.Lock()
     failed: list[int] = []
 
     def work() -> None:
-        mine = stage.new_processor()
+        mine = harness.pipeline.new_processor()
         while True:
             with lock:
                 batch = next(queue, None)
             if batch is None:
                 return
-            failed.extend(stage.process(*batch, processor=mine))
+            failed.extend(harness.pipeline.process(*batch, processor=mine))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for it in threads:
@@ -290,30 +303,30 @@ def test_many_processors_on_one_entity_end_in_the_exact_day(monkeypatch: pytest.
     for it in threads:
         it.join()
     assert failed == []
-    assert_counted_once(stage, works)
-    assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+    assert_counted_once(harness.pipeline, works)
+    assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}
 
 
 def test_a_race_that_is_lost_for_ever_ends_as_a_passing_failure(
-    stage: CountedPipeline, monkeypatch: pytest.MonkeyPatch
+    harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(day, "MAX_VERSION_ATTEMPTS", 5)
-    (work,) = stage.orders(1)
-    rivals = stage.orders(20, first=100)
-    other = stage.new_processor()
+    (work,) = harness.pipeline.orders(1)
+    rivals = harness.pipeline.orders(20, first=100)
+    other = harness.pipeline.new_processor()
 
     def hook(_: str, called: str, request: Mapping[str, Any], when: str) -> None:
         if (called, when) == ("put_item", "before") and work.event_id in str(request["Item"]["sample_event_ids"]):
-            assert stage.process(rivals.pop(), processor=other) == []
+            assert harness.pipeline.process(rivals.pop(), processor=other) == []
 
-    stage.aws.on_call = hook
-    assert stage.process(work) == [0]
-    stage.calm()
-    (row,) = stage.failures()
+    harness.aws.on_call = hook
+    assert harness.pipeline.process(work) == [0]
+    harness.faults.calm()
+    (row,) = harness.pipeline.failures()
     assert (row["category"], row["error_type"]) == ("TRANSIENT", "Contended")
-    assert len(stage.slept) == 4
-    assert stage.process(work, receive_count=2) == []
-    assert sum(it.added == (work.event_id,) for it in stage.versions()) == 1
+    assert len(harness.pipeline.slept) == 4
+    assert harness.pipeline.process(work, receive_count=2) == []
+    assert sum(it.added == (work.event_id,) for it in harness.pipeline.versions()) == 1
 
 
 def test_waits_grow_and_are_bounded() -> None:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import pytest
 
 from pik.flows import process as module
-from tests.support.pipeline import CountedPipeline, Killed, assert_counted_once
+from tests.support.faults import Killed
+from tests.support.pipeline import ProcessorHarness, assert_counted_once
 
 DECISIONS: Final = 7
 """Choices between two processors that are about to call; a version of a big day takes four calls of each, and when one
@@ -70,14 +71,14 @@ class Gated:
         return call
 
 
-def race(stage: CountedPipeline, turns: Turns, batches: tuple[list[Any], list[Any]]) -> None:
+def race(harness: ProcessorHarness, turns: Turns, batches: tuple[list[Any], list[Any]]) -> None:
     """Both processors take their batch at once."""
 
     def run(who: int) -> None:
-        dynamodb = Gated(stage.aws.dynamodb, lambda: turns.before_call(who))
-        clients = SimpleNamespace(s3=stage.aws.s3, dynamodb=dynamodb, sqs=stage.aws.sqs, events=stage.aws.events)
+        dynamodb = Gated(harness.aws.dynamodb, lambda: turns.before_call(who))
+        clients = SimpleNamespace(s3=harness.aws.s3, dynamodb=dynamodb, sqs=harness.aws.sqs, events=harness.aws.events)
         try:
-            failed = stage.process(*batches[who], processor=stage.new_processor(clients))
+            failed = harness.pipeline.process(*batches[who], processor=harness.pipeline.new_processor(clients))
         except Killed:
             return
         finally:
@@ -99,25 +100,25 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("before", [38, 45])
 def test_every_order_of_two_processors_calls_counts_each_event_once(before: int) -> None:
     for order in product((0, 1), repeat=DECISIONS):
-        stage = CountedPipeline(validate=False)
-        works = stage.orders(before + 4, key="raw/all.ndjson")
-        stage.process(*works[: before - 1])
-        stage.process(works[before - 1])
+        harness = ProcessorHarness(validate=False)
+        works = harness.pipeline.orders(before + 4, key="raw/all.ndjson")
+        harness.pipeline.process(*works[: before - 1])
+        harness.pipeline.process(works[before - 1])
         mine, theirs = works[before - 1 : before + 3], works[before + 1 :]  # two of them are in both batches
-        race(stage, Turns(order), (mine, theirs))
-        assert_counted_once(stage, works)
-        assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+        race(harness, Turns(order), (mine, theirs))
+        assert_counted_once(harness.pipeline, works)
+        assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}
 
 
 @pytest.mark.parametrize("last", range(5))
 def test_one_that_dies_at_any_call_leaves_the_other_and_its_own_return_unharmed(last: int) -> None:
     for order in product((0, 1), repeat=5):
-        stage = CountedPipeline(validate=False)
-        works = stage.orders(49, key="raw/all.ndjson")
-        stage.process(*works[:44])
-        stage.process(works[44])
+        harness = ProcessorHarness(validate=False)
+        works = harness.pipeline.orders(49, key="raw/all.ndjson")
+        harness.pipeline.process(*works[:44])
+        harness.pipeline.process(works[44])
         mine, theirs = works[44:48], works[46:]
-        race(stage, Turns(order, killed=(0, last)), (mine, theirs))
-        assert stage.process(*mine, receive_count=2) == []
-        assert_counted_once(stage, works)
-        assert {it["version"] for it in stage.announced()} == {it.number for it in stage.versions()}
+        race(harness, Turns(order, killed=(0, last)), (mine, theirs))
+        assert harness.pipeline.process(*mine, receive_count=2) == []
+        assert_counted_once(harness.pipeline, works)
+        assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}

@@ -22,7 +22,7 @@ from tests.support.aws.stack import deployed
 from tests.support.makers import index_row, make_work, sequence, stream_record
 
 
-class Stage:
+class PublisherHarness:
     """A queue in memory and a publisher before it."""
 
     def __init__(self, *, dry_run: bool = False) -> None:
@@ -43,8 +43,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> PublisherHarness:
+    return PublisherHarness()
 
 
 WORKS = [make_work({"n": n}, source=f"shop-{n % 3}") for n in range(120)]
@@ -58,29 +58,31 @@ def poison(number: int) -> dict[str, Any]:
     )
 
 
-def test_a_batch_goes_out_in_tens(stage: Stage) -> None:
-    assert stage.publish(*RECORDS[:100]) == []
-    assert Counter(stage.aws.calls) == {("sqs", "send_message_batch"): 10}
-    assert {it.event_id: it for it in stage.queued()} == {it.event_id: it for it in WORKS[:100]}
+def test_a_batch_goes_out_in_tens(harness: PublisherHarness) -> None:
+    assert harness.publish(*RECORDS[:100]) == []
+    assert Counter(harness.aws.calls) == {("sqs", "send_message_batch"): 10}
+    assert {it.event_id: it for it in harness.queued()} == {it.event_id: it for it in WORKS[:100]}
 
 
-def test_a_message_is_the_live_claim_check_of_its_row_in_its_sources_group(stage: Stage) -> None:
-    stage.publish(RECORDS[4])
-    (message,) = stage.aws.sqs.messages(stage.url)
+def test_a_message_is_the_live_claim_check_of_its_row_in_its_sources_group(harness: PublisherHarness) -> None:
+    harness.publish(RECORDS[4])
+    (message,) = harness.aws.sqs.messages(harness.url)
     assert json.loads(message.body) == WORKS[4].columns()
-    assert stage.queued()[0].origin == "live"
-    received = stage.aws.sqs.receive_message(QueueUrl=stage.url, MessageSystemAttributeNames=["All"])["Messages"]
+    assert harness.queued()[0].origin == "live"
+    received = harness.aws.sqs.receive_message(QueueUrl=harness.url, MessageSystemAttributeNames=["All"])["Messages"]
     assert received[0]["Attributes"]["MessageGroupId"] == "shop-1"
 
 
-def test_large_messages_are_packed_by_bytes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_messages_are_packed_by_bytes(harness: PublisherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pik.adapters.sqs.work_queue.MAX_SEND_BYTES", 3 * WORKS[0].message().size + 10)
-    assert stage.publish(*RECORDS[:10]) == []
-    assert len(stage.aws.calls) == 4
-    assert len(stage.queued()) == 10
+    assert harness.publish(*RECORDS[:10]) == []
+    assert len(harness.aws.calls) == 4
+    assert len(harness.queued()) == 10
 
 
-def test_what_is_not_a_new_accepted_event_is_passed_over(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_a_new_accepted_event_is_passed_over(
+    harness: PublisherHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(module.logger, "info", lambda message, **facts: said.append(facts))
     records = [
@@ -91,68 +93,68 @@ def test_what_is_not_a_new_accepted_event_is_passed_over(stage: Stage, monkeypat
         stream_record({"PK": "x", "SK": "y"}, 4),
         RECORDS[5],
     ]
-    assert stage.publish(*records) == []
-    assert [it.event_id for it in stage.queued()] == [WORKS[5].event_id]
+    assert harness.publish(*records) == []
+    assert [it.event_id for it in harness.queued()] == [WORKS[5].event_id]
     assert said[0]["skipped"] == {"MODIFY": 1, "REMOVE": 1, "DUPLICATE": 1, "CONFLICT": 1, "None": 1}
 
 
-def test_nothing_to_send_is_no_call(stage: Stage) -> None:
-    assert stage.publish(stream_record(index_row(WORKS[0], "CONFLICT"), 0)) == []
-    assert stage.publish() == []
-    assert stage.aws.calls == []
+def test_nothing_to_send_is_no_call(harness: PublisherHarness) -> None:
+    assert harness.publish(stream_record(index_row(WORKS[0], "CONFLICT"), 0)) == []
+    assert harness.publish() == []
+    assert harness.aws.calls == []
 
 
-def test_an_entry_that_sqs_refuses_once_is_sent_again_at_once(stage: Stage) -> None:
+def test_an_entry_that_sqs_refuses_once_is_sent_again_at_once(harness: PublisherHarness) -> None:
     rounds = iter([{3, 7}, set()])
-    stage.aws.partial = lambda *_: next(rounds)
-    assert stage.publish(*RECORDS[:10]) == []
-    assert len(stage.aws.calls) == 2
-    assert sorted(it.event_id for it in stage.queued()) == sorted(it.event_id for it in WORKS[:10])
+    harness.aws.partial = lambda *_: next(rounds)
+    assert harness.publish(*RECORDS[:10]) == []
+    assert len(harness.aws.calls) == 2
+    assert sorted(it.event_id for it in harness.queued()) == sorted(it.event_id for it in WORKS[:10])
 
 
-def test_the_lowest_record_that_is_not_in_the_queue_is_reported(stage: Stage) -> None:
+def test_the_lowest_record_that_is_not_in_the_queue_is_reported(harness: PublisherHarness) -> None:
     refused = {WORKS[n].event_id for n in (35, 12, 88)}
 
     def partial(_: str, operation: str, request: Mapping[str, Any]) -> set[int]:
         return {n for n, it in enumerate(request["Entries"]) if json.loads(it["MessageBody"])["event_id"] in refused}
 
-    stage.aws.partial = partial
-    assert stage.publish(*RECORDS[:100]) == [sequence(12)]
-    assert len(stage.queued()) == 97
-    assert len(stage.aws.calls) == 11
+    harness.aws.partial = partial
+    assert harness.publish(*RECORDS[:100]) == [sequence(12)]
+    assert len(harness.queued()) == 97
+    assert len(harness.aws.calls) == 11
 
 
-def test_a_call_that_fails_as_a_whole_is_made_again_and_then_reported(stage: Stage) -> None:
+def test_a_call_that_fails_as_a_whole_is_made_again_and_then_reported(harness: PublisherHarness) -> None:
     def hook(_: str, operation: str, request: Mapping[str, Any], phase: str) -> None:
         if phase == "before" and WORKS[20].event_id in request["Entries"][0]["MessageBody"]:
             raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "later"}}, "SendMessageBatch")
 
-    stage.aws.on_call = hook
-    assert stage.publish(*RECORDS[:30]) == [sequence(20)]
-    assert {it.event_id for it in stage.queued()} == {it.event_id for it in WORKS[:20]}
-    assert len(stage.aws.calls) == 4
+    harness.aws.on_call = hook
+    assert harness.publish(*RECORDS[:30]) == [sequence(20)]
+    assert {it.event_id for it in harness.queued()} == {it.event_id for it in WORKS[:20]}
+    assert len(harness.aws.calls) == 4
 
 
-def test_an_answer_that_forgets_an_entry_does_not_count_as_sent(stage: Stage) -> None:
-    class Forgetful:
+def test_an_answer_that_forgets_an_entry_does_not_count_as_sent(harness: PublisherHarness) -> None:
+    class SecondUnanswered:
         """SQS that answers for all entries but the second."""
 
         def send_message_batch(self, **request: Any) -> Any:
             return {"Successful": [{"Id": it["Id"]} for it in request["Entries"] if it["Id"] != "1"]}
 
-    publisher = PublishFlow(PublisherSettings(stage.url, dry_run=False), SimpleNamespace(sqs=Forgetful()))  # type: ignore[arg-type]
+    publisher = PublishFlow(PublisherSettings(harness.url, dry_run=False), SimpleNamespace(sqs=SecondUnanswered()))  # type: ignore[arg-type]
     answer = publisher({"Records": RECORDS[:3]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": sequence(1)}]}
 
 
 def test_a_poison_record_is_reported_and_everything_around_it_is_sent(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: PublisherHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[tuple[str, Any]] = []
     monkeypatch.setattr(module.logger, "error", lambda message, **facts: said.append((message, facts)))
     records = [*RECORDS[:4], poison(4), *RECORDS[5:9]]
-    assert stage.publish(*records) == [sequence(4)]
-    assert {it.event_id for it in stage.queued()} == {WORKS[n].event_id for n in (0, 1, 2, 3, 5, 6, 7, 8)}
+    assert harness.publish(*records) == [sequence(4)]
+    assert {it.event_id for it in harness.queued()} == {WORKS[n].event_id for n in (0, 1, 2, 3, 5, 6, 7, 8)}
     ((message, facts),) = said
     assert message == "a record that cannot become a message"
     assert facts["sequence_number"] == sequence(4)
@@ -168,16 +170,16 @@ def test_a_poison_record_is_reported_and_everything_around_it_is_sent(
         {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {"status": {"S": "ACCEPTED"}}}},
     ],
 )
-def test_no_record_however_broken_fails_the_batch(stage: Stage, broken: dict[str, Any]) -> None:
-    assert stage.publish(RECORDS[0], broken, RECORDS[2]) == ["1"]
-    assert len(stage.queued()) == 2
+def test_no_record_however_broken_fails_the_batch(harness: PublisherHarness, broken: dict[str, Any]) -> None:
+    assert harness.publish(RECORDS[0], broken, RECORDS[2]) == ["1"]
+    assert len(harness.queued()) == 2
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_bisection_isolates_the_poison_and_loses_nothing(data: st.DataObject) -> None:
     """The mapping goes on from the number that was reported, halves what is left, and gives up on a single record."""
-    stage = Stage()
+    harness = PublisherHarness()
     count = data.draw(st.integers(1, 30))
     bad = data.draw(st.sets(st.integers(0, count - 1), max_size=4))
     records = [poison(n) if n in bad else RECORDS[n] for n in range(count)]
@@ -185,7 +187,7 @@ def test_bisection_isolates_the_poison_and_loses_nothing(data: st.DataObject) ->
     batches = [records]
     while batches:
         batch = batches.pop(0)
-        reported = stage.publish(*batch)
+        reported = harness.publish(*batch)
         if not reported:
             continue
         (number,) = reported
@@ -195,15 +197,15 @@ def test_bisection_isolates_the_poison_and_loses_nothing(data: st.DataObject) ->
         else:
             batches[:0] = [left[: len(left) // 2], left[len(left) // 2 :]]
     assert given_up == [sequence(n) for n in sorted(bad)]
-    assert {it.event_id for it in stage.queued()} == {WORKS[n].event_id for n in range(count) if n not in bad}
+    assert {it.event_id for it in harness.queued()} == {WORKS[n].event_id for n in range(count) if n not in bad}
 
 
 def test_a_dry_run_sends_nothing_and_does_not_move_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(dry_run=True)
+    harness = PublisherHarness(dry_run=True)
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(module.logger, "info", lambda message, **facts: said.append(facts))
     records = [stream_record(index_row(WORKS[0], "CONFLICT"), 0), RECORDS[1], poison(2)]
-    assert stage.publish(*records) == [sequence(0)]
-    assert stage.publish() == []
-    assert stage.aws.calls == []
+    assert harness.publish(*records) == [sequence(0)]
+    assert harness.publish() == []
+    assert harness.aws.calls == []
     assert said[0] == {"would_send": 1, "would_report": [sequence(2)], "skipped": {"CONFLICT": 1}}

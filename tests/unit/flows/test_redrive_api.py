@@ -13,24 +13,25 @@ from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS
 from tests.support.aws.stack import RUNS_TABLE
-from tests.support.redrive_api import MANIFEST_ID, OPERATOR, RedriveApiHarness, failing
-from tests.support.redrive_steps import FINGERPRINT, RUN_ID, balanced
+from tests.support.parts import FINGERPRINT
+from tests.support.redrive_api import MANIFEST_ID, OPERATOR, RedriveApiHarness
+from tests.support.redrive_steps import RUN_ID, balanced
 
 REDRIVE_ID = "rdr-20261120T101530Z-0a1b2c3d"
 
 
 @pytest.fixture
-def api() -> RedriveApiHarness:
+def harness() -> RedriveApiHarness:
     return RedriveApiHarness()
 
 
 # --- preview
 
 
-def test_a_preview_shows_what_is_there_why_and_until_when(api: RedriveApiHarness) -> None:
-    works = api.orders(7)
-    api.bury(works)
-    told = api.preview()
+def test_a_preview_shows_what_is_there_why_and_until_when(harness: RedriveApiHarness) -> None:
+    works = harness.pipeline.orders(7)
+    harness.letters.bury(works)
+    told = harness.preview()
     assert (told["read"], told["matched"], told["skipped"], told["complete"]) == (7, 7, {}, True)
     assert told["queue"] == {"visible": 7, "in_flight": 0, "delayed": 0}
     (group,) = told["groups"]
@@ -42,230 +43,230 @@ def test_a_preview_shows_what_is_there_why_and_until_when(api: RedriveApiHarness
     assert told["explanation"] == "Of 7 messages that were read, 7 match."
 
 
-def test_the_manifest_names_the_letters_that_matched_and_is_written_once(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    told = api.preview()
+def test_the_manifest_names_the_letters_that_matched_and_is_written_once(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    told = harness.preview()
     assert told["manifest_id"] == MANIFEST_ID
-    content = api.file(f"redrive/manifests/{MANIFEST_ID}.json")
-    assert sorted(content["message_ids"]) == sorted(it.message_id for it in api.dead())
-    assert (content["requested_by"], content["created_at"]) == (OPERATOR, api.text())
-    assert api.written() == {"put_object"}
+    content = harness.redrive.file(f"redrive/manifests/{MANIFEST_ID}.json")
+    assert sorted(content["message_ids"]) == sorted(it.message_id for it in harness.letters.all())
+    assert (content["requested_by"], content["created_at"]) == (OPERATOR, harness.redrive.text())
+    assert harness.written() == {"put_object"}
 
 
-def test_a_preview_of_nothing_ends_and_writes_no_manifest(api: RedriveApiHarness) -> None:
+def test_a_preview_of_nothing_ends_and_writes_no_manifest(harness: RedriveApiHarness) -> None:
     for query in ({}, {"category": "TRANSIENT"}):
-        told = api.preview(**query)
+        told = harness.preview(**query)
         assert (told["manifest_id"], told["matched"], told["groups"], told["samples"]) == (None, 0, [], [])
         assert (told["ages"], told["expiry"], told["complete"]) == (None, None, True)
-        assert api.written() == set()
-        api.bury(api.orders(25))
+        assert harness.written() == set()
+        harness.letters.bury(harness.pipeline.orders(25))
 
 
-def test_each_letter_is_shown_once_also_when_sqs_shows_it_again(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(12))
-    told = api.preview(samples=20)
+def test_each_letter_is_shown_once_also_when_sqs_shows_it_again(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(12))
+    told = harness.preview(samples=20)
     shown = [it["message_id"] for it in told["samples"]]
     assert len(shown) == len(set(shown)) == 12
-    again = api.preview(samples=20)
+    again = harness.preview(samples=20)
     assert {it["message_id"] for it in again["samples"]} == set(shown)
 
 
-def test_filters_leave_the_others_out_and_say_so(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    api.bury(api.orders(2, first=3, source="loud"), fingerprint="b" * 32, error_type="Other")
-    assert api.preview(source="loud")["matched"] == 2
-    assert api.preview(errorType="Other")["skipped"] == {"filtered": 3}
-    assert api.preview(fingerprint=FINGERPRINT)["matched"] == 3
-    assert api.preview(max_age_seconds=3599)["skipped"] == {"too_old": 5}
-    assert api.preview(min_age_seconds=3601)["skipped"] == {"too_young": 5}
-    assert api.preview(min_age_seconds=3600, max_age_seconds=3600)["matched"] == 5
-    assert api.preview(expiring_within_seconds=86_400)["skipped"] == {"filtered": 5}
+def test_filters_leave_the_others_out_and_say_so(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.letters.bury(harness.pipeline.orders(2, first=3, source="loud"), fingerprint="b" * 32, error_type="Other")
+    assert harness.preview(source="loud")["matched"] == 2
+    assert harness.preview(errorType="Other")["skipped"] == {"filtered": 3}
+    assert harness.preview(fingerprint=FINGERPRINT)["matched"] == 3
+    assert harness.preview(max_age_seconds=3599)["skipped"] == {"too_old": 5}
+    assert harness.preview(min_age_seconds=3601)["skipped"] == {"too_young": 5}
+    assert harness.preview(min_age_seconds=3600, max_age_seconds=3600)["matched"] == 5
+    assert harness.preview(expiring_within_seconds=86_400)["skipped"] == {"filtered": 5}
 
 
-def test_a_limit_bounds_what_matches_and_the_answer_says_that_there_is_more(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(30))
-    told = api.preview(max_messages=4)
+def test_a_limit_bounds_what_matches_and_the_answer_says_that_there_is_more(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(30))
+    told = harness.preview(max_messages=4)
     assert told["matched"] == 4
     assert told["skipped"] == {"limit_reached": told["read"] - 4}
     assert not told["complete"]
     assert "There may be more" in told["explanation"]
-    assert len(api.file(f"redrive/manifests/{MANIFEST_ID}.json")["message_ids"]) == 4
+    assert len(harness.redrive.file(f"redrive/manifests/{MANIFEST_ID}.json")["message_ids"]) == 4
 
 
-def test_letters_that_sqs_moved_itself_are_explained_by_the_ledger(api: RedriveApiHarness) -> None:
-    known, unknown = api.orders(2)
-    api.bury_unexplained([known, unknown])
-    api.note_failure(known.event_id)
-    told = api.preview()
+def test_letters_that_sqs_moved_itself_are_explained_by_the_ledger(harness: RedriveApiHarness) -> None:
+    known, unknown = harness.pipeline.orders(2)
+    harness.letters.bury_unexplained([known, unknown])
+    harness.note_failure(known.event_id)
+    told = harness.preview()
     assert {(it["category"], it["count"]) for it in told["groups"]} == {("TRANSIENT", 1), ("UNKNOWN", 1)}
     sample = next(it for it in told["samples"] if it["event_id"] == known.event_id)
     assert (sample["error_type"], sample["reason"], sample["attempts"]) == ("Throttled", "too fast", 5)
     assert [row["attempt"] for row in sample["ledger"]] == [5]
-    filtered = api.preview(category="TRANSIENT")
+    filtered = harness.preview(category="TRANSIENT")
     assert (filtered["matched"], filtered["skipped"]) == (1, {"filtered": 1})
 
 
-def test_the_ledger_is_asked_only_for_letters_without_a_reason_and_for_samples(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(30))
-    api.preview(samples=2)
-    assert api.aws.calls.count(("dynamodb", "query")) == 2
-    api.preview(samples=0)
-    assert api.aws.calls.count(("dynamodb", "query")) == 0
+def test_the_ledger_is_asked_only_for_letters_without_a_reason_and_for_samples(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(30))
+    harness.preview(samples=2)
+    assert harness.aws.calls.count(("dynamodb", "query")) == 2
+    harness.preview(samples=0)
+    assert harness.aws.calls.count(("dynamodb", "query")) == 0
 
 
-def test_a_message_that_cannot_be_read_is_shown_with_what_the_ledger_knows(api: RedriveApiHarness) -> None:
-    url = api.names.work_dead_letter_queue_url
-    message_id = api.aws.sqs.send_message(QueueUrl=url, MessageBody="no json", MessageGroupId="g")["MessageId"]
-    api.note_failure(f"unknown-{message_id}", "VALIDATION")
-    (sample,) = api.preview()["samples"]
+def test_a_message_that_cannot_be_read_is_shown_with_what_the_ledger_knows(harness: RedriveApiHarness) -> None:
+    url = harness.pipeline.names.work_dead_letter_queue_url
+    message_id = harness.aws.sqs.send_message(QueueUrl=url, MessageBody="no json", MessageGroupId="g")["MessageId"]
+    harness.note_failure(f"unknown-{message_id}", "VALIDATION")
+    (sample,) = harness.preview()["samples"]
     assert (sample["event_id"], sample["category"], sample["message_id"]) == (None, "VALIDATION", message_id)
 
 
-def test_letters_that_a_redrive_holds_are_told_as_held(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(12))
-    api.aws.sqs.receive_message(QueueUrl=api.names.work_dead_letter_queue_url, MaxNumberOfMessages=5)
-    api.aws.calls.clear()
-    status, told = api.ask("GET /redrive/preview")
+def test_letters_that_a_redrive_holds_are_told_as_held(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(12))
+    harness.aws.sqs.receive_message(QueueUrl=harness.pipeline.names.work_dead_letter_queue_url, MaxNumberOfMessages=5)
+    harness.aws.calls.clear()
+    status, told = harness.ask("GET /redrive/preview")
     assert (status, told["matched"], told["queue"]["in_flight"]) == (200, 7, 5)
     assert "5 more are held" in told["explanation"]
 
 
-def test_a_preview_that_fails_midway_gives_every_letter_back(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(45))
-    failing(api, "receive_message", "AccessDenied", after=2)
+def test_a_preview_that_fails_midway_gives_every_letter_back(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(45))
+    harness.faults.refuse("receive_message", "AccessDenied", after=2)
     with pytest.raises(ClientError, match="AccessDenied"):
-        api.ask("GET /redrive/preview")
-    assert api.visible() == 45
+        harness.ask("GET /redrive/preview")
+    assert harness.letters.visible() == 45
 
 
 @pytest.mark.parametrize("operation", ["query", "put_object"])
-def test_a_failure_after_the_sweep_keeps_no_letter_hidden(api: RedriveApiHarness, operation: str) -> None:
-    api.bury(api.orders(12))
-    failing(api, operation, "ThrottlingException")
-    status, told = api.ask("GET /redrive/preview")
+def test_a_failure_after_the_sweep_keeps_no_letter_hidden(harness: RedriveApiHarness, operation: str) -> None:
+    harness.letters.bury(harness.pipeline.orders(12))
+    harness.faults.refuse(operation, "ThrottlingException")
+    status, told = harness.ask("GET /redrive/preview")
     assert (status, told["error"]["code"]) == (503, "unavailable")
-    assert api.visible() == 12
+    assert harness.letters.visible() == 12
 
 
-def test_letters_that_cannot_be_released_are_visible_again_in_a_minute(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    failing(api, "change_message_visibility_batch", "InternalError")
-    status, told = api.ask("GET /redrive/preview")
-    assert (status, told["matched"], api.visible()) == (200, 3, 0)
-    api.clock.advance(61)
-    assert api.visible() == 3
+def test_letters_that_cannot_be_released_are_visible_again_in_a_minute(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.faults.refuse("change_message_visibility_batch", "InternalError")
+    status, told = harness.ask("GET /redrive/preview")
+    assert (status, told["matched"], harness.letters.visible()) == (200, 3, 0)
+    harness.clock.advance(61)
+    assert harness.letters.visible() == 3
 
 
-def test_a_preview_ends_in_time_with_what_it_saw(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(60))
-    api.api_context.remaining_ms = 5_000
-    status, told = api.ask("GET /redrive/preview")
+def test_a_preview_ends_in_time_with_what_it_saw(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(60))
+    harness.context.remaining_ms = 5_000
+    status, told = harness.ask("GET /redrive/preview")
     assert status == 200
     assert 0 < told["read"] < 60
     assert not told["complete"]
 
 
 def test_a_dry_stack_previews_and_writes_nothing() -> None:
-    api = RedriveApiHarness(dry_run=True)
-    api.bury(api.orders(3))
-    told = api.preview()
+    harness = RedriveApiHarness(dry_run=True)
+    harness.letters.bury(harness.pipeline.orders(3))
+    told = harness.preview()
     assert (told["matched"], told["manifest_id"]) == (3, None)
-    assert api.written() == set()
+    assert harness.written() == set()
     assert told["explanation"].endswith("The stack is dry: no manifest was written.")
 
 
-def test_a_preview_is_explained_in_japanese(api: RedriveApiHarness) -> None:
-    _, told = api.ask("GET /redrive/preview", **{"accept-language": "ja"})
+def test_a_preview_is_explained_in_japanese(harness: RedriveApiHarness) -> None:
+    _, told = harness.ask("GET /redrive/preview", **{"accept-language": "ja"})
     assert told["explanation"] == "条件に合うものはありません。0 件を読み取りました。"
 
 
 # --- start
 
 
-def test_a_start_is_written_down_and_handed_to_the_state_machine(api: RedriveApiHarness) -> None:
-    told = api.start(source="shop", max_messages=10)
+def test_a_start_is_written_down_and_handed_to_the_state_machine(harness: RedriveApiHarness) -> None:
+    told = harness.start(source="shop", max_messages=10)
     assert told["run_id"] == REDRIVE_ID
     assert told["status"] == "RUNNING"
     assert told["state_machine_execution"].endswith(f":{REDRIVE_ID}")
-    assert api.aws.stepfunctions.started == {REDRIVE_ID: {"run_id": REDRIVE_ID}}
-    row = api.row(REDRIVE_ID)
+    assert harness.aws.stepfunctions.started == {REDRIVE_ID: {"run_id": REDRIVE_ID}}
+    row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["requested_by"], row["request_id"]) == ("RUNNING", OPERATOR, "request-1")
     request = RedriveRequest.of(row["request"])
     assert request.criteria == Criteria(source="shop", min_age_seconds=60, attempt_budget=3)
     assert request.max_messages == 10
-    assert api.written() == {"put_item", "start_execution"}
+    assert harness.written() == {"put_item", "start_execution"}
 
 
-def test_what_was_started_is_what_the_steps_do(api: RedriveApiHarness) -> None:
-    works = api.orders(8)
-    api.bury(works)
-    api.preview(source="shop")
-    told = api.start(manifest_id=MANIFEST_ID)
-    row = api.run(told["run_id"], work=api.apply)
+def test_what_was_started_is_what_the_steps_do(harness: RedriveApiHarness) -> None:
+    works = harness.pipeline.orders(8)
+    harness.letters.bury(works)
+    harness.preview(source="shop")
+    told = harness.start(manifest_id=MANIFEST_ID)
+    row = harness.redrive.run(told["run_id"], work=harness.redrive.apply)
     balanced(row)
-    assert (row["status"], row["totals"]["redriven"], api.dead()) == ("COMPLETE", 8, [])
-    status, shown = api.ask(f"GET /redrive/{told['run_id']}")
+    assert (row["status"], row["totals"]["redriven"], harness.letters.all()) == ("COMPLETE", 8, [])
+    status, shown = harness.ask(f"GET /redrive/{told['run_id']}")
     assert (status, shown["status"]) == (200, "COMPLETE")
     assert shown["explanation"].startswith("Of 8 messages that were selected, 8 went back to the queue.")
 
 
-def test_a_start_that_is_repeated_by_the_sdk_is_one_run(api: RedriveApiHarness) -> None:
-    api.start()
-    api.start()
-    assert len(api.runs()) == 1
-    assert len(api.aws.stepfunctions.started) == 1
+def test_a_start_that_is_repeated_by_the_sdk_is_one_run(harness: RedriveApiHarness) -> None:
+    harness.start()
+    harness.start()
+    assert len(harness.runs.all()) == 1
+    assert len(harness.aws.stepfunctions.started) == 1
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_a_start_whose_row_is_not_written_starts_nothing(api: RedriveApiHarness, phase: str) -> None:
-    failing(api, "put_item", "ThrottlingException", phase)
-    status, told = api.ask("POST /redrive/start", {})
+def test_a_start_whose_row_is_not_written_starts_nothing(harness: RedriveApiHarness, phase: str) -> None:
+    harness.faults.refuse("put_item", "ThrottlingException", phase)
+    status, told = harness.ask("POST /redrive/start", {})
     assert (status, told["error"]["code"]) == (503, "unavailable")
-    assert api.aws.stepfunctions.started == {}
+    assert harness.aws.stepfunctions.started == {}
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-def test_a_run_whose_machine_was_not_started_is_failed_and_never_runs(api: RedriveApiHarness, phase: str) -> None:
-    api.bury(api.orders(3))
-    failing(api, "start_execution", "ThrottlingException", phase)
-    status, told = api.ask("POST /redrive/start", {})
+def test_a_run_whose_machine_was_not_started_is_failed_and_never_runs(harness: RedriveApiHarness, phase: str) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.faults.refuse("start_execution", "ThrottlingException", phase)
+    status, told = harness.ask("POST /redrive/start", {})
     assert (status, told["error"]["code"], told["run_id"]) == (503, "unavailable", REDRIVE_ID)
-    row = api.row(REDRIVE_ID)
+    row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["stopped"]) == ("FAILED", "not_started")
     # An execution of which only the answer was lost finds its run over.
-    api.aws.on_call = None
-    assert api.run(REDRIVE_ID)["status"] == "FAILED"
-    assert len(api.dead()) == 3
+    harness.faults.calm()
+    assert harness.redrive.run(REDRIVE_ID)["status"] == "FAILED"
+    assert len(harness.letters.all()) == 3
 
 
-def test_a_start_that_aws_refuses_raises_and_the_run_is_failed(api: RedriveApiHarness) -> None:
-    failing(api, "start_execution", "AccessDeniedException")
+def test_a_start_that_aws_refuses_raises_and_the_run_is_failed(harness: RedriveApiHarness) -> None:
+    harness.faults.refuse("start_execution", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
-        api.ask("POST /redrive/start", {})
-    assert api.row(REDRIVE_ID)["status"] == "FAILED"
+        harness.ask("POST /redrive/start", {})
+    assert harness.runs.row(REDRIVE_ID)["status"] == "FAILED"
 
 
-def test_a_run_that_began_although_its_start_failed_is_left_alone(api: RedriveApiHarness) -> None:
+def test_a_run_that_began_although_its_start_failed_is_left_alone(harness: RedriveApiHarness) -> None:
     def hook(_: str, called: str, __: Any, when: str) -> None:
         if (called, when) == ("start_execution", "after"):
-            api.aws.on_call = None
-            api.clock.advance(1)
-            api.step({"step": "freeze", "run_id": REDRIVE_ID}, api.context)
+            harness.faults.calm()
+            harness.clock.advance(1)
+            harness.redrive.step({"step": "freeze", "run_id": REDRIVE_ID}, harness.redrive.context)
             raise ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, called)
 
-    api.aws.on_call = hook
-    status, _ = api.ask("POST /redrive/start", {})
+    harness.aws.on_call = hook
+    status, _ = harness.ask("POST /redrive/start", {})
     assert status == 503
-    assert api.row(REDRIVE_ID)["status"] == "RUNNING"
+    assert harness.runs.row(REDRIVE_ID)["status"] == "RUNNING"
 
 
-def test_a_failed_note_does_not_hide_that_the_start_failed(api: RedriveApiHarness) -> None:
+def test_a_failed_note_does_not_hide_that_the_start_failed(harness: RedriveApiHarness) -> None:
     def hook(_: str, called: str, __: Any, when: str) -> None:
         if called in {"start_execution", "update_item"} and when == "before":
             raise ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, called)
 
-    api.aws.on_call = hook
-    assert api.ask("POST /redrive/start", {})[0] == 503
+    harness.aws.on_call = hook
+    assert harness.ask("POST /redrive/start", {})[0] == 503
 
 
 @pytest.mark.parametrize(
@@ -279,65 +280,65 @@ def test_a_failed_note_does_not_hide_that_the_start_failed(api: RedriveApiHarnes
     ],
 )
 def test_a_start_that_cannot_be_is_refused_before_anything_is_written(
-    api: RedriveApiHarness, body: Any, path: str, code: str
+    harness: RedriveApiHarness, body: Any, path: str, code: str
 ) -> None:
-    status, told = api.ask("POST /redrive/start", body)
+    status, told = harness.ask("POST /redrive/start", body)
     assert (status, told["error"]["code"]) == (400, code)
     assert told["error"]["details"][0]["path"] == path
-    assert api.written() == set()
+    assert harness.written() == set()
 
 
-def test_a_redrive_is_not_a_rescue_to_put_back(api: RedriveApiHarness) -> None:
-    api.start()
-    status, told = api.ask("POST /redrive/start", {"action": "put_back", "rescue_id": REDRIVE_ID})
+def test_a_redrive_is_not_a_rescue_to_put_back(harness: RedriveApiHarness) -> None:
+    harness.start()
+    status, told = harness.ask("POST /redrive/start", {"action": "put_back", "rescue_id": REDRIVE_ID})
     assert (status, told["error"]["code"]) == (400, "unknown_rescue")
 
 
-def test_what_was_rescued_is_put_back(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(4))
-    rescue = api.start(action="rescue")["run_id"]
-    assert api.run(rescue)["totals"]["rescued"] == 4
-    assert api.dead() == []
-    dry = api.start(action="put_back", rescue_id=rescue, dry_run=True)
+def test_what_was_rescued_is_put_back(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(4))
+    rescue = harness.start(action="rescue")["run_id"]
+    assert harness.redrive.run(rescue)["totals"]["rescued"] == 4
+    assert harness.letters.all() == []
+    dry = harness.start(action="put_back", rescue_id=rescue, dry_run=True)
     assert (dry["would"], dry["diffs"]) == ({"selected": 4, "skipped": {}}, [])
-    api.clock.advance(1)
-    back = api.start(action="put_back", rescue_id=rescue)["run_id"]
-    assert api.run(back)["totals"]["redriven"] == 4
-    assert len(api.dead()) == 4
+    harness.clock.advance(1)
+    back = harness.start(action="put_back", rescue_id=rescue)["run_id"]
+    assert harness.redrive.run(back)["totals"]["redriven"] == 4
+    assert len(harness.letters.all()) == 4
 
 
 # --- dry runs
 
 
-def test_a_dry_start_says_what_it_would_take_and_writes_nothing(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    api.bury(api.orders(2, first=3), age=10)
-    told = api.start(dry_run=True)
+def test_a_dry_start_says_what_it_would_take_and_writes_nothing(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.letters.bury(harness.pipeline.orders(2, first=3), age=10)
+    told = harness.start(dry_run=True)
     assert (told["dry_run"], told["action"], told["read"], told["matched"]) == (True, "redrive", 5, 3)
     assert told["would"] == {"selected": 3, "skipped": {"too_young": 2}, "already_gone": 0}
     assert told["diffs"] == []
     assert told["explanation"].endswith("This was a dry run: nothing was moved or recorded.")
-    assert (api.written(), api.runs(), api.visible()) == (set(), [], 5)
+    assert (harness.written(), harness.runs.all(), harness.letters.visible()) == (set(), [], 5)
 
 
-def test_a_dry_start_shows_what_a_transform_makes_of_payloads(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    told = api.start(dry_run=True, samples=2, transform={"set": {"payload.amount": 9}})
+def test_a_dry_start_shows_what_a_transform_makes_of_payloads(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    told = harness.start(dry_run=True, samples=2, transform={"set": {"payload.amount": 9}})
     assert len(told["diffs"]) == 2
     for diff in told["diffs"]:
         assert diff["after"] == {**diff["before"], "amount": 9}
-    assert api.keys("raw/transformed/") == []
-    assert api.written() == set()
+    assert harness.keys("raw/transformed/") == []
+    assert harness.written() == set()
 
 
-def test_a_dry_start_tells_what_a_transform_cannot_do(api: RedriveApiHarness) -> None:
-    empty, gone, elsewhere = api.orders(3)
+def test_a_dry_start_tells_what_a_transform_cannot_do(harness: RedriveApiHarness) -> None:
+    empty, gone, elsewhere = harness.pipeline.orders(3)
     gone = replace(gone, ref=replace(gone.ref, key="raw/none.json"))
     elsewhere = replace(elsewhere, ref=replace(elsewhere.ref, bucket="another-bucket"))
-    api.bury([empty, gone, elsewhere])
-    url = api.names.work_dead_letter_queue_url
-    api.aws.sqs.send_message(QueueUrl=url, MessageBody="no json", MessageGroupId="g")
-    told = api.start(
+    harness.letters.bury([empty, gone, elsewhere])
+    url = harness.pipeline.names.work_dead_letter_queue_url
+    harness.aws.sqs.send_message(QueueUrl=url, MessageBody="no json", MessageGroupId="g")
+    told = harness.start(
         dry_run=True, action="redrive", transform={"jmespath": "nothing_there"}, min_age_seconds=0, force=True
     )
     errors = {it["event_id"]: it["error"] for it in told["diffs"]}
@@ -347,109 +348,118 @@ def test_a_dry_start_tells_what_a_transform_cannot_do(api: RedriveApiHarness) ->
     assert told["would"]["skipped"] == {"unreadable": 1}
 
 
-def test_a_dry_start_of_a_manifest_tells_what_is_gone(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    api.preview()
-    (taken, *_) = api.aws.sqs.receive_message(QueueUrl=api.names.work_dead_letter_queue_url)["Messages"]
-    api.aws.sqs.delete_message(QueueUrl=api.names.work_dead_letter_queue_url, ReceiptHandle=taken["ReceiptHandle"])
-    told = api.start(manifest_id=MANIFEST_ID, dry_run=True)
+def test_a_dry_start_of_a_manifest_tells_what_is_gone(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.preview()
+    (taken, *_) = harness.aws.sqs.receive_message(QueueUrl=harness.pipeline.names.work_dead_letter_queue_url)[
+        "Messages"
+    ]
+    harness.aws.sqs.delete_message(
+        QueueUrl=harness.pipeline.names.work_dead_letter_queue_url, ReceiptHandle=taken["ReceiptHandle"]
+    )
+    told = harness.start(manifest_id=MANIFEST_ID, dry_run=True)
     assert told["would"] == {"selected": 2, "skipped": {}, "already_gone": 1}
 
 
 def test_a_dry_stack_starts_nothing() -> None:
-    api = RedriveApiHarness(dry_run=True)
-    api.bury(api.orders(2))
-    told = api.start(dry_run=False)
+    harness = RedriveApiHarness(dry_run=True)
+    harness.letters.bury(harness.pipeline.orders(2))
+    told = harness.start(dry_run=False)
     assert (told["dry_run"], told["would"]["selected"]) == (True, 2)
-    assert (api.written(), api.aws.stepfunctions.started) == (set(), {})
+    assert (harness.written(), harness.aws.stepfunctions.started) == (set(), {})
 
 
 # --- show and cancel
 
 
 @pytest.mark.parametrize("run_id", ["rdr-20261120T101530Z-ffffffff", "rpl-20261120T101530Z-0a1b2c3d"])
-def test_a_run_that_is_not_there_or_is_a_replay_is_not_found(api: RedriveApiHarness, run_id: str) -> None:
+def test_a_run_that_is_not_there_or_is_a_replay_is_not_found(harness: RedriveApiHarness, run_id: str) -> None:
     replay = {"PK": "RUN#rpl-20261120T101530Z-0a1b2c3d", "kind": "replay", "status": "RUNNING"}
-    api.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(replay))
-    for status, told in (api.ask(f"GET /redrive/{run_id}"), api.ask("POST /redrive/cancel", {"run_id": run_id})):
+    harness.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(replay))
+    for status, told in (
+        harness.ask(f"GET /redrive/{run_id}"),
+        harness.ask("POST /redrive/cancel", {"run_id": run_id}),
+    ):
         assert (status, told["error"]["code"]) == (404, "unknown_redrive")
 
 
-def test_a_run_is_shown_with_all_that_was_asked(api: RedriveApiHarness) -> None:
-    api.start(source="shop", canary={"max_failure_rate": 0.5})
-    status, shown = api.ask(f"GET /redrive/{REDRIVE_ID}")
+def test_a_run_is_shown_with_all_that_was_asked(harness: RedriveApiHarness) -> None:
+    harness.start(source="shop", canary={"max_failure_rate": 0.5})
+    status, shown = harness.ask(f"GET /redrive/{REDRIVE_ID}")
     assert (status, shown["status"], shown["requested_by"]) == (200, "RUNNING", OPERATOR)
     assert shown["request"]["criteria"] == {"source": "shop", "min_age_seconds": 60, "attempt_budget": 3}
     assert shown["request"]["canary"]["max_failure_rate"] == 0.5
     assert "PK" not in shown
 
 
-def test_a_cancel_stops_a_run_and_its_letters_stay(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(3))
-    api.start()
-    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID}) == (
+def test_a_cancel_stops_a_run_and_its_letters_stay(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(3))
+    harness.start()
+    assert harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID}) == (
         200,
         {"run_id": REDRIVE_ID, "status": "CANCELLING"},
     )
-    assert api.row(REDRIVE_ID)["cancel_requested"] is True
-    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[0] == 200, "a wish may be repeated"
-    row = api.run(REDRIVE_ID)
-    assert (row["status"], len(api.dead()), api.visible()) == ("CANCELLED", 3, 3)
+    assert harness.runs.row(REDRIVE_ID)["cancel_requested"] is True
+    assert harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[0] == 200, "a wish may be repeated"
+    row = harness.redrive.run(REDRIVE_ID)
+    assert (row["status"], len(harness.letters.all()), harness.letters.visible()) == ("CANCELLED", 3, 3)
 
 
 @pytest.mark.parametrize("final", ["COMPLETE", "CANCELLED", "STOPPED", "FAILED"])
 def test_a_run_that_is_over_is_not_cancelled_and_the_answer_says_how_it_ended(
-    api: RedriveApiHarness, final: str
+    harness: RedriveApiHarness, final: str
 ) -> None:
-    api.start()
-    api.set_row(REDRIVE_ID, status=final)
-    status, told = api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
+    harness.start()
+    harness.runs.change(REDRIVE_ID, status=final)
+    status, told = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
     assert (status, told["error"]["code"], told["status"]) == (409, "run_is_over", final)
-    assert api.row(REDRIVE_ID)["cancel_requested"] is False
+    assert harness.runs.row(REDRIVE_ID)["cancel_requested"] is False
 
 
-def test_a_run_that_never_began_is_cancelled_at_once_and_does_not_begin_later(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(2))
-    api.start()
-    api.clock.advance(901)
-    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
-    assert api.run(REDRIVE_ID)["status"] == "CANCELLED"
-    assert api.visible() == 2
+def test_a_run_that_never_began_is_cancelled_at_once_and_does_not_begin_later(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(2))
+    harness.start()
+    harness.clock.advance(901)
+    assert harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
+    assert harness.redrive.run(REDRIVE_ID)["status"] == "CANCELLED"
+    assert harness.letters.visible() == 2
 
 
-def test_a_run_whose_steps_all_failed_is_closed_by_a_cancel(api: RedriveApiHarness) -> None:
-    api.bury(api.orders(2))
-    api.start()
-    api.set_row(REDRIVE_ID, updated_at=api.text(ago=-1))
-    api.clock.advance(REDRIVE_HOLD_SECONDS)
-    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLING", "it may still be alive"
-    api.clock.advance(REDRIVE_HOLD_SECONDS + 1)
-    assert "cancel it to close it" in api.ask(f"GET /redrive/{REDRIVE_ID}")[1]["explanation"]
-    assert api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
+def test_a_run_whose_steps_all_failed_is_closed_by_a_cancel(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(2))
+    harness.start()
+    harness.runs.change(REDRIVE_ID, updated_at=harness.redrive.text(ago=-1))
+    harness.clock.advance(REDRIVE_HOLD_SECONDS)
+    assert harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLING", (
+        "it may still be alive"
+    )
+    harness.clock.advance(REDRIVE_HOLD_SECONDS + 1)
+    assert "cancel it to close it" in harness.ask(f"GET /redrive/{REDRIVE_ID}")[1]["explanation"]
+    assert harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})[1]["status"] == "CANCELLED"
 
 
 def test_a_dry_stack_cancels_nothing() -> None:
-    api = RedriveApiHarness(dry_run=True)
-    api.begin(REDRIVE_ID)
-    status, told = api.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
+    harness = RedriveApiHarness(dry_run=True)
+    harness.redrive.begin(REDRIVE_ID)
+    status, told = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
     assert (status, told) == (200, {"run_id": REDRIVE_ID, "status": "RUNNING", "dry_run": True})
-    assert api.written() == set()
+    assert harness.written() == set()
 
 
 @pytest.mark.parametrize("route", ["GET /redrive/rdr-1", "POST /redrive/cancel", "POST /redrive/start"])
-def test_a_table_that_is_throttled_is_told_as_unavailable(api: RedriveApiHarness, route: str) -> None:
+def test_a_table_that_is_throttled_is_told_as_unavailable(harness: RedriveApiHarness, route: str) -> None:
     for operation in ("get_item", "put_item"):
-        failing(api, operation, "ThrottlingException")
+        harness.faults.refuse(operation, "ThrottlingException")
         if (route.endswith("start")) == (operation == "put_item"):
-            status, told = api.ask(route, {"run_id": "rdr-1"} if route.endswith("cancel") else {})
+            status, told = harness.ask(route, {"run_id": "rdr-1"} if route.endswith("cancel") else {})
             assert (status, told["error"]["code"]) == (503, "unavailable")
 
 
-def test_a_route_that_nobody_knows_is_not_found(api: RedriveApiHarness) -> None:
-    status, told = api.ask("DELETE /redrive")
+def test_a_route_that_nobody_knows_is_not_found(harness: RedriveApiHarness) -> None:
+    status, told = harness.ask("DELETE /redrive")
     assert (status, told["error"]["code"]) == (404, "unknown_route")
 
 
-def test_a_body_that_is_no_json_is_refused(api: RedriveApiHarness) -> None:
-    status, told = api.ask("POST /redrive/start", "x=1", **{"Content-Type": "text/plain"})
+def test_a_body_that_is_no_json_is_refused(harness: RedriveApiHarness) -> None:
+    status, told = harness.ask("POST /redrive/start", "x=1", **{"Content-Type": "text/plain"})
     assert (status, told["error"]["code"]) == (415, "unsupported_media_type")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +15,10 @@ from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
 from pik.flows import redrive_step as module
-from tests.support.pipeline import Killed
-from tests.support.redrive_steps import RedriveHarness, balanced, ids
-from tests.unit.flows.test_replay_kills import Inline
+from tests.support.faults import Killed, refused
+from tests.support.parts import ids
+from tests.support.redrive_steps import RedriveHarness, balanced
+from tests.support.workers import InlineWorkers
 
 _TROUBLES = 12
 """Of one run: enough to wear out one state's seven attempts, too few for those of the state that its Catch leads to."""
@@ -30,14 +30,15 @@ STEP_BY_STEP, AT_ONCE = REDRIVE_STEP_MS, 2 * REDRIVE_STEP_MS
 CALLS_OF_A_RUN = {STEP_BY_STEP: 32, AT_ONCE: 28}
 
 
-class Weather:
-    """What befalls the calls of a stage: one in `calm` is killed, refused, or has entries that fail."""
+class RedriveTroubles:
+    """What happens to the calls of a redrive at random: after about `calm` good ones, one is killed or refused, or some
+    of its entries fail; at most _TROUBLES times."""
 
-    def __init__(self, stage: RedriveHarness, chance: random.Random, calm: int) -> None:
+    def __init__(self, harness: RedriveHarness, chance: random.Random, calm: int) -> None:
         self._chance = chance
         self._kinds = ["fine"] * calm + ["kill", "refuse", "entries"]
         self._left = _TROUBLES
-        stage.aws.on_call, stage.aws.partial = self._call, self._entries
+        harness.aws.on_call, harness.aws.partial = self._call, self._entries
 
     def _drawn(self, kind: str) -> bool:
         if self._left and self._chance.choice(self._kinds) == kind:
@@ -51,7 +52,7 @@ class Weather:
         if self._drawn("kill"):
             raise Killed
         if self._drawn("refuse"):
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "no"}}, operation)
+            raise refused("ThrottlingException", operation)
 
     def _entries(self, _: str, __: str, batch: Mapping[str, Any]) -> set[int]:
         if not self._drawn("entries"):
@@ -61,7 +62,7 @@ class Weather:
 
 def quiet(patch: pytest.MonkeyPatch, part: int = 7) -> None:
     """No threads, so that hypothesis can replay what it found; small parts; no log."""
-    patch.setattr(module, "Workers", Inline)
+    patch.setattr(module, "Workers", InlineWorkers)
     patch.setattr("pik.adapters.s3.redrive_files.REDRIVE_PART_MESSAGES", part)
     for level in ("info", "warning", "error", "exception"):
         patch.setattr(module.logger, level, lambda *_, **__: None)
@@ -70,33 +71,31 @@ def quiet(patch: pytest.MonkeyPatch, part: int = 7) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(st.data())
-def test_under_any_weather_nothing_is_lost_and_counts_add_up(data: st.DataObject) -> None:
-    stage = RedriveHarness(validate=False)
-    works = stage.orders(data.draw(st.integers(0, 30), "messages"))
-    stage.bury(works)
+def test_under_any_troubles_nothing_is_lost_and_counts_add_up(data: st.DataObject) -> None:
+    harness = RedriveHarness(validate=False)
+    works = harness.pipeline.orders(data.draw(st.integers(0, 30), "messages"))
+    harness.letters.bury(works)
     canary = data.draw(st.sampled_from([None, Canary(2, 3, 0.1, 15)]), "canary")
     action = data.draw(st.sampled_from(["redrive", "rescue"]), "action")
     budget = 3 if action == "redrive" else None
-    stage.lasting.remaining_ms = data.draw(st.sampled_from([STEP_BY_STEP, AT_ONCE]), "time")
-    stage.begin(action=action, canary=canary, criteria=Criteria(attempt_budget=budget))
+    harness.lasting.remaining_ms = data.draw(st.sampled_from([STEP_BY_STEP, AT_ONCE]), "time")
+    harness.begin(action=action, canary=canary, criteria=Criteria(attempt_budget=budget))
     with pytest.MonkeyPatch.context() as patch:
         quiet(patch)
-        stage.restart_each_step()
-        Weather(stage, data.draw(st.randoms(use_true_random=False)), data.draw(st.integers(3, 60), "calm"))
+        harness.restart_each_step()
+        RedriveTroubles(harness, data.draw(st.randoms(use_true_random=False)), data.draw(st.integers(3, 60), "calm"))
 
         def processor() -> None:
-            hook, stage.aws.on_call = stage.aws.on_call, None
-            partial, stage.aws.partial = stage.aws.partial, None
-            stage.apply()
-            stage.aws.on_call, stage.aws.partial = hook, partial
+            with harness.faults.suspended():
+                harness.apply()
 
-        row = stage.run(work=processor)
-        stage.calm()
-        stage.apply()
-        rescued = _rescued(stage)
-        counted = {event_id for it in stage.versions() for event_id in it.added}
-        assert counted | rescued | set(stage.dead_ids()) == set(ids(works))
-        assert sum(len(it.added) for it in stage.versions()) == len(counted), "an event counts once"
+        row = harness.run(work=processor)
+        harness.faults.calm()
+        harness.apply()
+        rescued = _rescued(harness)
+        counted = {event_id for it in harness.pipeline.versions() for event_id in it.added}
+        assert counted | rescued | set(harness.letters.ids()) == set(ids(works))
+        assert sum(len(it.added) for it in harness.pipeline.versions()) == len(counted), "an event counts once"
         assert row["status"] in {"COMPLETE", "STOPPED", "FAILED"}
         balanced(row)
         assert row["totals"]["redriven"] + row["totals"]["rescued"] <= len(works)
@@ -104,9 +103,11 @@ def test_under_any_weather_nothing_is_lost_and_counts_add_up(data: st.DataObject
         assert row["totals"]["rescued"] <= len(rescued)
 
 
-def _rescued(stage: RedriveHarness) -> set[str]:
-    found = stage.aws.s3.list_objects_v2(Bucket=stage.names.raw_bucket, Prefix="rescued/").get("Contents", [])
-    files = module.RedriveFiles(stage.aws.s3, stage.names.raw_bucket)
+def _rescued(harness: RedriveHarness) -> set[str]:
+    found = harness.aws.s3.list_objects_v2(Bucket=harness.pipeline.names.raw_bucket, Prefix="rescued/").get(
+        "Contents", []
+    )
+    files = module.RedriveFiles(harness.aws.s3, harness.pipeline.names.raw_bucket)
     lines = [line for it in found for line in files.get_lines(it["Key"]) or []]
     return {parse_work(it["body"]).event_id for it in lines}
 
@@ -118,13 +119,13 @@ def _rescued(stage: RedriveHarness) -> set[str]:
 def test_killed_once_at_any_call_it_ends_as_if_nothing_had_been(
     time: int, number: int, phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = RedriveHarness(validate=False)
-    stage.lasting.remaining_ms = time
-    works = stage.orders(12)
-    stage.bury(works)
-    stage.begin(canary=Canary(2, 5, 0.1, 15), criteria=Criteria(attempt_budget=3))
+    harness = RedriveHarness(validate=False)
+    harness.lasting.remaining_ms = time
+    works = harness.pipeline.orders(12)
+    harness.letters.bury(works)
+    harness.begin(canary=Canary(2, 5, 0.1, 15), criteria=Criteria(attempt_budget=3))
     quiet(monkeypatch)
-    stage.restart_each_step()
+    harness.restart_each_step()
     seen = 0
     killed: list[str] = []
 
@@ -136,22 +137,21 @@ def test_killed_once_at_any_call_it_ends_as_if_nothing_had_been(
             raise Killed
 
     def processor() -> None:
-        hook, stage.aws.on_call = stage.aws.on_call, None
-        stage.apply()
-        stage.aws.on_call = hook
+        with harness.faults.suspended():
+            harness.apply()
 
-    stage.aws.on_call = kill
-    row = stage.run(work=processor)
-    stage.calm()
-    stage.apply()
+    harness.aws.on_call = kill
+    row = harness.run(work=processor)
+    harness.faults.calm()
+    harness.apply()
     assert bool(killed) == (number < CALLS_OF_A_RUN[time] - 1), "the last number is the first beyond the run's calls"
     balanced(row)
     assert row["status"] == "COMPLETE", killed
-    counted = {event_id for it in stage.versions() for event_id in it.added}
+    counted = {event_id for it in harness.pipeline.versions() for event_id in it.added}
     assert (row["totals"]["redriven"], row["totals"]["unconfirmed"]) == (len(counted), 0), killed
     # A process that dies between a receive and the selection leaves letters hidden: they come back when the hold ends.
-    stage.clock.advance(REDRIVE_HOLD_SECONDS + 1)
-    assert stage.visible() == len(stage.dead()) == 12 - len(counted)
-    assert counted | set(stage.dead_ids()) == set(ids(works))
+    harness.clock.advance(REDRIVE_HOLD_SECONDS + 1)
+    assert harness.letters.visible() == len(harness.letters.all()) == 12 - len(counted)
+    assert counted | set(harness.letters.ids()) == set(ids(works))
     if killed not in (["receive_message"], ["put_object"]):
         assert len(counted) == 12, killed

@@ -29,8 +29,8 @@ SECOND = Expectation("The sun sets.", ("dlq", "analyze"))
 NAME = "/pik-dev/failure_mode"
 
 
-class Cloud:
-    """A stack as CloudFormation and SSM tell of it."""
+class GamedayTarget:
+    """A deployed stack as CloudFormation and SSM describe it."""
 
     def __init__(self) -> None:
         self.region = "eu-west-1"
@@ -48,8 +48,8 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    found = Cloud()
+def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> GamedayTarget:
+    found = GamedayTarget()
     monkeypatch.setattr("pik_cli.shell.session.StackAws", lambda _target: found)
     return found
 
@@ -187,7 +187,7 @@ def test_wrong_usage_is_exit_status_2(words: list[str], capsys: pytest.CaptureFi
 
 
 def test_a_stack_for_trials_is_played_on(
-    cloud: Cloud, world: FakeWorld, own: list[Any], capsys: pytest.CaptureFixture[str]
+    cloud: GamedayTarget, world: FakeWorld, own: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["poison", "--stack", "pik-dev", "--region", "eu-west-1", "--yes"]) == 0
 
@@ -206,7 +206,7 @@ def test_a_stack_for_trials_is_played_on(
     ],
 )
 def test_other_stacks_are_refused_also_with_yes(
-    cloud: Cloud, world: FakeWorld, given: dict[str, str], why: str, capsys: pytest.CaptureFixture[str]
+    cloud: GamedayTarget, world: FakeWorld, given: dict[str, str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.given |= given
 
@@ -217,7 +217,7 @@ def test_other_stacks_are_refused_also_with_yes(
 
 
 def test_a_stack_without_fault_injection_is_refused(
-    cloud: Cloud, world: FakeWorld, capsys: pytest.CaptureFixture[str]
+    cloud: GamedayTarget, world: FakeWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del cloud.outputs[OUTPUT]
 
@@ -228,7 +228,7 @@ def test_a_stack_without_fault_injection_is_refused(
 
 
 def test_a_stack_that_already_fails_on_order_is_refused(
-    cloud: Cloud, world: FakeWorld, capsys: pytest.CaptureFixture[str]
+    cloud: GamedayTarget, world: FakeWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.ssm.put_parameter(Name=NAME, Value="throttle", Overwrite=True)
 
@@ -241,7 +241,7 @@ def test_a_stack_that_already_fails_on_order_is_refused(
 
 
 def test_without_yes_it_asks(
-    cloud: Cloud, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: GamedayTarget, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("scripts.gameday.stage.can_ask", lambda: False)
     assert main(["poison", "--stack", "pik-dev"]) == 2

@@ -29,7 +29,7 @@ TIME = f"{DAY}T10:00:00.000000Z"
 PARAMETER = "/pik-local/failure_mode"
 
 
-class Time:
+class GamedayClock:
     """Seconds, and the waits that were asked for."""
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Time:
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def time() -> GamedayClock:
+    return GamedayClock()
 
 
 @pytest.fixture
-def world(backend: RedriveBackend, time: Time) -> GamedayStack:
+def world(backend: RedriveBackend, time: GamedayClock) -> GamedayStack:
     cloud: Any = backend
     cloud.dynamodb, cloud.ssm = backend.aws.dynamodb, backend.aws.ssm
     backend.outputs |= {
@@ -185,7 +185,7 @@ def test_dead_letters_of_a_source_are_seen_and_redriven_to_the_end(
 
 
 def test_a_run_without_an_end_is_a_refusal(
-    backend: RedriveBackend, world: GamedayStack, monkeypatch: pytest.MonkeyPatch, time: Time
+    backend: RedriveBackend, world: GamedayStack, monkeypatch: pytest.MonkeyPatch, time: GamedayClock
 ) -> None:
     backend.bury(1)
     monkeypatch.setattr(backend, "advance", lambda run_id: None)
@@ -196,7 +196,7 @@ def test_a_run_without_an_end_is_a_refusal(
 
 
 def test_a_fault_is_set_and_waited_for_and_ended_at_once_when_nobody_waits(
-    backend: RedriveBackend, world: GamedayStack, time: Time
+    backend: RedriveBackend, world: GamedayStack, time: GamedayClock
 ) -> None:
     def value() -> str:
         return str(backend.aws.ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"])

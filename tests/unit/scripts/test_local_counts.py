@@ -16,7 +16,7 @@ EVEN = Counts(accepted=10, duplicate=2, conflict=1, rejected=3, applied=9, dead=
 ANSWERED = {"accepted": 10, "duplicate": 2, "conflict": 1, "rejected": 3}
 
 
-class Pages:
+class FakePaginator:
     """A paginator with answers that are known."""
 
     def __init__(self, pages: list[dict[str, Any]]) -> None:
@@ -32,8 +32,8 @@ class Client:
     def __init__(self, **answers: Any) -> None:
         self._answers = answers
 
-    def get_paginator(self, name: str) -> Pages:
-        return Pages(self._answers[name])
+    def get_paginator(self, name: str) -> FakePaginator:
+        return FakePaginator(self._answers[name])
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda **request: self._answers[name](request)
@@ -42,18 +42,20 @@ class Client:
 class Scans(Client):
     """DynamoDB: a scan of each table."""
 
-    def get_paginator(self, name: str) -> Pages:
+    def get_paginator(self, name: str) -> FakePaginator:
         assert name == "scan"
         scans = self._answers
 
-        class ByTable(Pages):
+        class ByTable(FakePaginator):
             def paginate(self, **request: Any) -> Iterable[dict[str, Any]]:
                 return [{"Items": scans[request["TableName"]][:1]}, {"Items": scans[request["TableName"]][1:]}]
 
         return ByTable([])
 
 
-class Body:
+class ObjectBody:
+    """The body of an S3 object, as JSON."""
+
     def __init__(self, value: Any) -> None:
         self._value = value
 
@@ -78,7 +80,7 @@ class FakeEngine:
     )
     s3 = Client(
         list_objects_v2=[{"Contents": [{"Key": "rejected/1"}, {"Key": "rejected/2"}]}, {}],
-        get_object=lambda request: {"Body": Body({"rejected": [{}] * int(request["Key"][-1])})},
+        get_object=lambda request: {"Body": ObjectBody({"rejected": [{}] * int(request["Key"][-1])})},
     )
     sqs = Client(
         get_queue_attributes=lambda request: {
@@ -125,7 +127,7 @@ def test_each_difference_is_named(changed: dict[str, int], words: str) -> None:
     assert words in differences(replace(EVEN, **changed), 16, ANSWERED)
 
 
-class Time:
+class SleepClock:
     """A clock that goes on only when somebody sleeps."""
 
     def __init__(self) -> None:
@@ -139,9 +141,9 @@ class Time:
 
 
 def waited(answers: Callable[[float], Counts]) -> tuple[Counts, float]:
-    time = Time()
-    final = wait_drained(lambda: answers(time.now), clock=time.clock, sleep=time.sleep)
-    return final, time.now
+    clock = SleepClock()
+    final = wait_drained(lambda: answers(clock.now), clock=clock.clock, sleep=clock.sleep)
+    return final, clock.now
 
 
 def test_waiting_ends_when_nothing_is_on_its_way() -> None:

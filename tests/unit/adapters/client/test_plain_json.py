@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 from pik.adapters.client.clients import Clients
 
 
-class Body(io.BytesIO):
+class ResponseStream(io.BytesIO):
+    """The body of an answer, as urllib3 hands it out."""
+
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.read()
 
@@ -26,7 +28,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: bytes) -> Any:
     client = Clients().sqs
     headers = {"x-amzn-requestid": "request-1"}
     client.meta.events.register(
-        "before-send", lambda request, **_: AWSResponse(request.url, status, headers, Body(body))
+        "before-send", lambda request, **_: AWSResponse(request.url, status, headers, ResponseStream(body))
     )
     return client
 

@@ -53,7 +53,7 @@ def test_the_rows_of_a_run_are_those_of_its_messages_the_last_first(ledger: Fail
     assert ledger.of_run("rdr-3") == []
 
 
-class Pages:
+class PagedTable:
     """A table whose pages have one row each."""
 
     def __init__(self, rows: int) -> None:
@@ -68,7 +68,7 @@ class Pages:
 def test_a_run_is_read_page_by_page_to_its_end_and_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failure_reader, "MAX_LEDGER_PAGES", 7)
     for rows, read in ((3, 3), (7, 7), (9, 7)):
-        reader = FailureReader(Pages(rows), FAILURES_TABLE, Workers(1))  # type: ignore[arg-type]
+        reader = FailureReader(PagedTable(rows), FAILURES_TABLE, Workers(1))  # type: ignore[arg-type]
         assert [row["attempt"] for row in reader.of_run("rdr-1")] == list(range(read))
 
 

@@ -16,7 +16,7 @@ from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.domain.process.dead_letters import DeadLetter
 from pik.workers import Workers
 from tests.support.aws.account import FakeAws
-from tests.unit.flows.test_replay_kills import Inline
+from tests.support.workers import InlineWorkers
 
 HOLD = 600
 
@@ -25,7 +25,9 @@ def never(_: DeadLetter) -> bool:
     return False
 
 
-class Stage:
+class SweepHarness:
+    """A dead-letter queue in memory that holds a number of letters."""
+
     def __init__(self, letters: int, workers: Any = None) -> None:
         self.aws = FakeAws(validate=False)
         self.url = self.aws.sqs.create_queue(QueueName="dead")["QueueUrl"]
@@ -50,42 +52,42 @@ def bodies(letters: list[DeadLetter]) -> list[str]:
 
 
 def test_a_thousand_letters_take_a_hundred_receives_and_two_that_find_nothing() -> None:
-    stage = Stage(1000)
-    swept = stage.sweep()
+    harness = SweepHarness(1000)
+    swept = harness.sweep()
     assert (len(swept.letters), swept.complete) == (1000, True)
-    assert stage.receives() == 102
-    assert stage.visible() == 0
+    assert harness.receives() == 102
+    assert harness.visible() == 0
 
 
 def test_an_empty_queue_takes_two_receives() -> None:
-    stage = Stage(0)
-    swept = stage.sweep()
+    harness = SweepHarness(0)
+    swept = harness.sweep()
     assert (swept.letters, swept.complete) == ([], True)
-    assert stage.receives() == 2
+    assert harness.receives() == 2
 
 
 @pytest.mark.parametrize("count", [0, 3, 250, 5_000])
 def test_a_count_that_is_wrong_leaves_nothing_out(count: int) -> None:
-    stage = Stage(250)
-    swept = stage.sweep(count=count)
+    harness = SweepHarness(250)
+    swept = harness.sweep(count=count)
     assert (len(swept.letters), swept.complete) == (250, True)
-    assert stage.receives() <= 25 + 2 + 16, "those that were under way when the end was found"
+    assert harness.receives() <= 25 + 2 + 16, "those that were under way when the end was found"
 
 
 def test_a_receive_that_is_empty_by_chance_does_not_hide_what_later_ones_bring() -> None:
-    stage = Stage(2, Inline(1))
+    harness = SweepHarness(2, InlineWorkers(1))
     answers = iter([False, True, False, True])
 
     def receive(**asked: Any) -> Any:
         return real(**{**asked, "MaxNumberOfMessages": 1}) if next(answers, True) else {}
 
-    real, stage.aws.sqs.receive_message = stage.aws.sqs.receive_message, receive  # type: ignore[method-assign]
-    swept = stage.sweep(count=0)
+    real, harness.aws.sqs.receive_message = harness.aws.sqs.receive_message, receive  # type: ignore[method-assign]
+    swept = harness.sweep(count=0)
     assert (bodies(swept.letters), swept.complete) == (["letter 0", "letter 1"], True)
 
 
 def test_a_slow_receive_does_not_have_the_end_looked_for_again() -> None:
-    stage = Stage(10, Workers(3))
+    harness = SweepHarness(10, Workers(3))
     found_nothing = threading.Semaphore(0)
 
     def receive(**asked: Any) -> Any:
@@ -97,63 +99,63 @@ def test_a_slow_receive_does_not_have_the_end_looked_for_again() -> None:
             found_nothing.release()
         return answer
 
-    real, stage.aws.sqs.receive_message = stage.aws.sqs.receive_message, receive  # type: ignore[method-assign]
-    swept = stage.sweep(count=10)
+    real, harness.aws.sqs.receive_message = harness.aws.sqs.receive_message, receive  # type: ignore[method-assign]
+    swept = harness.sweep(count=10)
     assert (len(swept.letters), swept.complete) == (10, True)
-    assert stage.receives() == 3
+    assert harness.receives() == 3
 
 
 @given(letters=st.integers(0, 60), count=st.integers(0, 80), most=st.integers(1, 70), seed=st.integers())
 def test_it_ends_with_all_or_with_as_many_as_are_asked_for(letters: int, count: int, most: int, seed: int) -> None:
-    stage = Stage(letters, Inline(1))
-    chance, real = random.Random(seed), stage.aws.sqs.receive_message
+    harness = SweepHarness(letters, InlineWorkers(1))
+    chance, real = random.Random(seed), harness.aws.sqs.receive_message
     # SQS often brings fewer than it could.
-    stage.aws.sqs.receive_message = lambda **asked: real(  # type: ignore[method-assign]
+    harness.aws.sqs.receive_message = lambda **asked: real(  # type: ignore[method-assign]
         **{**asked, "MaxNumberOfMessages": chance.randint(1, asked["MaxNumberOfMessages"])}
     )
-    swept = stage.sweep(most, count=count)
+    swept = harness.sweep(most, count=count)
     assert len({it.message_id for it in swept.letters}) == len(swept.letters) == min(letters, most)
     assert swept.complete == (letters < most)
 
 
 def test_it_stops_as_soon_as_there_is_enough_and_says_that_there_may_be_more() -> None:
-    stage = Stage(1000, Inline(1))
+    harness = SweepHarness(1000, InlineWorkers(1))
     found: list[DeadLetter] = []
 
     def enough(letter: DeadLetter) -> bool:
         found.append(letter)
         return len(found) >= 35
 
-    swept = stage.sweep(enough=enough)
+    swept = harness.sweep(enough=enough)
     assert (len(swept.letters), swept.complete) == (40, False)
-    assert stage.receives() == 4
+    assert harness.receives() == 4
 
 
 def test_a_letter_that_comes_again_counts_once_with_its_last_receipt() -> None:
-    stage = Stage(3, Inline(1))
-    swept = stage.queue.sweep(0, 100, never, QueueState(3, 0, 0, 1))
+    harness = SweepHarness(3, InlineWorkers(1))
+    swept = harness.queue.sweep(0, 100, never, QueueState(3, 0, 0, 1))
     assert len(swept.letters) == 3
     assert swept.complete, "a queue that gives only what it gave before has been seen"
-    assert stage.queue.delete(swept.letters) == {}
-    assert stage.aws.sqs.messages(stage.url) == []
+    assert harness.queue.delete(swept.letters) == {}
+    assert harness.aws.sqs.messages(harness.url) == []
 
 
 def test_a_receive_that_fails_for_a_moment_is_made_up_for() -> None:
-    stage = Stage(50, Inline(1))
+    harness = SweepHarness(50, InlineWorkers(1))
     failures = iter([True, False, True, False, False])
 
     def hook(_: str, operation: str, __: Any, phase: str) -> None:
         if (operation, phase) == ("receive_message", "before") and next(failures, False):
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "ReceiveMessage")
 
-    stage.aws.on_call = hook
-    swept = stage.sweep()
+    harness.aws.on_call = hook
+    swept = harness.sweep()
     assert (len(swept.letters), swept.complete) == (50, True)
 
 
 @pytest.mark.parametrize(("code", "most"), [("ThrottlingException", 4 + 6), ("AccessDenied", 4 + 1)])
 def test_an_error_that_stays_is_raised_and_what_was_received_is_visible(code: str, most: int) -> None:
-    stage = Stage(100, Inline(1))
+    harness = SweepHarness(100, InlineWorkers(1))
     seen: list[str] = []
 
     def hook(_: str, operation: str, __: Any, phase: str) -> None:
@@ -162,84 +164,84 @@ def test_an_error_that_stays_is_raised_and_what_was_received_is_visible(code: st
             if len(seen) > 4:
                 raise ClientError({"Error": {"Code": code, "Message": "no"}}, "ReceiveMessage")
 
-    stage.aws.on_call = hook
+    harness.aws.on_call = hook
     with pytest.raises(ClientError, match=code):
-        stage.sweep()
+        harness.sweep()
     assert len(seen) == most
-    assert stage.visible() == 100
+    assert harness.visible() == 100
 
 
 def test_a_judge_that_raises_leaves_nothing_hidden() -> None:
-    stage = Stage(30)
+    harness = SweepHarness(30)
 
     def broken(_: DeadLetter) -> bool:
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        stage.sweep(enough=broken)
-    assert stage.visible() == 30
+        harness.sweep(enough=broken)
+    assert harness.visible() == 30
 
 
 def test_letters_are_released_and_deleted_ten_a_call() -> None:
-    stage = Stage(25)
-    letters = stage.sweep().letters
-    stage.aws.calls.clear()
-    assert stage.queue.release(letters[:12]) == {}
-    assert stage.visible() == 12
-    assert stage.queue.delete(letters[12:]) == {}
-    assert len(stage.aws.sqs.messages(stage.url)) == 12
-    operations = [operation for _, operation in stage.aws.calls]
+    harness = SweepHarness(25)
+    letters = harness.sweep().letters
+    harness.aws.calls.clear()
+    assert harness.queue.release(letters[:12]) == {}
+    assert harness.visible() == 12
+    assert harness.queue.delete(letters[12:]) == {}
+    assert len(harness.aws.sqs.messages(harness.url)) == 12
+    operations = [operation for _, operation in harness.aws.calls]
     assert operations.count("change_message_visibility_batch") == 2
     assert operations.count("delete_message_batch") == 2
 
 
 def test_entries_that_fail_once_are_tried_again_and_those_that_keep_failing_are_told() -> None:
-    stage = Stage(12)
-    letters = stage.sweep().letters
+    harness = SweepHarness(12)
+    letters = harness.sweep().letters
     twice = {letters[3].receipt}
 
     def partial(_: str, __: str, request: Any) -> set[int]:
         return {n for n, it in enumerate(request["Entries"]) if it["ReceiptHandle"] in twice}
 
-    stage.aws.partial = partial
-    failed = stage.queue.delete(letters)
+    harness.aws.partial = partial
+    failed = harness.queue.delete(letters)
     assert set(failed) == {letters[3].message_id}
     assert "InternalError" in str(failed[letters[3].message_id])
-    assert [it.message_id for it in stage.aws.sqs.messages(stage.url)] == [letters[3].message_id]
+    assert [it.message_id for it in harness.aws.sqs.messages(harness.url)] == [letters[3].message_id]
 
 
 def test_a_release_of_a_letter_that_is_gone_says_so() -> None:
-    stage = Stage(2)
-    letters = stage.sweep().letters
-    assert stage.queue.delete(letters[:1]) == {}
-    failed = stage.queue.release(letters)
+    harness = SweepHarness(2)
+    letters = harness.sweep().letters
+    assert harness.queue.delete(letters[:1]) == {}
+    failed = harness.queue.release(letters)
     assert set(failed) == {letters[0].message_id}
     assert "InvalidParameterValue" in str(failed[letters[0].message_id])
 
 
 def test_a_call_that_fails_fails_all_of_its_entries() -> None:
-    stage = Stage(2)
-    letters = stage.sweep().letters
+    harness = SweepHarness(2)
+    letters = harness.sweep().letters
 
     def hook(_: str, operation: str, __: Any, phase: str) -> None:
         if operation == "delete_message_batch":
             raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "DeleteMessageBatch")
 
-    stage.aws.on_call = hook
-    assert set(stage.queue.delete_pack({it.message_id: it.receipt for it in letters})) == {
+    harness.aws.on_call = hook
+    assert set(harness.queue.delete_pack({it.message_id: it.receipt for it in letters})) == {
         it.message_id for it in letters
     }
 
 
 def test_an_answer_that_forgets_an_entry_does_not_count_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(2)
-    letters = stage.sweep().letters
-    monkeypatch.setattr(stage.aws.sqs, "delete_message_batch", lambda **_: {"Successful": [{"Id": "0"}]})
-    failed = stage.queue.delete_pack({it.message_id: it.receipt for it in letters})
+    harness = SweepHarness(2)
+    letters = harness.sweep().letters
+    monkeypatch.setattr(harness.aws.sqs, "delete_message_batch", lambda **_: {"Successful": [{"Id": "0"}]})
+    failed = harness.queue.delete_pack({it.message_id: it.receipt for it in letters})
     assert set(failed) == {letters[1].message_id}
 
 
 def test_the_state_of_the_queue_tells_counts_and_retention() -> None:
-    stage = Stage(5)
-    stage.queue.sweep(HOLD, 2, never)
-    assert stage.queue.state() == QueueState(visible=3, in_flight=2, delayed=0, retention_seconds=345_600)
+    harness = SweepHarness(5)
+    harness.queue.sweep(HOLD, 2, never)
+    assert harness.queue.state() == QueueState(visible=3, in_flight=2, delayed=0, retention_seconds=345_600)

@@ -71,11 +71,13 @@ def test_a_call_that_fails_names_its_own_messages_only(fake_aws: FakeAws, url: s
 
 
 def test_an_answer_that_forgets_an_entry_hides_nothing_for_certain(fake_aws: FakeAws, url: str) -> None:
-    class Forgetful:
+    class HalfAnswered:
+        """SQS that answers for the first entry only."""
+
         def change_message_visibility_batch(self, **request: Any) -> Any:
             return {"Successful": [{"Id": "0"}]}
 
-    failed = Visibility(Forgetful(), url, Workers(1)).hide({"a": 1, "b": 1})  # type: ignore[arg-type]
+    failed = Visibility(HalfAnswered(), url, Workers(1)).hide({"a": 1, "b": 1})  # type: ignore[arg-type]
     assert list(failed) == ["b"]
     assert "no answer" in str(failed["b"])
 

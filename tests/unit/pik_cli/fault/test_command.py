@@ -20,7 +20,7 @@ from tests.support.command_line import Pik, summary, write_state
 NAME = "/pik-local/failure_mode"
 
 
-class Cloud:
+class FailureModeStack:
     """A stack's parameter in memory. Without `trial` the stack was deployed with EnableFaultInjection=false."""
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    made = Cloud()
+def cloud(machine: Path, monkeypatch: pytest.MonkeyPatch) -> FailureModeStack:
+    made = FailureModeStack()
     write_state(machine, "http://127.0.0.1:9")
     monkeypatch.setattr("pik_cli.shell.session.StackAws", lambda _target: made)
     return made
@@ -62,7 +62,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pik_cli.fault.command.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
 
 
-def test_a_mode_is_set_and_the_way_out_is_told(cloud: Cloud, pik: Pik) -> None:
+def test_a_mode_is_set_and_the_way_out_is_told(cloud: FailureModeStack, pik: Pik) -> None:
     result = pik("fault", "set", "poison_payload", "--yes")
     assert result.exit_code == 0, result.output
     assert cloud.value() == "poison_payload"
@@ -71,12 +71,12 @@ def test_a_mode_is_set_and_the_way_out_is_told(cloud: Cloud, pik: Pik) -> None:
     assert "End it with: pik fault clear" in result.stdout
 
 
-def test_a_share_is_set_as_functions_write_it(cloud: Cloud, pik: Pik) -> None:
+def test_a_share_is_set_as_functions_write_it(cloud: FailureModeStack, pik: Pik) -> None:
     assert pik("fault", "set", "random_fail_p7", "--yes").exit_code == 0
     assert cloud.value() == "random_fail_p07"
 
 
-def test_clear_ends_it_without_asking_and_once_more_does_no_harm(cloud: Cloud, pik: Pik) -> None:
+def test_clear_ends_it_without_asking_and_once_more_does_no_harm(cloud: FailureModeStack, pik: Pik) -> None:
     pik("fault", "set", "throttle", "--yes")
     for _ in range(2):
         result = pik("fault", "clear")
@@ -85,7 +85,7 @@ def test_clear_ends_it_without_asking_and_once_more_does_no_harm(cloud: Cloud, p
         assert "End it with" not in result.stdout
 
 
-def test_setting_none_is_clearing_and_asks_nobody(cloud: Cloud, pik: Pik) -> None:
+def test_setting_none_is_clearing_and_asks_nobody(cloud: FailureModeStack, pik: Pik) -> None:
     pik("fault", "set", "throttle", "--yes")
     assert pik("fault", "set", "none").exit_code == 0
     assert cloud.value() == "none"
@@ -93,21 +93,21 @@ def test_setting_none_is_clearing_and_asks_nobody(cloud: Cloud, pik: Pik) -> Non
 
 @pytest.mark.parametrize(("answer", "value", "status"), [("y\n", "throttle", 0), ("n\n", "none", 1), ("\n", "none", 1)])
 def test_somebody_is_asked_before_events_fail(
-    cloud: Cloud, pik: Pik, terminal: None, answer: str, value: str, status: int
+    cloud: FailureModeStack, pik: Pik, terminal: None, answer: str, value: str, status: int
 ) -> None:
     result = pik("fault", "set", "throttle", input=answer)
     assert (result.exit_code, cloud.value()) == (status, value)
     assert "Let stack pik-local (dev) fail so?" in result.stderr
 
 
-def test_where_nobody_can_be_asked_yes_must_be_said(cloud: Cloud, pik: Pik) -> None:
+def test_where_nobody_can_be_asked_yes_must_be_said(cloud: FailureModeStack, pik: Pik) -> None:
     result = pik("fault", "set", "throttle")
     assert (result.exit_code, cloud.value()) == (2, "none")
     assert "--yes" in result.stderr
 
 
 @pytest.mark.parametrize("args", [("set", "throttle"), ("clear",)])
-def test_a_dry_run_sets_nothing(cloud: Cloud, pik: Pik, args: tuple[str, ...]) -> None:
+def test_a_dry_run_sets_nothing(cloud: FailureModeStack, pik: Pik, args: tuple[str, ...]) -> None:
     result = pik("fault", *args, "--dry-run")
     assert result.exit_code == 0
     assert result.stdout.startswith("Would set failure mode ")
@@ -115,14 +115,16 @@ def test_a_dry_run_sets_nothing(cloud: Cloud, pik: Pik, args: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize("mode", ["poison", "random_fail_p0", "random_fail_p101", ""])
-def test_an_unknown_mode_is_wrong_usage_and_names_those_that_there_are(cloud: Cloud, pik: Pik, mode: str) -> None:
+def test_an_unknown_mode_is_wrong_usage_and_names_those_that_there_are(
+    cloud: FailureModeStack, pik: Pik, mode: str
+) -> None:
     result = pik("fault", "set", mode, "--yes")
     assert result.exit_code == 2
     assert all(name in result.stderr for name in EFFECTS)
     assert cloud.puts() == 0
 
 
-def test_a_stack_without_fault_injection_refuses_with_the_fix(cloud: Cloud, pik: Pik) -> None:
+def test_a_stack_without_fault_injection_refuses_with_the_fix(cloud: FailureModeStack, pik: Pik) -> None:
     cloud.trial = False
     result = pik("fault", "set", "throttle", "--yes")
     assert result.exit_code == 1
@@ -132,7 +134,7 @@ def test_a_stack_without_fault_injection_refuses_with_the_fix(cloud: Cloud, pik:
 
 
 @pytest.mark.parametrize("command", ["show", "clear"])
-def test_on_such_a_stack_there_is_nothing_to_show_or_clear(cloud: Cloud, pik: Pik, command: str) -> None:
+def test_on_such_a_stack_there_is_nothing_to_show_or_clear(cloud: FailureModeStack, pik: Pik, command: str) -> None:
     cloud.trial = False
     result = pik("fault", command)
     assert result.exit_code == 0
@@ -144,7 +146,9 @@ def test_on_such_a_stack_there_is_nothing_to_show_or_clear(cloud: Cloud, pik: Pi
 
 
 @pytest.mark.parametrize("args", [("fault",), ("fault", "show")])
-def test_what_is_on_is_shown_with_its_time_and_its_end(cloud: Cloud, pik: Pik, args: tuple[str, ...]) -> None:
+def test_what_is_on_is_shown_with_its_time_and_its_end(
+    cloud: FailureModeStack, pik: Pik, args: tuple[str, ...]
+) -> None:
     cloud.clock.advance(90)
     pik("fault", "set", "random_fail_p30", "--yes")
     result = pik(*args)
@@ -162,13 +166,15 @@ def test_what_is_on_is_shown_with_its_time_and_its_end(cloud: Cloud, pik: Pik, a
     assert "End it with: pik fault clear" in result.stdout
 
 
-def test_nothing_on_is_shown_as_that(cloud: Cloud, pik: Pik) -> None:
+def test_nothing_on_is_shown_as_that(cloud: FailureModeStack, pik: Pik) -> None:
     assert pik("fault", "show").stdout == "Failure mode none: nothing is injected.\n"
     told = summary(pik("fault", "show", "-o", "json"))
     assert (told["mode"], told["injects"]) == ("none", False)
 
 
-def test_a_value_that_somebody_else_put_there_and_nobody_knows_is_shown_as_none(cloud: Cloud, pik: Pik) -> None:
+def test_a_value_that_somebody_else_put_there_and_nobody_knows_is_shown_as_none(
+    cloud: FailureModeStack, pik: Pik
+) -> None:
     cloud.ssm.put_parameter(Name=NAME, Value="chaos\x1b[31m", Type="String", Overwrite=True)
     result = pik("fault", "show")
     assert result.exit_code == 0
@@ -178,7 +184,7 @@ def test_a_value_that_somebody_else_put_there_and_nobody_knows_is_shown_as_none(
     assert (told["injects"], told["effect"]) == (False, None)
 
 
-def test_a_parameter_that_is_gone_is_told_and_made_again_by_clear(cloud: Cloud, pik: Pik) -> None:
+def test_a_parameter_that_is_gone_is_told_and_made_again_by_clear(cloud: FailureModeStack, pik: Pik) -> None:
     cloud.ssm._parameters.clear()
     result = pik("fault", "show")
     assert result.exit_code == 1
@@ -187,7 +193,7 @@ def test_a_parameter_that_is_gone_is_told_and_made_again_by_clear(cloud: Cloud, 
     assert cloud.value() == "none"
 
 
-def test_json_of_an_act_has_stable_names(cloud: Cloud, pik: Pik) -> None:
+def test_json_of_an_act_has_stable_names(cloud: FailureModeStack, pik: Pik) -> None:
     told = summary(pik("fault", "set", "throttle", "--dry-run", "-o", "json"))
     assert told == {
         "mode": "throttle",
@@ -206,7 +212,7 @@ def test_json_of_an_act_has_stable_names(cloud: Cloud, pik: Pik) -> None:
     ],
     ids=["forbidden", "no network"],
 )
-def test_aws_that_cannot_be_reached_is_exit_status_3(cloud: Cloud, pik: Pik, error: Exception) -> None:
+def test_aws_that_cannot_be_reached_is_exit_status_3(cloud: FailureModeStack, pik: Pik, error: Exception) -> None:
     def fail(*_: Any) -> None:
         raise error
 

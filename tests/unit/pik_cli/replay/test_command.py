@@ -22,7 +22,7 @@ WHOLE = ("replay", "--entity", "customer-17", *DAY, "--yes")
 Reply = Callable[[httpx.Request], httpx.Response]
 
 
-class Hasty:
+class HurriedContext:
     """Lambda's context of a function whose time is up after a few looks at the clock."""
 
     def __init__(self, looks: int) -> None:
@@ -33,11 +33,11 @@ class Hasty:
         return 30_000 if self._looks > 0 else 0
 
 
-class Backend(ReplayHarness):
+class ReplayBackend:
     """The real handler behind HTTP, on AWS in memory. `instead` are answered in its place, one a request."""
 
     def __init__(self) -> None:
-        super().__init__(validate=False)
+        self.harness = ReplayHarness(validate=False)
         self.requests: list[httpx.Request] = []
         self.looks = 1_000
         self.instead: list[Reply | BaseException] = []
@@ -61,7 +61,7 @@ class Backend(ReplayHarness):
             "requestContext": {"requestId": "r", "authorizer": {"iam": {"userArn": OPERATOR}}},
             "body": request.content.decode(),
         }
-        answer = self.replay(event, Hasty(self.looks))
+        answer = self.harness.replay(event, HurriedContext(self.looks))
         return httpx.Response(answer["statusCode"], headers=answer["headers"], content=answer["body"])
 
     def bodies(self) -> list[dict[str, Any]]:
@@ -69,8 +69,8 @@ class Backend(ReplayHarness):
 
 
 @pytest.fixture
-def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
-    found = Backend()
+def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayBackend]:
+    found = ReplayBackend()
     write_state(machine, "http://127.0.0.1:9")
     monkeypatch.setattr(
         "pik_cli.shell.session.http_client", lambda local: httpx.Client(transport=httpx.MockTransport(found))
@@ -80,9 +80,9 @@ def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]
     return found
 
 
-def test_a_window_is_replayed_and_every_row_accounted_for(backend: Backend, pik: Pik) -> None:
-    works = backend.accept(range(30))
-    backend.store(row_of(order(1), "DUPLICATE", 1), row_of(order(2), "CONFLICT"))
+def test_a_window_is_replayed_and_every_row_accounted_for(backend: ReplayBackend, pik: Pik) -> None:
+    works = backend.harness.accept(range(30))
+    backend.harness.store(row_of(order(1), "DUPLICATE", 1), row_of(order(2), "CONFLICT"))
     result = pik(*WHOLE)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.stdout.splitlines()]
@@ -90,21 +90,21 @@ def test_a_window_is_replayed_and_every_row_accounted_for(backend: Backend, pik:
     assert ["skipped:", "conflict", "1"] in rows
     assert ["skipped:", "duplicate", "1"] in rows
     assert ["read", "32"] in rows
-    assert set(backend.queued_ids()) == {it.event_id for it in works}
+    assert set(backend.harness.work_queue.ids()) == {it.event_id for it in works}
     assert backend.bodies() == [{**ENTITY, "start_time": "2026-11-20T00:00:00Z", "end_time": "2026-11-21T00:00:00Z"}]
 
 
-def test_tokens_are_followed_to_the_end(backend: Backend, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
-    works = backend.accept(range(95))
+def test_tokens_are_followed_to_the_end(backend: ReplayBackend, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
+    works = backend.harness.accept(range(95))
     monkeypatch.setattr(module, "REPLAY_PAGE_ROWS", 10)
     backend.looks = 3
     told = summary(pik(*WHOLE, "-o", "json"))
     assert (told["status"], told["sent"], told["scanned"]) == ("COMPLETE", 95, 95)
     assert told["requests"] == len(backend.requests) > 3
-    assert set(backend.queued_ids()) == {it.event_id for it in works}
+    assert set(backend.harness.work_queue.ids()) == {it.event_id for it in works}
 
 
-def test_options_become_members_of_the_request(backend: Backend, pik: Pik) -> None:
+def test_options_become_members_of_the_request(backend: ReplayBackend, pik: Pik) -> None:
     args = ("--source", "shop", "--type", "order", "--from", "2026-11-20T10:00:00+09:00", "--to", "2026-11-21")
     pik("replay", *args, "--limit", "7", "--include-duplicates", "--shadow", "--dry-run")
     assert backend.bodies() == [
@@ -121,35 +121,37 @@ def test_options_become_members_of_the_request(backend: Backend, pik: Pik) -> No
     ]
 
 
-def test_nothing_sent_is_exit_status_1_with_the_reason(backend: Backend, pik: Pik) -> None:
+def test_nothing_sent_is_exit_status_1_with_the_reason(backend: ReplayBackend, pik: Pik) -> None:
     result = pik(*WHOLE)
     assert result.exit_code == 1
     assert "holds no event" in result.stdout
 
 
-def test_a_dry_run_asks_nobody_and_says_what_it_would_do(backend: Backend, pik: Pik) -> None:
-    backend.accept(range(3))
+def test_a_dry_run_asks_nobody_and_says_what_it_would_do(backend: ReplayBackend, pik: Pik) -> None:
+    backend.harness.accept(range(3))
     result = pik("replay", "--entity", "customer-17", *DAY, "--dry-run")
     assert result.exit_code == 0
     assert "would be sent" in result.stdout
-    assert backend.queued() == []
+    assert backend.harness.work_queue.all() == []
 
 
-def test_without_yes_and_without_a_terminal_nothing_is_sent(backend: Backend, pik: Pik) -> None:
+def test_without_yes_and_without_a_terminal_nothing_is_sent(backend: ReplayBackend, pik: Pik) -> None:
     result = pik("replay", "--entity", "customer-17", *DAY)
     assert result.exit_code == 2
     assert "--yes" in result.stderr
     assert backend.requests == []
 
 
-def test_a_refusal_says_why_and_is_exit_status_1(backend: Backend, pik: Pik) -> None:
+def test_a_refusal_says_why_and_is_exit_status_1(backend: ReplayBackend, pik: Pik) -> None:
     result = pik("replay", "--entity", "customer-17", "--from", "2026-11-20", "--yes")
     assert result.exit_code == 1
     assert 'The window has no "end_time"' in result.stderr
 
 
-def test_ctrl_c_tells_the_command_that_goes_on(backend: Backend, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
-    works = backend.accept(range(95))
+def test_ctrl_c_tells_the_command_that_goes_on(
+    backend: ReplayBackend, pik: Pik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = backend.harness.accept(range(95))
     monkeypatch.setattr(module, "REPLAY_PAGE_ROWS", 10)
     backend.looks = 3
     backend.instead = [backend.answer, backend.answer, KeyboardInterrupt()]
@@ -160,21 +162,21 @@ def test_ctrl_c_tells_the_command_that_goes_on(backend: Backend, pik: Pik, monke
     assert "--token" in words
     told = summary(pik(*words, "-o", "json"))
     assert (told["status"], told["sent"]) == ("COMPLETE", 95)
-    assert set(backend.queued_ids()) == {it.event_id for it in works}
+    assert set(backend.harness.work_queue.ids()) == {it.event_id for it in works}
 
 
-def test_a_503_is_followed_by_its_token(backend: Backend, pik: Pik) -> None:
-    backend.accept(range(3))
-    token = backend.ok(**{**ENTITY, "limit": 1})["run_id"]
+def test_a_503_is_followed_by_its_token(backend: ReplayBackend, pik: Pik) -> None:
+    backend.harness.accept(range(3))
+    token = backend.harness.ok(**{**ENTITY, "limit": 1})["run_id"]
     unavailable = httpx.Response(503, json={"error": {"message": "later"}, "run_id": token, "next_token": "go-on"})
     backend.instead = [lambda _: unavailable]
     pik(*WHOLE)
     assert backend.bodies()[1]["next_token"] == "go-on"
 
 
-def test_a_replay_that_does_not_get_on_stops_with_the_command_to_go_on(backend: Backend, pik: Pik) -> None:
-    backend.accept(range(3))
-    backend.aws.partial = lambda _, operation, request: range(len(request["Entries"]))
+def test_a_replay_that_does_not_get_on_stops_with_the_command_to_go_on(backend: ReplayBackend, pik: Pik) -> None:
+    backend.harness.accept(range(3))
+    backend.harness.aws.partial = lambda _, operation, request: range(len(request["Entries"]))
     result = pik(*WHOLE)
     assert result.exit_code == 1
     assert len(backend.requests) == CLI_FAILED_BATCHES
@@ -182,8 +184,8 @@ def test_a_replay_that_does_not_get_on_stops_with_the_command_to_go_on(backend: 
     assert "--token" in result.stderr
 
 
-def test_show_tells_of_a_recorded_run(backend: Backend, pik: Pik) -> None:
-    backend.accept(range(3))
+def test_show_tells_of_a_recorded_run(backend: ReplayBackend, pik: Pik) -> None:
+    backend.harness.accept(range(3))
     run_id = summary(pik(*WHOLE, "-o", "json"))["run_id"]
     shown = pik("replay", "show", run_id)
     assert shown.exit_code == 0
@@ -192,7 +194,7 @@ def test_show_tells_of_a_recorded_run(backend: Backend, pik: Pik) -> None:
     assert summary(pik("-o", "json", "replay", "show", run_id))["status"] == "COMPLETE"
 
 
-def test_show_refuses_a_run_that_is_not_there(backend: Backend, pik: Pik) -> None:
+def test_show_refuses_a_run_that_is_not_there(backend: ReplayBackend, pik: Pik) -> None:
     result = pik("replay", "show", "rpl-1")
     assert result.exit_code == 1
     assert "rpl-1" in result.stderr

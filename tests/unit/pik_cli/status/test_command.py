@@ -29,8 +29,8 @@ OUTPUTS = {
 }
 
 
-class Cloud:
-    """The clients of `pik status`, answering as told. `broken` names a resource and the error of reading it."""
+class StatusClients:
+    """The clients of `pik status`, with answers that tests set. `broken` has the error of reading a resource by its name."""
 
     def __init__(self) -> None:
         self.region = "us-east-1"
@@ -73,13 +73,13 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    made = Cloud()
+def cloud(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> StatusClients:
+    made = StatusClients()
     monkeypatch.setattr("pik_cli.shell.session.StackAws", lambda _target: made)
     return made
 
 
-def trial(cloud: Cloud, mode: str) -> None:
+def trial(cloud: StatusClients, mode: str) -> None:
     """Make the stack one that can fail on order."""
     found = {"Value": mode, "LastModifiedDate": datetime(2026, 11, 20, 10, tzinfo=UTC)}
 
@@ -95,7 +95,7 @@ def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetQueueAttributes")
 
 
-def test_a_pipeline_that_is_well_is_exit_status_0(cloud: Cloud, pik: Pik) -> None:
+def test_a_pipeline_that_is_well_is_exit_status_0(cloud: StatusClients, pik: Pik) -> None:
     result = pik("status")
     assert result.exit_code == 0, result.stderr
     assert "Nothing wants attention." in result.stdout
@@ -106,7 +106,7 @@ def test_a_pipeline_that_is_well_is_exit_status_0(cloud: Cloud, pik: Pik) -> Non
     assert "dry_run=false" in result.stdout
 
 
-def test_a_finding_is_exit_status_1_with_its_next_step(cloud: Cloud, pik: Pik) -> None:
+def test_a_finding_is_exit_status_1_with_its_next_step(cloud: StatusClients, pik: Pik) -> None:
     cloud.counts["WorkDeadLetterQueue"] = 42
     cloud.states["processor"] = "Disabled"
     result = pik("status")
@@ -117,7 +117,7 @@ def test_a_finding_is_exit_status_1_with_its_next_step(cloud: Cloud, pik: Pik) -
     assert "pik logs processor --level ERROR" in result.stdout
 
 
-def test_a_failure_mode_that_is_on_is_shown_and_a_finding(cloud: Cloud, pik: Pik) -> None:
+def test_a_failure_mode_that_is_on_is_shown_and_a_finding(cloud: StatusClients, pik: Pik) -> None:
     trial(cloud, "throttle")
     result = pik("status")
     assert result.exit_code == 1
@@ -127,12 +127,12 @@ def test_a_failure_mode_that_is_on_is_shown_and_a_finding(cloud: Cloud, pik: Pik
     assert told["failure_mode"] == {"name": "throttle", "since": "2026-11-20T10:00:00Z", "problem": None}
 
 
-def test_a_stack_that_cannot_fail_on_order_says_nothing_of_it(cloud: Cloud, pik: Pik) -> None:
+def test_a_stack_that_cannot_fail_on_order_says_nothing_of_it(cloud: StatusClients, pik: Pik) -> None:
     assert "Failure mode" not in pik("status").stdout
     assert json.loads(pik("status", "-o", "json").stdout)["failure_mode"] is None
 
 
-def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(cloud: Cloud, pik: Pik) -> None:
+def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(cloud: StatusClients, pik: Pik) -> None:
     trial(cloud, "none")
     cloud.broken["/pik-local/failure_mode"] = refusal("AccessDenied")
     result = pik("status")
@@ -141,7 +141,7 @@ def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(
     assert "processor  Enabled" in result.stdout
 
 
-def test_json_has_everything_by_stable_names(cloud: Cloud, pik: Pik, api: ApiServer) -> None:
+def test_json_has_everything_by_stable_names(cloud: StatusClients, pik: Pik, api: ApiServer) -> None:
     cloud.counts["BusDeadLetterQueue"] = 3
     result = pik("status", "-o", "json")
     told = json.loads(result.stdout)
@@ -162,7 +162,7 @@ def test_json_has_everything_by_stable_names(cloud: Cloud, pik: Pik, api: ApiSer
     assert [it["code"] for it in told["findings"]] == ["bus_dead_letters"]
 
 
-def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: Cloud, pik: Pik) -> None:
+def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: StatusClients, pik: Pik) -> None:
     cloud.broken["WorkQueue"] = refusal("AccessDenied")
     result = pik("status")
     assert result.exit_code == 1
@@ -178,14 +178,16 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: Cloud, pik: P
     ],
     ids=["credentials", "connection"],
 )
-def test_what_spoils_every_read_is_exit_status_3(cloud: Cloud, pik: Pik, error: Exception, words: str) -> None:
+def test_what_spoils_every_read_is_exit_status_3(cloud: StatusClients, pik: Pik, error: Exception, words: str) -> None:
     cloud.broken["processor"] = error
     result = pik("status")
     assert result.exit_code == 3
     assert words in result.stderr
 
 
-def test_an_api_that_is_down_does_not_keep_the_rest_from_being_shown(cloud: Cloud, pik: Pik, api: ApiServer) -> None:
+def test_an_api_that_is_down_does_not_keep_the_rest_from_being_shown(
+    cloud: StatusClients, pik: Pik, api: ApiServer
+) -> None:
     api.health_status = 500
     result = pik("status")
     assert result.exit_code == 1
@@ -193,14 +195,16 @@ def test_an_api_that_is_down_does_not_keep_the_rest_from_being_shown(cloud: Clou
     assert "processor  Enabled" in result.stdout
 
 
-def test_an_output_that_the_stack_lacks_is_told(cloud: Cloud, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_that_the_stack_lacks_is_told(
+    cloud: StatusClients, pik: Pik, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delitem(OUTPUTS, "RunsTableName")
     result = pik("status")
     assert result.exit_code == 1
     assert "RunsTable could not be read: the stack has no output RunsTableName" in result.stdout
 
 
-def test_watch_looks_again_until_ctrl_c(cloud: Cloud, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_looks_again_until_ctrl_c(cloud: StatusClients, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -222,7 +226,7 @@ def test_watch_looks_again_until_ctrl_c(cloud: Cloud, pik: Pik, monkeypatch: pyt
     assert "Could not look: AWS does not answer" in result.stderr
 
 
-def test_a_watch_whose_first_look_fails_is_exit_status_3(cloud: Cloud, pik: Pik) -> None:
+def test_a_watch_whose_first_look_fails_is_exit_status_3(cloud: StatusClients, pik: Pik) -> None:
     cloud.broken["WorkQueue"] = EndpointConnectionError(endpoint_url="http://x")
     assert pik("status", "--watch").exit_code == 3
 
@@ -255,7 +259,7 @@ def test_counting_reads_every_page_and_tells_the_sum(tables: Any) -> None:
     assert told[-1] == 30
 
 
-def test_exact_counts_are_shown_as_exact(cloud: Cloud, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exact_counts_are_shown_as_exact(cloud: StatusClients, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = SimpleNamespace(
         paginate=lambda **request: [{"Count": 3}, {"Count": 4}] if request["Select"] == "COUNT" else []
     )
