@@ -49,6 +49,7 @@ def _seconds(code: str, package: str) -> float:
         **ENVIRONMENT,
         **NAMES.environment("ingest"),
         "AWS_LAMBDA_FUNCTION_NAME": "ingest",
+        "PLAIN_AWS_CLIENTS": os.environ.get("PLAIN_AWS_CLIENTS", ""),
         "PYTHONPATH": os.pathsep.join([package, str(SRC)]),
     }
     done = subprocess.run(

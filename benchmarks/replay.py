@@ -11,7 +11,8 @@ from benchmarks.wire import DELAYS
 from benchmarks.world import BenchmarkWorld, WorkCost, api_request, as_in_lambda, context, memory_mb
 from pik.adapters.dynamodb.items import to_item
 from pik.domain.event.envelope import Event
-from pik.domain.event.rows import RawRef, accepted_row
+from pik.domain.event.fields import RawRef
+from pik.domain.event.rows import accepted_row
 from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
 from tests.support.makers import make_work

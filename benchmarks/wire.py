@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from benchmarks.meter import Meter
 from pik.adapters.client.clients import SERVICES, Clients
+from pik.settings import wants_tuned_clients
 from tests.support.aws.account import FakeAws
 from tests.support.aws.values import item_size
 
@@ -62,7 +63,7 @@ class Wire:
         self.responder_seconds = 0.0
         os.environ.pop("AWS_PROFILE", None)
         os.environ.update(ENVIRONMENT)
-        self.clients = Clients()
+        self.clients = Clients(tuned=wants_tuned_clients(os.environ))
         for service in SERVICES:
             self.connect(service, getattr(self.clients, service))
         self.connect("dynamodb", self.clients.dynamodb_as_sent)

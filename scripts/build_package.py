@@ -26,7 +26,7 @@ UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _IN_LAMBDA: Final = "/var/task"
-_NOT_PACKAGED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+_NOT_PACKAGED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", ".*")
 
 
 class BuildError(Exception):

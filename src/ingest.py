@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> IngestFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.ingest import IngestFlow
-    from pik.settings import IngestSettings
+    from pik.settings import IngestSettings, wants_tuned_clients
 
-    return IngestFlow(IngestSettings.from_env(environ), Clients())
+    return IngestFlow(IngestSettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> ProcessFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.process import ProcessFlow
-    from pik.settings import ProcessorSettings
+    from pik.settings import ProcessorSettings, wants_tuned_clients
 
-    return ProcessFlow(ProcessorSettings.from_env(environ), Clients())
+    return ProcessFlow(ProcessorSettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> PublishFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.publish import PublishFlow
-    from pik.settings import PublisherSettings
+    from pik.settings import PublisherSettings, wants_tuned_clients
 
-    return PublishFlow(PublisherSettings.from_env(environ), Clients())
+    return PublishFlow(PublisherSettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

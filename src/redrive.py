@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> RedriveApiFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.redrive_api import RedriveApiFlow
-    from pik.settings import RedriveSettings
+    from pik.settings import RedriveSettings, wants_tuned_clients
 
-    return RedriveApiFlow(RedriveSettings.from_env(environ), Clients())
+    return RedriveApiFlow(RedriveSettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

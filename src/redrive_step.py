@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> RedriveStepFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.redrive_step import RedriveStepFlow
-    from pik.settings import RedriveStepSettings
+    from pik.settings import RedriveStepSettings, wants_tuned_clients
 
-    return RedriveStepFlow(RedriveStepSettings.from_env(environ), Clients())
+    return RedriveStepFlow(RedriveStepSettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

@@ -16,9 +16,9 @@ def build(environ: Mapping[str, str]) -> ReplayFlow:
     """The flow on this function's resources."""
     from pik.adapters.client.clients import Clients
     from pik.flows.replay import ReplayFlow
-    from pik.settings import ReplaySettings
+    from pik.settings import ReplaySettings, wants_tuned_clients
 
-    return ReplayFlow(ReplaySettings.from_env(environ), Clients())
+    return ReplayFlow(ReplaySettings.from_env(environ), Clients(tuned=wants_tuned_clients(environ)))
 
 
 handler = EntryPoint(build)

@@ -22,6 +22,12 @@ def in_lambda(environ: Mapping[str, str]) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
 
 
+def wants_tuned_clients(environ: Mapping[str, str]) -> bool:
+    """False where somebody has set PLAIN_AWS_CLIENTS=true on a function, to see what its AWS clients have to do with a
+    problem. No template sets it."""
+    return environ.get("PLAIN_AWS_CLIENTS", "").lower() != "true"
+
+
 @dataclass(frozen=True, slots=True)
 class _Settings:
     """What is common to the settings below."""

@@ -19,7 +19,7 @@ def _letters_deleted_first(patches: Patches) -> None:
     real = WaveSender._send_pack
 
     def send_pack(self: Any, run_id: str, request: Any, entries: Mapping[int, Any]) -> WaveOutcome:
-        self._letters.delete_pack({it["message_id"]: it["receipt"] for it in entries.values()})
+        self._letters.delete_pack({entry.message_id: entry.receipt for entry in entries.values()})
         return real(self, run_id, request, entries)
 
     patches.set(WaveSender, "_send_pack", send_pack)
@@ -41,7 +41,7 @@ def _redriven_as_live(patches: Patches) -> None:
     def redriven(entry: Any, *more: Any) -> Any:
         message = real(entry, *more)
         body = message.body.replace('"origin":"redrive"', '"origin":"live"')
-        body = body.replace(f'"attempts_before":{entry["attempts"]}', '"attempts_before":0')
+        body = body.replace(f'"attempts_before":{entry.attempts}', '"attempts_before":0')
         return wave_sender.redrive_message.Message(body, message.group, delay=message.delay)
 
     patches.set(redrive_message, "redriven", redriven)
@@ -51,7 +51,7 @@ def _rescue_deletes_first(patches: Patches) -> None:
     real = RedriveStepFlow._rescue
 
     def rescue(self: Any, key: str, entries: Any) -> WaveOutcome:
-        self._letters.delete_receipts({it["message_id"]: it["receipt"] for it in entries})
+        self._letters.delete_receipts({entry.message_id: entry.receipt for entry in entries})
         return real(self, key, entries)
 
     patches.set(RedriveStepFlow, "_rescue", rescue)

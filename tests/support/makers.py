@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pik.adapters.dynamodb.items import to_item
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Input, Work
 from pik.domain.shared import identity
 from tests.support.aws.stack import RAW_BUCKET
@@ -26,7 +26,16 @@ def make_work(
     sha = identity.payload_sha(payload)
     event_id = identity.event_id(source, event_type, entity_id, idempotency_key=None, event_time=event_time, sha=sha)
     ref = ref or RawRef(RAW_BUCKET, f"raw/{event_id}.json", 0, len(identity.canonical_json(payload)))
-    return replace(Work(event_id, event_type, source, entity_id, event_time, sha, ref), **changes)
+    work = Work(
+        event_id=event_id,
+        event_type=event_type,
+        source=source,
+        entity_id=entity_id,
+        event_time=event_time,
+        payload_sha=sha,
+        ref=ref,
+    )
+    return replace(work, **changes)
 
 
 def make_input(number: int, *, amount: Any = 1.25, **changes: Any) -> Input:

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from pik.adapters.dynamodb.items import from_item
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Input, Work
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.process.metrics import measure

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pik.domain.event.envelope import Event, identify, open_envelope
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.shared.problems import Problem
 
 ARRIVAL = "2026-11-20T12:00:00.000000Z"

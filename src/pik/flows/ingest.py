@@ -16,10 +16,11 @@ from pik import __version__
 from pik.adapters.dynamodb.event_index import EventIndex
 from pik.adapters.s3.raw_store import RawStore
 from pik.domain.event import results as event_results
+from pik.domain.event.fields import RawRef
 from pik.domain.event.intake import Refused, Taken, take_in
 from pik.domain.event.plan import Claim, Note, Settled, Submission, assume_written, first_claims
 from pik.domain.event.results import EventResult
-from pik.domain.event.rows import CONFLICT, REJECTED, RawRef, raw_key, rejected_key
+from pik.domain.event.rows import CONFLICT, REJECTED, raw_key, rejected_key
 from pik.domain.http.answers import Json
 from pik.domain.http.front_door import HttpCall
 from pik.domain.http.requests import Part, RequestBody, object_metadata, object_suffix, split

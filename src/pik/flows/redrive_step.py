@@ -30,9 +30,10 @@ from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive import waves as redrive_waves
 from pik.domain.redrive.message import Entry
-from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest
+from pik.domain.redrive.request import PUT_BACK, RESCUE
 from pik.domain.redrive.selection import CANCELLED, STOPPED
-from pik.domain.redrive.waves import End, RedriveState, Send, Wait, Wave, WaveEvidence
+from pik.domain.redrive.state import RedriveState, Wave
+from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
 from pik.domain.shared.failures import error_code
 from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, REDRIVE_PART_MESSAGES, REDRIVE_STEP_MS, SWEEP_THREADS
@@ -62,10 +63,10 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What comes after a step. `row`: the run as it now is, where the next step may follow at once."""
+    """What comes after a step. `state`: the run as it now is, where the next step may follow at once."""
 
     step: str
-    row: Row | None = None
+    state: RedriveState | None = None
     wait_seconds: int = 0
 
 
@@ -102,105 +103,100 @@ class RedriveStepFlow:
             # A stack that was made dry while the run was under way: its messages are visible again when the hold ends.
             logger.warning("dry run: the step does nothing", run_id=run_id, step=step)
             return _answer(run_id, Next(END))
-        # What the step needs beside the row is asked for at the same time.
+        # What the step needs as well as the row is requested at the same time.
         queue = self._workers.soon(self._letters.state) if step == "freeze" else None
         failed = self._workers.soon(lambda: self._ledger.of_run(run_id)) if step == "wave" else None
         under_way, row = self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
         if not under_way or row is None:
             logger.warning("the run is over", run_id=run_id, step=step, status=row and row["status"])
             return _answer(run_id, Next(END))
+        state = RedriveState.of(row)
         if queue:
-            then = self._freeze(run_id, row, queue, time_left)
+            after = self._freeze(state, queue, time_left)
         elif failed:
-            then = self._wave(run_id, row, failed, time_left)
+            after = self._wave(state, failed, time_left)
         elif step == "finish":
-            then = self._finish(run_id, row, event.get("error"))
+            after = self._finish(state, event.get("error"))
         else:
             raise ValueError(f"step {step!r} is not known; statemachines/redrive.asl.yaml names the steps")
         # What can follow at once does, while there is time for it: no other invocation is paid for, and nothing is read
         # that this one has just written.
-        while then.row is not None and time_left() > REDRIVE_STEP_MS:
-            onward = then.step == WAVE
-            then = self._wave(run_id, then.row, None, time_left) if onward else self._finish(run_id, then.row, None)
-        return _answer(run_id, then)
+        while after.state is not None and time_left() > REDRIVE_STEP_MS:
+            onward = after.step == WAVE
+            after = self._wave(after.state, None, time_left) if onward else self._finish(after.state, None)
+        return _answer(run_id, after)
 
     # --- freeze ---
 
-    def _freeze(self, run_id: str, row: Row, queue: Future[QueueState], time_left: TimeLeft) -> Next:
-        if "frozen_at" in row:
-            return Next(WAVE, row)
-        if row["cancel_requested"]:
-            return Next(FINISH, row)
-        found, held = self._freezer.freeze(
-            run_id, RedriveRequest.of(row["request"]), queue.result(), self._time(), time_left
-        )
+    def _freeze(self, state: RedriveState, queue: Future[QueueState], time_left: TimeLeft) -> Next:
+        if state.frozen_at:
+            return Next(WAVE, state)
+        if state.cancel_requested:
+            return Next(FINISH, state)
+        run_id = state.run_id
+        selection, held = self._freezer.freeze(run_id, state.request, queue.result(), self._time(), time_left)
         if held:
-            some = next(iter(held.values()))
-            logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=some)
+            error = next(iter(held.values()))
+            logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=error)
         names = ("frozen_at", "frozen", "totals", "files", "in_flight")
-        changes: Row = {name: found[name] for name in names if name in found}
-        changes |= {"selected": found["totals"]["selected"], "updated_at": self._time()}
-        noted, after = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
-        logger.info("frozen", run_id=run_id, frozen=found["frozen"], totals=found["totals"])
-        return Next(WAVE if found["frozen"] else FINISH, after if noted else None)
+        changes: Row = {name: selection[name] for name in names if name in selection}
+        changes |= {"selected": selection["totals"]["selected"], "updated_at": self._time()}
+        noted, row = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
+        logger.info("frozen", run_id=run_id, frozen=selection["frozen"], totals=selection["totals"])
+        return Next(WAVE if selection["frozen"] else FINISH, RedriveState.of(row) if noted and row else None)
 
     # --- wave ---
 
-    def _wave(self, run_id: str, row: Row, failed: Future[list[Row]] | None, time_left: TimeLeft) -> Next:
-        state = RedriveState.of(row)
-        if row["cancel_requested"] or row["stopped"]:
-            return Next(FINISH, row)
+    def _wave(self, state: RedriveState, failed: Future[list[Row]] | None, time_left: TimeLeft) -> Next:
+        if state.cancel_requested or state.stopped:
+            return Next(FINISH, state)
         if early := redrive_waves.seconds_until_due(state, self._time()):
             # The wave was sent, and its step is repeated because its answer was lost.
             return Next(WAIT, wait_seconds=early)
-        seen, events = self._seen(run_id, state, failed)
+        seen, events = self._gather_evidence(state, failed)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
-                self._note(run_id, state, {"waves": _columns(waves)})
+                self._note(state, {"waves": _columns(waves)})
                 return Next(WAIT, wait_seconds=seconds)
             case End() as end:
-                return self._stop(run_id, row, state, end)
+                return self._stop(state, end)
             case Send() as step:
-                return self._send(run_id, row, state, step, time_left)
+                return self._send(state, step, time_left)
 
-    def _seen(
-        self, run_id: str, state: RedriveState, failed: Future[list[Row]] | None
-    ) -> tuple[WaveEvidence, list[str]]:
+    def _gather_evidence(self, state: RedriveState, failed: Future[list[Row]] | None) -> tuple[WaveEvidence, list[str]]:
         """What is known of what was sent; and the events of the first wave, while that is the only one. `failed`: the
-        run's failed attempts, where they were asked for already."""
+        run's failed attempts, where they were requested already."""
         if not redrive_waves.is_judged(state):
             return WaveEvidence({}), []
-        rows = failed.result() if failed else self._ledger.of_run(run_id)
+        rows = failed.result() if failed else self._ledger.of_run(state.run_id)
         entries: list[Entry] = []
         days: dict[DayKey, list[str]] = {}
         if state.request.canary and len(state.waves) == 1:
-            entries = redrive_waves.first_wave(
-                state, self._files.entries(run_id, state.frozen_at, 0, state.waves[0].size)
-            )
+            entries = redrive_waves.first_wave(state, self._entries(state, 0, state.waves[0].size))
             days = redrive_waves.by_day(entries)
         elif state.request.canary and state.all_sent and state.count <= REDRIVE_PART_MESSAGES:
-            days = redrive_waves.few_reads(redrive_waves.by_day(self._entries(run_id, state, 0, state.count)))
+            days = redrive_waves.few_reads(redrive_waves.by_day(self._entries(state, 0, state.count)))
         applied: list[str] = []
-        for past in self._workers.run(lambda it: self._days.look(*it), days.items()):
+        for past in self._workers.run(lambda day: self._days.look(*day), days.items()):
             if isinstance(past, Exception):
                 raise past
             applied += past.counted
-        return WaveEvidence.of(rows, applied), [it["work"]["event_id"] for it in entries]
+        return WaveEvidence.of(rows, applied), [entry.event.event_id for entry in entries]
 
-    def _send(self, run_id: str, row: Row, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
+    def _send(self, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
         key = ""
         if request.action == PUT_BACK:
-            sent = self._put_back(row["files"][number]["key"], step.start)
+            sent = self._put_back(state.row["files"][number]["key"], step.start)
         else:
-            entries = dict(enumerate(self._entries(run_id, state, step.start, step.end), step.start))
+            entries = dict(enumerate(self._entries(state, step.start, step.end), step.start))
             if request.action == RESCUE:
-                key = rescued_key(run_id, number, state.frozen_at)
+                key = rescued_key(state.run_id, number, state.frozen_at)
                 sent = self._rescue(key, list(entries.values()))
             else:
-                sent = self._sender.send(run_id, request, entries, time_left)
+                sent = self._sender.send(state.run_id, request, entries, time_left)
         if sent.changed:
-            self._files.put(wave_key(run_id, number), {"wave": number, "changed": sent.changed})
+            self._files.put(wave_key(state.run_id, number), {"wave": number, "changed": sent.changed})
         size, now = step.end - step.start, self._now()
         wait = state.wait_after(size, sent.longest_delay)
         wave = Wave(
@@ -213,13 +209,13 @@ class RedriveStepFlow:
             kept=len(sent.kept),
             key=key,
         )
-        _observe(run_id, wave, sent)
+        _observe(state.run_id, wave, sent)
         changes = {
             "sent_to": step.end,
             "waves": _columns((*step.waves, wave)),
-            "totals": redrive_waves.totals_with(row["totals"], request.action, wave),
+            "totals": redrive_waves.totals_with(state.totals, request.action, wave),
         }
-        noted = self._note(run_id, state, changes)
+        noted = self._note(state, changes)
         return Next(WAIT, wait_seconds=wait) if noted and wait else Next(WAVE, noted)
 
     def _rescue(self, key: str, entries: Sequence[Entry]) -> WaveOutcome:
@@ -229,45 +225,49 @@ class RedriveStepFlow:
 
     def _put_back(self, key: str, start: int) -> WaveOutcome:
         """Raises LookupError."""
-        kept = self._files.get_lines(key)
-        if kept is None:
+        lines = self._files.get_lines(key)
+        if lines is None:
             raise LookupError(f"the rescued messages are gone: {key}")
-        unsent = self._dead.send({place: redrive_message.put_back(it) for place, it in enumerate(kept, start)})
+        kept = [Entry.of(line) for line in lines]
+        unsent = self._dead.send({place: redrive_message.put_back(entry) for place, entry in enumerate(kept, start)})
         return WaveOutcome(len(kept) - len(unsent), unsent)
 
-    def _stop(self, run_id: str, row: Row, state: RedriveState, end: End) -> Next:
-        totals = {**row["totals"], "unconfirmed": end.unconfirmed}
+    def _stop(self, state: RedriveState, end: End) -> Next:
+        totals = {**state.totals, "unconfirmed": end.unconfirmed}
         changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because, "totals": totals}
         if not end.stopped:  # nothing is left: a repeat may judge again what this one did not come to write down
-            return Next(FINISH, {**row, **changes})
-        return Next(FINISH, self._note(run_id, state, changes))
+            return Next(FINISH, state.having(changes))
+        return Next(FINISH, self._note(state, changes))
 
-    def _note(self, run_id: str, state: RedriveState, changes: Row) -> Row | None:
-        """Writes down what a step did, and returns the row. None when another attempt of the step was first: then that
+    def _note(self, state: RedriveState, changes: Row) -> RedriveState | None:
+        """Writes down what a step did, and returns the run. None when another attempt of the step was first: then that
         one's counts stand, and the next step goes on from there."""
         expected = {"status": redrive_run.UNDER_WAY, "sent_to": [state.sent_to]}
-        noted, row = self._runs.change(run_id, {**changes, "updated_at": self._time()}, expected)
-        if not noted:
-            logger.warning("another attempt of this step was first", run_id=run_id, sent_to=state.sent_to)
-        return row if noted else None
+        noted, row = self._runs.change(state.run_id, {**changes, "updated_at": self._time()}, expected)
+        if noted and row:
+            return RedriveState.of(row)
+        logger.warning("another attempt of this step was first", run_id=state.run_id, sent_to=state.sent_to)
+        return None
 
-    def _entries(self, run_id: str, state: RedriveState, start: int, end: int) -> list[Entry]:
-        return self._files.entries(run_id, state.frozen_at, start, end)
+    def _entries(self, state: RedriveState, start: int, end: int) -> list[Entry]:
+        return self._files.entries(state.run_id, state.frozen_at, start, end)
 
     # --- finish ---
 
-    def _finish(self, run_id: str, row: Row, error: Mapping[str, Any] | None) -> Next:
-        if "frozen_at" not in row:  # a selection may be there that was not noted
-            found = self._files.get(selection_key(run_id)) or {}
-            row = {**row, **{name: found[name] for name in ("frozen_at", "frozen", "totals") if name in found}}
-        status, reason = _how_it_ends(row, failed=bool(error))
-        skipped, gone = self._give_back(run_id, row, left=row.get("frozen", 0) - row["sent_to"])
-        totals = redrive_waves.totals_at_end(row["totals"], reason, skipped, gone)
+    def _finish(self, state: RedriveState, error: Mapping[str, Any] | None) -> Next:
+        run_id = state.run_id
+        if not state.frozen_at:  # a selection may be there that was not noted
+            selection = self._files.get(selection_key(run_id)) or {}
+            names = ("frozen_at", "frozen", "totals")
+            state = state.having({name: selection[name] for name in names if name in selection})
+        status, reason = _how_it_ends(state, failed=bool(error))
+        skipped, gone = self._give_back(state)
+        totals = redrive_waves.totals_at_end(state.totals, reason, skipped, gone)
         now = self._time()
         changes: Row = {
             "status": status,
             "selected": totals["selected"],
-            "waves": row["waves"],
+            "waves": state.row["waves"],
             "totals": totals,
             "updated_at": now,
             "finished_at": now,
@@ -275,51 +275,54 @@ class RedriveStepFlow:
         }
         if error:
             changes |= {"stopped": str(error.get("Error", "error")), "because": {"cause": _short(error.get("Cause"))}}
-        report = {name: value for name, value in {**row, **changes}.items() if name != "PK"}
+        report = {name: value for name, value in {**state.row, **changes}.items() if name != "PK"}
         self._files.put(report_key(run_id), report)
         self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY})
         logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
         return Next(END)
 
-    def _give_back(self, run_id: str, row: Row, left: int) -> tuple[int, int]:
+    def _give_back(self, state: RedriveState) -> tuple[int, int]:
         """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
         attempt that died had sent them, or somebody deleted them."""
-        if left <= 0 or row["action"] == PUT_BACK:
+        left = state.count - state.sent_to
+        if left <= 0 or state.request.action == PUT_BACK:
             return max(left, 0), 0
         try:
-            entries = self._files.entries(run_id, row["frozen_at"], row["sent_to"], row["frozen"])
+            entries = self._entries(state, state.sent_to, state.count)
         except LookupError:
-            logger.exception("nothing can be released: visible again when the hold ends", run_id=run_id, count=left)
+            logger.exception(
+                "nothing can be released: visible again when the hold ends", run_id=state.run_id, count=left
+            )
             return left, 0
         failed = self._letters.release_receipts(_receipts(entries))
         gone = sum(error_code(error) in _GONE for error in failed.values())
-        if len(failed) > gone:
-            logger.warning("not released: visible again when the hold ends", run_id=run_id, count=len(failed) - gone)
+        if stuck := len(failed) - gone:
+            logger.warning("not released: visible again when the hold ends", run_id=state.run_id, count=stuck)
         return left - gone, gone
 
     def _time(self) -> str:
         return times.from_datetime(self._now())
 
 
-def _answer(run_id: str, then: Next) -> Answer:
-    return {"run_id": run_id, "next": then.step, "wait_seconds": then.wait_seconds}
+def _answer(run_id: str, after: Next) -> Answer:
+    return {"run_id": run_id, "next": after.step, "wait_seconds": after.wait_seconds}
 
 
 def _columns(waves: Sequence[Wave] | None) -> list[Row]:
-    return [it.columns() for it in waves or ()]
+    return [wave.columns() for wave in waves or ()]
 
 
 def _receipts(entries: Sequence[Entry]) -> dict[str, str]:
-    return {it["message_id"]: it["receipt"] for it in entries}
+    return {entry.message_id: entry.receipt for entry in entries}
 
 
-def _how_it_ends(row: Mapping[str, Any], *, failed: bool) -> tuple[str, str]:
+def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:
     """The status of a run, and the reason for which what is left was not taken."""
     if failed:
         return redrive_run.FAILED, STOPPED
-    if row["cancel_requested"]:
+    if state.cancel_requested:
         return redrive_run.CANCELLED, CANCELLED
-    return (redrive_run.STOPPED if row["stopped"] else redrive_run.COMPLETE), STOPPED
+    return (redrive_run.STOPPED if state.stopped else redrive_run.COMPLETE), STOPPED
 
 
 def _short(cause: object) -> str:
@@ -332,7 +335,7 @@ def _observe(run_id: str, wave: Wave, sent: WaveOutcome) -> None:
     metrics.flush_metrics()
     facts: dict[str, Any] = {"wave": wave.number, "size": wave.size, "sent": sent.redriven, "due_at": wave.due_at}
     logger.info("wave sent", run_id=run_id, **facts)
-    for what, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
+    for problem, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
         if failed:
-            some = next(iter(failed.values()))
-            logger.error(f"messages {what}", run_id=run_id, count=len(failed), exc_info=some)
+            error = next(iter(failed.values()))
+            logger.error(f"messages {problem}", run_id=run_id, count=len(failed), exc_info=error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import RedriveRequest
@@ -76,7 +76,7 @@ class WaveSender:
         for places, outcome in zip(packs, self._workers.run(send, packs), strict=True):
             total.add(WaveOutcome(unsent=dict.fromkeys(places, outcome)) if isinstance(outcome, Exception) else outcome)
         # Visible again at once, not when the hold runs out; a receipt that is no longer good needs no release.
-        self._letters.release_receipts({entries[it]["message_id"]: entries[it]["receipt"] for it in total.unsent})
+        self._letters.release_receipts({entries[place].message_id: entries[place].receipt for place in total.unsent})
         return total
 
     def _send_pack(self, run_id: str, request: RedriveRequest, entries: Mapping[int, Entry]) -> WaveOutcome:
@@ -86,7 +86,7 @@ class WaveSender:
             try:
                 entry = self._transformed(run_id, request.transform, given, sent) if request.transform else given
                 delay = redrive_message.delay_of(
-                    given["work"].get("redrives", 0),
+                    given.event.redrives,
                     backoff=request.backoff,
                     jitter_seconds=request.jitter_seconds,
                     chance=self._chance(),
@@ -96,7 +96,7 @@ class WaveSender:
             except Exception as error:  # noqa: BLE001
                 sent.unsent[place] = error
         sent.unsent |= self._work.send_pack(messages)
-        gone = {entries[it]["message_id"]: entries[it]["receipt"] for it in messages if it not in sent.unsent}
+        gone = {entries[place].message_id: entries[place].receipt for place in messages if place not in sent.unsent}
         sent.redriven = len(gone)
         sent.longest_delay = max((it.delay for it in messages.values()), default=0)
         sent.kept = self._letters.delete_pack(gone) if gone else {}
@@ -104,14 +104,15 @@ class WaveSender:
 
     def _transformed(self, run_id: str, transform: Transform, entry: Entry, sent: WaveOutcome) -> Entry:
         """Raises what keeps the new payload from being made or written."""
-        ref = RawRef.of(entry["work"])
+        work = entry.event
+        ref = work.ref
         data = self._raw.read(ref.key, ref.offset, ref.length)
         body, sha = redrive_message.with_payload(entry, transform, data, self._schemas)
-        event_id = entry["work"]["event_id"]
+        event_id = work.event_id
         key = redrive_message.transformed_key(run_id, event_id, sha)
         self._raw.put(key, body, "application/json", {"run-id": run_id, "event-id": event_id})
-        before = entry["work"]["payload_sha"]
-        sent.changed.append({"event_id": event_id, "before": before, "after": sha, "from": ref.key, "to": key})
+        change = {"event_id": event_id, "before": work.payload_sha, "after": sha, "from": ref.key, "to": key}
+        sent.changed.append(change)
         return redrive_message.with_ref(entry, RawRef(self._raw.bucket, key, 0, len(body)), sha)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.process.versions import announce
 from pik.flows import process as module
 from tests.support.aws.context import FakeContext

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Work
 from pik.domain.process.dead_letters import DeadLetter
 from pik.flows import process as module

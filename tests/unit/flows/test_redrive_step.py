@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_step_goes_on_with_the_next_while_there_is_time_for_it() -> None:
 
 
 def test_a_cancel_stops_a_step_that_goes_on_before_its_next_wave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pik.domain.redrive.waves.REDRIVE_WAVE_MESSAGES", 10)
+    monkeypatch.setattr("pik.domain.redrive.state.REDRIVE_WAVE_MESSAGES", 10)
     harness = RedriveHarness()
     harness.letters.bury(harness.pipeline.orders(30))
     harness.begin()
@@ -252,7 +253,7 @@ def test_every_message_that_is_left_has_a_reason() -> None:
     )
     fine = harness.pipeline.orders(4, first=5)
     harness.letters.bury(young, age=10)
-    harness.letters.bury([it.__class__(**{**_members(it), "redrives": 3, "redrive_run": RUN_ID}) for it in tired])
+    harness.letters.bury([replace(work, redrives=3, redrive_run=RUN_ID) for work in tired])
     harness.letters.bury(other)
     harness.letters.bury(fine)
     url = harness.pipeline.names.work_dead_letter_queue_url
@@ -276,10 +277,6 @@ def test_an_unreadable_message_stays_and_is_counted() -> None:
     assert row["status"] == "COMPLETE"
     assert row["totals"]["skipped"] == {"unreadable": 1}
     assert harness.letters.visible() == 1
-
-
-def _members(work: Any) -> dict[str, Any]:
-    return {name: getattr(work, name) for name in work.__slots__}
 
 
 def test_messages_that_sqs_moved_itself_are_judged_by_the_ledger() -> None:

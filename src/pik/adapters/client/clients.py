@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS: Final = 24
 """Connections a client may have; as many as a function has threads at most, which else queue for a socket."""
 
+USER_AGENT: Final = "pipeline-investigation-kit"
+
 SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
 """All that the functions call."""
 
@@ -38,13 +40,21 @@ _CONFIG: Final = Config(
     read_timeout=8,  # seconds; three of them fit the API's 30
     max_pool_connections=MAX_CONNECTIONS,
     tcp_keepalive=True,
-    # A text of one's own is taken as it is; botocore's is put together anew for each request, a fifth of a call's CPU.
-    # CloudTrail shows it.
-    user_agent=f"pipeline-investigation-kit botocore/{botocore.__version__}",
-    # Requests are made by the adapters alone, whose tests hold each against the service's model; here it would be a
-    # tenth of a call's CPU, and the service checks again.
-    parameter_validation=False,
+    # Else S3 in us-east-1 is the global endpoint, which a VPC endpoint of the region does not serve.
+    s3={"us_east_1_regional_endpoint": "regional"},
 )
+
+_TUNED: Final = _CONFIG.merge(
+    Config(
+        # botocore puts its own text together for each request, a fifth of a call's CPU. CloudTrail shows this one.
+        user_agent=f"{USER_AGENT} botocore/{botocore.__version__}",
+        # Only adapters make requests, and their tests hold each against the service's model; here it would be a tenth
+        # of a call's CPU, and the service checks again.
+        parameter_validation=False,
+    )
+)
+
+_PLAIN: Final = _CONFIG.merge(Config(user_agent_extra=USER_AGENT))
 
 
 class _KnownServices(Loader):
@@ -55,7 +65,13 @@ class _KnownServices(Loader):
 
 
 class Clients:
-    """One client a service, shared by all adapters and threads of a function (clients are thread-safe)."""
+    """One client per service, shared by all adapters and threads of a function (clients are thread-safe).
+
+    `tuned=False` leaves botocore as it is: the README beside this file says what the difference is.
+    """
+
+    def __init__(self, *, tuned: bool = True) -> None:
+        self._tuned = tuned
 
     @cached_property
     def s3(self) -> S3Client:
@@ -69,13 +85,15 @@ class Clients:
     def dynamodb_as_sent(self) -> DynamoDBClient:
         """For queries whose rows hold texts and numbers alone: its Query answers are taken as sent, bytes in base64."""
         client = self._client("dynamodb")
-        take_as_sent(client.meta.events, "dynamodb.Query")
+        if self._tuned:
+            take_as_sent(client.meta.events, "dynamodb.Query")
         return cast("DynamoDBClient", client)
 
     @cached_property
     def sqs(self) -> SQSClient:
         client = self._client("sqs")
-        take_as_sent(client.meta.events, "sqs")
+        if self._tuned:
+            take_as_sent(client.meta.events, "sqs")
         return cast("SQSClient", client)
 
     @cached_property
@@ -91,12 +109,15 @@ class Clients:
         return cast("SFNClient", self._client("stepfunctions"))
 
     def _client(self, service: str) -> BaseClient:
+        if not self._tuned:
+            return self._session.create_client(service, config=_PLAIN)
         # S3 has rules of its own for what of a request is signed.
-        config = _CONFIG if service == "s3" else _CONFIG.merge(Config(signature_version=SIGNATURE_VERSION))
+        config = _TUNED if service == "s3" else _TUNED.merge(Config(signature_version=SIGNATURE_VERSION))
         return self._session.create_client(service, config=config)
 
     @cached_property
     def _session(self) -> Session:
         session = Session()
-        session.register_component("data_loader", _KnownServices())
+        if self._tuned:
+            session.register_component("data_loader", _KnownServices())
         return session

@@ -91,9 +91,9 @@ class RedriveFiles:
         step = REDRIVE_PART_MESSAGES
         parts = [entries[at : at + step] for at in range(0, max(1, len(entries)), step)]
         for number in reversed(range(1, len(parts))):
-            self.put(part_key(run_id, number, facts["frozen_at"]), {"entries": parts[number]})
+            self.put(part_key(run_id, number, facts["frozen_at"]), {"entries": _columns(parts[number])})
         key = selection_key(run_id)
-        if self.put(key, {**facts, "entries": parts[0]}):
+        if self.put(key, {**facts, "entries": _columns(parts[0])}):
             self._last = (key, list(parts[0]))  # the process that freezes often sends the first wave too
             return facts
         there: Row = self.get(key)
@@ -114,7 +114,7 @@ class RedriveFiles:
             part = self.get(key)
             if part is None:
                 raise LookupError(f"the selection is gone: {key}; its letters are visible again when their hold ends")
-            self._last = (key, part["entries"])
+            self._last = (key, [Entry.of(columns) for columns in part["entries"]])
         return self._last[1]
 
     def put_manifest(self, manifest_id: str, value: Any) -> None:
@@ -141,3 +141,7 @@ class RedriveFiles:
             if error.response["Error"]["Code"] in _NOT_THERE:
                 return None
             raise
+
+
+def _columns(entries: Sequence[Entry]) -> list[Row]:
+    return [entry.columns() for entry in entries]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.sqs.entries import refused
 from pik.domain.process.dead_letters import DeadLetter
-from pik.domain.shared.failures import is_passing
-from pik.domain.shared.limits import (
-    MAX_RECEIVE_ENTRIES,
-    RELEASE_ROUNDS,
-    SWEEP_EMPTY_RECEIVES,
-    SWEEP_FAILED_RECEIVES,
-    SWEEP_THREADS,
-    SWEEP_WAIT_SECONDS,
-)
+from pik.domain.redrive.sweep import QueueSweep
+from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, RELEASE_ROUNDS, SWEEP_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -52,6 +44,7 @@ class DeadLetterQueue:
         self._sqs = sqs
         self._url = url
         self._workers = workers
+        self._lock = Lock()  # receives of one sweep end side by side
 
     def state(self) -> QueueState:
         """The queue's counts and how long it keeps a message."""
@@ -86,10 +79,17 @@ class DeadLetterQueue:
         `state`: the queue's, when the caller has just asked for it. `attributes`: of the messages, those that matter to
         the caller; each costs CPU. A raising sweep has released what it received.
         """
-        sweep = _Sweep(hold_seconds, max_read, enough, (state or self.state()).visible, list(attributes))
+        sweep = QueueSweep(max_read, enough, (state or self.state()).visible)
+        request = {
+            "QueueUrl": self._url,
+            "VisibilityTimeout": hold_seconds,
+            "WaitTimeSeconds": SWEEP_WAIT_SECONDS,
+            "MessageSystemAttributeNames": ["ApproximateReceiveCount", "MessageGroupId", "SentTimestamp"],
+            "MessageAttributeNames": list(attributes),
+        }
         try:
-            while calls := sweep.next_calls():
-                for outcome in self._workers.run(lambda call: self._receive(sweep, *call), calls):
+            while receives := sweep.next_receives():
+                for outcome in self._workers.run(lambda receive: self._receive(sweep, request, *receive), receives):
                     if isinstance(outcome, Exception):
                         raise outcome
             if sweep.error:
@@ -138,22 +138,18 @@ class DeadLetterQueue:
             pending = {message_id: receipts[message_id] for message_id in failed}
         return failed
 
-    def _receive(self, sweep: _Sweep, number: int, most: int) -> None:
+    def _receive(self, sweep: QueueSweep, request: Mapping[str, Any], number: int, most: int) -> None:
         if sweep.is_over():
             return
         try:
-            answer = self._sqs.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=most,
-                VisibilityTimeout=sweep.hold_seconds,
-                WaitTimeSeconds=SWEEP_WAIT_SECONDS,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId", "SentTimestamp"],
-                MessageAttributeNames=sweep.attributes,
-            )
+            answer = self._sqs.receive_message(**request, MaxNumberOfMessages=most)
         except AWS_FAILURES as error:
-            sweep.failed(error)
+            with self._lock:
+                sweep.failed(error)
             return
-        sweep.took(number, [DeadLetter.of(message) for message in answer.get("Messages", [])])
+        letters = [DeadLetter.of(message) for message in answer.get("Messages", [])]
+        with self._lock:
+            sweep.took(number, letters)
 
     def _release(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
         entries: Any = [
@@ -170,70 +166,6 @@ class DeadLetterQueue:
 
 
 Act = Callable[[Mapping[str, str]], dict[str, Exception]]
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """The state of one sweep, which the threads that receive share.
-
-    It is over when two receives brought nothing new and none that was begun after them did: one may be empty by chance,
-    and a queue that keeps giving what it gave before has been seen, too.
-    """
-
-    hold_seconds: int
-    max_read: int
-    enough: Callable[[DeadLetter], bool]
-    visible: int
-    attributes: list[str]
-    letters: dict[str, DeadLetter] = field(default_factory=dict)
-    error: Exception | None = None
-    _dry: set[int] = field(default_factory=set)
-    _begun: int = 0
-    _failures: int = 0
-    _stopped: bool = False
-    _round: int = 0
-    _lock: Lock = field(default_factory=Lock)
-
-    @property
-    def complete(self) -> bool:
-        return len(self._dry) >= SWEEP_EMPTY_RECEIVES
-
-    def is_over(self) -> bool:
-        return self._stopped or self.complete or self.error is not None or len(self.letters) >= self.max_read
-
-    def next_calls(self) -> list[tuple[int, int]]:
-        """The receives of the next round: their numbers, and how many messages each may bring. No more than the count
-        calls for, and those that confirm the end. When it calls for none, only these, and then twice as many each round
-        for as long as they bring any."""
-        if self.is_over():
-            return []
-        most = self.max_read - len(self.letters)
-        receives = ceil((self.visible - len(self.letters)) / MAX_RECEIVE_ENTRIES)
-        if receives > 0:
-            receives += SWEEP_EMPTY_RECEIVES
-        else:
-            receives = min(SWEEP_EMPTY_RECEIVES * 2**self._round, SWEEP_THREADS)
-            self._round += 1
-        # Ten each also where fewer are counted on, for the count is approximate; but never more than may be read.
-        places = range(0, min(receives * MAX_RECEIVE_ENTRIES, most), MAX_RECEIVE_ENTRIES)
-        first, self._begun = self._begun, self._begun + len(places)
-        return [(number, min(MAX_RECEIVE_ENTRIES, most - at)) for number, at in enumerate(places, first)]
-
-    def took(self, number: int, letters: Sequence[DeadLetter]) -> None:
-        """What a receive brought. A letter that came again has a newer receipt, and only that one works."""
-        with self._lock:
-            fresh = [it for it in letters if it.message_id not in self.letters]
-            self.letters.update((it.message_id, it) for it in letters)
-            self._dry = {it for it in self._dry if it > number} if fresh else self._dry | {number}
-            for it in fresh:
-                self._stopped = self.enough(it) or self._stopped
-
-    def failed(self, error: Exception) -> None:
-        """A receive that failed, after the SDK's own repeats; what does not pass by itself ends the sweep."""
-        with self._lock:
-            self._failures += 1
-            if not is_passing(error) or self._failures > SWEEP_FAILED_RECEIVES:
-                self.error = error
 
 
 def _packs(receipts: Mapping[str, str]) -> list[dict[str, str]]:

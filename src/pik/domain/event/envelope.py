@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from pik.domain.event.fields import EventFields
+from pik.domain.http.checks import Checks
 from pik.domain.http.strict_json import MalformedJson, kind_of, parse_json
 from pik.domain.shared import identity, times
 from pik.domain.shared.failures import HashMismatch
-from pik.domain.shared.limits import MAX_NAME_CHARS
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 BARE_SOURCE: Final = "direct"
@@ -43,17 +44,11 @@ class Envelope:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event with its identity; times are normalised text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(EventFields):
+    """An event with its identity; times are normalized text."""
 
-    event_id: str
-    source: str
-    event_type: str
-    entity_id: str
-    event_time: str
     received_at: str
-    payload_sha: str
     idempotency_key: str | None
     language: str | None
 
@@ -91,7 +86,7 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
     entity_id = envelope.entity_id or schemas.entity_of(envelope.event_type, envelope.payload)
     if not entity_id:
         raise InvalidEvent([Problem(f"{base}/entity_id", "missing_entity", {"member": "entity_id"})])
-    checks = _Checks(f"{base}/")
+    checks = Checks(lambda member: base + pointer(member))
     checks.name("entity_id", entity_id)
     checks.finish()
     sha = identity.payload_sha(envelope.payload)
@@ -143,7 +138,7 @@ def _payloads(value: Any) -> Iterator[Any]:
 
 
 def _kit_event(value: dict[str, Any], base: str) -> Envelope:
-    checks = _Checks(f"{base}/")
+    checks = Checks(lambda member: base + pointer(member))
     source = checks.required(value, "source")
     event_type = checks.required(value, "event_type")
     entity_id = checks.optional(value, "entity_id")
@@ -158,7 +153,7 @@ def _kit_event(value: dict[str, Any], base: str) -> Envelope:
 
 
 def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place: str) -> Envelope:
-    checks = _Checks(place)
+    checks = Checks(lambda member: place + member)
     version = checks.required(attributes, "specversion")
     if version and version != "1.0":
         checks.add("specversion", "unsupported_specversion", given=version)
@@ -189,58 +184,3 @@ def _decode_data(text: str, base: str) -> Any:
         return parse_json(data, path)
     except MalformedJson as error:
         raise InvalidEvent([Problem(path, "data_base64_not_json"), *error.problems]) from error
-
-
-class _Checks:
-    """Collects what is wrong with an envelope's members, so that the producer hears of all of it at once."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-        self._found: list[Problem] = []
-
-    def add(self, member: str, code: str, /, **params: str | int) -> None:
-        self._found.append(Problem(self._place + member, code, params))
-
-    def finish(self) -> None:
-        if self._found:
-            raise InvalidEvent(self._found)
-
-    def required(self, members: Mapping[str, Any], member: str) -> str:
-        if member not in members:
-            if self._place.startswith("header:"):
-                self.add(member, "missing_header", header=f"ce-{member}")
-            else:
-                self.add(member, "missing_member", member=member)
-            return ""
-        return self.name(member, members[member])
-
-    def optional(self, members: Mapping[str, Any], member: str) -> str | None:
-        value = members.get(member)
-        return None if value is None else self.name(member, value)
-
-    def name(self, member: str, value: Any) -> str:
-        """A text that becomes part of keys: not blank, bounded, printable."""
-        if not isinstance(value, str):
-            self.add(member, "wrong_type", member=member, expected="string")
-        elif not value.strip():
-            self.add(member, "blank", member=member)
-        elif len(value) > MAX_NAME_CHARS:
-            self.add(member, "too_long", member=member, maximum=MAX_NAME_CHARS)
-        elif any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value):
-            self.add(member, "control_character", member=member)
-        else:
-            return value
-        return ""
-
-    def time(self, members: Mapping[str, Any], member: str) -> str | None:
-        value = members.get(member)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            self.add(member, "wrong_type", member=member, expected="string")
-            return None
-        try:
-            return times.normalise(value)
-        except times.BadTime as error:
-            self.add(member, error.code, **error.params)
-            return None

@@ -24,11 +24,11 @@ from enum import Enum
 from typing import Any, Literal
 
 from pik.domain.event.envelope import Event
+from pik.domain.event.fields import RawRef
 from pik.domain.event.rows import (
     ACCEPTED,
     CONFLICT,
     DUPLICATE,
-    RawRef,
     Status,
     accepted_row,
     dedupe_row,

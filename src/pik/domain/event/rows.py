@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from pik.domain.event.envelope import Event
+from pik.domain.event.fields import REMEMBERED, RawRef, first_members, members_of, remembered_members
 from pik.domain.shared import times
 from pik.domain.shared.limits import SOURCE_DAY_SHARDS
 from pik.domain.shared.row import Row
@@ -23,23 +23,6 @@ REJECTED: Final = "REJECTED"
 _SECONDS_A_DAY: Final = 86_400
 _MAX_PARTITION_CHARS: Final = 150  # two of them, the rest of the key and S3's own limit of 1,024 bytes leave room
 _MIXED: Final = "_mixed"
-
-
-@dataclass(frozen=True, slots=True)
-class RawRef:
-    """The bytes of one event in RawBucket; `offset` and `length` are bytes."""
-
-    bucket: str
-    key: str
-    offset: int
-    length: int
-
-    def columns(self) -> Row:
-        return {"s3_bucket": self.bucket, "s3_key": self.key, "s3_offset": self.offset, "s3_length": self.length}
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> RawRef:
-        return cls(row["s3_bucket"], row["s3_key"], int(row["s3_offset"]), int(row["s3_length"]))
 
 
 def entity_key(entity_id: str) -> str:
@@ -77,12 +60,10 @@ def noted_row(event: Event, ref: RawRef, request_id: str, index: int, status: St
 def dedupe_row(event: Event, ref: RawRef, request_id: str, ttl_days: int) -> Row:
     """What remembers an event id, and all that is needed to write its index row again."""
     return {
-        "event_id": event.event_id,
+        **remembered_members(event),
         "pk": entity_key(event.entity_id),
         "sk": time_key(event.event_time, event.event_id),
-        "payload_sha": event.payload_sha,
         "first_seen": event.received_at,
-        "event_time": event.event_time,
         "request_id": request_id,
         **ref.columns(),
         "expires_at": times.epoch_seconds(event.received_at) + ttl_days * _SECONDS_A_DAY,
@@ -92,13 +73,8 @@ def dedupe_row(event: Event, ref: RawRef, request_id: str, ttl_days: int) -> Row
 def first_row(event: Event, dedupe: Mapping[str, Any]) -> Row:
     """The index row of the first event, from its dedupe row and another event of the same identity."""
     first = Event(
-        event_id=event.event_id,
-        source=event.source,
-        event_type=event.event_type,
-        entity_id=event.entity_id,
-        event_time=dedupe["event_time"],
+        **first_members(event, dedupe),
         received_at=dedupe["first_seen"],
-        payload_sha=dedupe["payload_sha"],
         idempotency_key=event.idempotency_key,
         language=None,
     )
@@ -108,12 +84,10 @@ def first_row(event: Event, dedupe: Mapping[str, Any]) -> Row:
 def known_from_index(row: Mapping[str, Any]) -> Row:
     """What a dedupe row would say, read from the index row: for events that outlived their dedupe row."""
     return {
-        "event_id": row["event_id"],
+        **{name: row[name] for name in REMEMBERED if name in row},
         "pk": row["PK"],
         "sk": row["SK"],
-        "payload_sha": row["payload_sha"],
         "first_seen": row["received_at"],
-        "event_time": row["event_time"],
         "request_id": row["request_id"],
         **RawRef.of(row).columns(),
     }
@@ -140,16 +114,10 @@ def _index_row(event: Event, ref: RawRef, request_id: str, status: Status, sort_
         "PK": entity_key(event.entity_id),
         "SK": sort_key,
         "source_day": source_day_key(event.source, event.event_type, day, shard_of(event.event_id)),
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "source": event.source,
-        "entity_id": event.entity_id,
-        "event_time": event.event_time,
+        **members_of(event, ref),
         "received_at": event.received_at,
         "ingest_lag_ms": event.lag_ms,
-        "payload_sha": event.payload_sha,
         "status": status,
-        **ref.columns(),
         "request_id": request_id,
         "idempotency_key": event.idempotency_key,
     }

@@ -9,18 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import (
+    Check,
+    EventFields,
+    RawRef,
+    find_wrong_member,
+    is_whole,
+    matches,
+    members_of,
+    stored_members,
+)
 from pik.domain.http.strict_json import parse_json
 from pik.domain.shared import times
 from pik.domain.shared.failures import ValidationFailure
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_NAME_CHARS, MAX_SEND_BYTES
+from pik.domain.shared.limits import MAX_SEND_BYTES
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import LIVE, RUN_ID
 
 ORIGINS: Final = frozenset({"live", "replay", "redrive"})
 
-_HEX_64: Final = re.compile(r"[0-9a-f]{64}")
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))  # one for all: json.dumps would make one for each message
 _GROUP: Final = re.compile(r"[!-~]{1,128}")  # what SQS takes as a MessageGroupId
 
@@ -50,17 +58,11 @@ class Message:
         return body + len(self.group) + extra
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(EventFields):
     """One event to process. `attempts_before` counts attempts under earlier messages of the same event, `redrives` how
     often it was redriven; `redrive_run` is the run of the last time, empty when it never was."""
 
-    event_id: str
-    event_type: str
-    source: str
-    entity_id: str
-    event_time: str
-    payload_sha: str
     ref: RawRef
     origin: str = "live"
     run: str = LIVE
@@ -68,26 +70,31 @@ class Work:
     redrives: int = 0
     redrive_run: str = ""
 
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Work:
+        """From columns that the kit itself wrote, not checked again. Raises KeyError."""
+        return cls(
+            **stored_members(columns),
+            ref=RawRef.of(columns),
+            origin=columns["origin"],
+            run=columns["run"],
+            attempts_before=columns["attempts_before"],
+            redrives=columns.get("redrives", 0),
+            redrive_run=columns.get("redrive_run", ""),
+        )
+
     @property
     def day(self) -> str:
+        """The UTC day that the event counts towards."""
         return times.day_of(self.event_time)
 
     def columns(self) -> Row:
         """The message's members, flat; what only redriven messages have is left out of the others."""
-        redriven = {"redrives": self.redrives, "redrive_run": self.redrive_run} if self.redrives else {}
-        return {
-            "event_id": self.event_id,
-            "event_type": self.event_type,
-            "source": self.source,
-            "entity_id": self.entity_id,
-            "event_time": self.event_time,
-            "payload_sha": self.payload_sha,
-            **self.ref.columns(),
-            "origin": self.origin,
-            "run": self.run,
-            "attempts_before": self.attempts_before,
-            **redriven,
-        }
+        found = members_of(self, self.ref)
+        found["origin"], found["run"], found["attempts_before"] = self.origin, self.run, self.attempts_before
+        if self.redrives:
+            found["redrives"], found["redrive_run"] = self.redrives, self.redrive_run
+        return found
 
     def message(self) -> Message:
         """The message as it is sent. Raises BadWork when SQS would refuse it for its size."""
@@ -112,89 +119,47 @@ def group_of(source: str) -> str:
 
 
 def work_of_row(row: Mapping[str, Any], origin: str = "live", run: str = LIVE) -> Work:
-    """The message of an index row: the live one, or a replay's. Raises BadWork."""
-    return _checked({**row, "origin": origin, "run": run, "attempts_before": 0})
+    """The message of an index row, as ingest wrote it: who takes it out of the queue checks it. Raises KeyError."""
+    return Work(**stored_members(row), ref=RawRef.of(row), origin=origin, run=run)
+
+
+def read_work(members: Mapping[str, Any]) -> Work:
+    """The message with these members; those that this version does not know are ignored. Raises BadWork."""
+    wrong = find_wrong_member(members)
+    for name, check in _OWN_CHECKS.items():
+        wrong = wrong or (f"{name}: {expected}" if (expected := check(members.get(name))) else "")
+    redriven: dict[str, Any] = {}
+    if "redrives" in members:
+        redriven = {name: members.get(name) for name in _REDRIVEN_CHECKS}
+        for name, check in _REDRIVEN_CHECKS.items():
+            wrong = wrong or (f"{name}: {expected}" if (expected := check(redriven[name])) else "")
+    if wrong:
+        raise BadWork(f"work message: {wrong}")
+    own: dict[str, Any] = {name: members[name] for name in _OWN_CHECKS}
+    return Work(**stored_members(members), ref=RawRef.of(members), **own, **redriven)
 
 
 def parse_work(body: str) -> Work:
-    """The message of a body; members that this version does not know are ignored. Raises BadWork."""
+    """The message of a body. Raises BadWork."""
     try:
         members = parse_json(body.encode())
     except (InvalidEvent, UnicodeEncodeError) as error:
         raise BadWork(f"work message: not JSON: {error}") from error
     if not isinstance(members, dict):
         raise BadWork("work message: not a JSON object")
-    return _checked(members)
+    return read_work(members)
 
 
-def _checked(members: Mapping[str, Any]) -> Work:
-    ref = RawRef(
-        _text(members, "s3_bucket"),
-        _text(members, "s3_key", longest=1024),
-        _whole(members, "s3_offset", smallest=0),
-        _whole(members, "s3_length", smallest=1, largest=MAX_BODY_BYTES),
-    )
-    return Work(
-        event_id=_matching(members, "event_id", _HEX_64),
-        event_type=_text(members, "event_type"),
-        source=_text(members, "source"),
-        entity_id=_text(members, "entity_id"),
-        event_time=_time(members, "event_time"),
-        payload_sha=_matching(members, "payload_sha", _HEX_64),
-        ref=ref,
-        origin=_origin(members),
-        run=_matching(members, "run", RUN_ID),
-        attempts_before=_whole(members, "attempts_before", smallest=0),
-        **_redriven(members),
-    )
+def _is_origin(value: Any) -> str:
+    known = isinstance(value, str) and value in ORIGINS
+    return "" if known else f"expected one of {', '.join(sorted(ORIGINS))}"
 
 
-def _redriven(members: Mapping[str, Any]) -> dict[str, Any]:
-    if "redrives" not in members:
-        return {}
-    return {
-        "redrives": _whole(members, "redrives", smallest=1),
-        "redrive_run": _matching(members, "redrive_run", RUN_ID),
-    }
+_OWN_CHECKS: Final[Mapping[str, Check]] = {
+    "origin": _is_origin,
+    "run": matches(RUN_ID),
+    "attempts_before": is_whole(0),
+}
+"""What a message says beyond its event."""
 
-
-def _text(members: Mapping[str, Any], name: str, longest: int = MAX_NAME_CHARS) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise BadWork(f"work message: {name}: expected a text of 1 to {longest} characters")
-    return value
-
-
-def _matching(members: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not form.fullmatch(value):
-        raise BadWork(f"work message: {name}: expected the form {form.pattern}")
-    return value
-
-
-def _whole(members: Mapping[str, Any], name: str, smallest: int, largest: int | None = None) -> int:
-    value = members.get(name)
-    # bool before int: True is an int in Python
-    if isinstance(value, bool) or not isinstance(value, int) or value < smallest or (largest and value > largest):
-        raise BadWork(f"work message: {name}: expected a whole number from {smallest} to {largest or 'any'}")
-    return value
-
-
-def _time(members: Mapping[str, Any], name: str) -> str:
-    value = _text(members, name)
-    if times.is_normal(value):
-        return value
-    try:
-        normal = times.normalise(value)
-    except times.BadTime as error:
-        raise BadWork(f"work message: {name}: {error}") from error
-    if normal != value:
-        raise BadWork(f"work message: {name}: expected {normal}, UTC with six decimals")
-    return value
-
-
-def _origin(members: Mapping[str, Any]) -> str:
-    value = members.get("origin")
-    if not isinstance(value, str) or value not in ORIGINS:
-        raise BadWork(f"work message: origin: expected one of {', '.join(sorted(ORIGINS))}")
-    return value
+_REDRIVEN_CHECKS: Final[Mapping[str, Check]] = {"redrives": is_whole(1), "redrive_run": matches(RUN_ID)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pik.domain.event.envelope import payload_with_sha
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Input, Work, parse_work
 from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import Reason

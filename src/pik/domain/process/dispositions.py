@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from pik.domain.event.fields import ANNOUNCED
 from pik.domain.event.work import Message, group_of
 from pik.domain.http.redaction import Clean
 from pik.domain.process.batch import Delivery
@@ -26,7 +27,7 @@ from pik.domain.shared.limits import (
 FAILED: Final = "event.failed"
 
 _HOPELESS: Final = frozenset({Category.VALIDATION, Category.PROCESSING})
-_TOLD_OF_THE_EVENT: Final = ("event_id", "event_type", "source", "entity_id", "event_time", "run", "origin")
+_ANNOUNCED: Final = (*ANNOUNCED, "run", "origin")
 
 
 class Disposition(StrEnum):
@@ -107,7 +108,7 @@ class Failed:
         columns = self.attempt.columns
         detail: dict[str, Any] = {
             "id": stable_id,
-            **{name: columns[name] for name in _TOLD_OF_THE_EVENT if name in columns},
+            **{name: columns[name] for name in _ANNOUNCED if name in columns},
             "message_id": self.message_id,
             "category": str(self.cause.category),
             "error_type": self.cause.error_type,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pik.domain.event.envelope import Schemas, payload_with_sha
-from pik.domain.event.rows import RawRef
-from pik.domain.event.work import Message, group_of
+from pik.domain.event.fields import RawRef
+from pik.domain.event.work import Message, Work, group_of
 from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.transform import Transform, TransformFailed
@@ -17,50 +18,90 @@ from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_EVENT_BYTES, MAX
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
-Entry = dict[str, Any]
-"""One message of a selection, as JSON holds it. For a redrive it has `work`, the members of its body; for a rescue
-`body` and `attributes`, verbatim."""
-
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _DIGITS: Final = 16  # of a hash in a name
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One letter of a run's selection. For a redrive it has `work` and the event's `attempts` so far; for a rescue, and
+    for a letter whose body is no work message, `body` and attributes verbatim."""
+
+    message_id: str
+    receipt: str
+    sent_at: str
+    group: str
+    fingerprint: str = ""
+    attempts: int = 0
+    work: Work | None = None
+    body: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def columns(self) -> Row:
+        """As a file of a selection holds it."""
+        named = {
+            "message_id": self.message_id,
+            "receipt": self.receipt,
+            "sent_at": self.sent_at,
+            "group": self.group,
+            "fingerprint": self.fingerprint,
+        }
+        if self.work is not None:
+            return named | {"attempts": self.attempts, "work": self.work.columns()}
+        typed = {"typed_attributes": dict(self.typed)} if self.typed else {}
+        return named | {"body": self.body, "attributes": dict(self.attributes)} | typed
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Entry:
+        """From a file of a selection, or of a rescue, which keeps neither receipt nor fingerprint."""
+        return cls(
+            message_id=columns["message_id"],
+            receipt=columns.get("receipt", ""),
+            sent_at=columns["sent_at"],
+            group=columns["group"],
+            fingerprint=columns.get("fingerprint", ""),
+            attempts=columns.get("attempts", 0),
+            work=Work.of(columns["work"]) if "work" in columns else None,
+            body=columns.get("body", ""),
+            attributes=columns.get("attributes", {}),
+            typed=columns.get("typed_attributes", {}),
+        )
+
+    @property
+    def event(self) -> Work:
+        """The event to redrive. Raises LookupError for a letter that was kept verbatim."""
+        if self.work is None:
+            raise LookupError(f"message {self.message_id} holds no work message")
+        return self.work
+
+
 def entry_of(letter: DeadLetter, max_receive_count: int, *, whole: bool) -> Entry:
     """A letter for the selection; `whole` keeps it verbatim. `max_receive_count` is WorkQueue's."""
-    entry: Entry = {
-        "message_id": letter.message_id,
-        "receipt": letter.receipt,
-        "sent_at": letter.sent_at,
-        "group": letter.group,
-        "fingerprint": letter.reason.fingerprint if letter.reason else "",
-    }
+    fingerprint = letter.reason.fingerprint if letter.reason else ""
+    named = (letter.message_id, letter.receipt, letter.sent_at, letter.group, fingerprint)
     if whole or letter.work is None:
-        typed = {"typed_attributes": dict(letter.typed)} if letter.typed else {}
-        return entry | {"body": letter.body, "attributes": dict(letter.attributes)} | typed
-    return entry | {"attempts": letter.attempts(max_receive_count), "work": letter.work.columns()}
+        return Entry(*named, body=letter.body, attributes=letter.attributes, typed=letter.typed)
+    return Entry(*named, attempts=letter.attempts(max_receive_count), work=letter.work)
 
 
-def redriven(entry: Mapping[str, Any], run_id: str, delay: int) -> Message:
+def redriven(entry: Entry, run_id: str, delay: int) -> Message:
     """The message of a redrive: the same event for the same run, with its history."""
-    work = entry["work"]
-    body = {
-        **work,
-        "origin": "redrive",
-        "attempts_before": entry["attempts"],
-        "redrives": work.get("redrives", 0) + 1,
-        "redrive_run": run_id,
-    }
-    return Message(_ENCODER.encode(body), entry["group"] or group_of(work["source"]), delay=delay)
+    work = entry.event
+    body = work.columns()
+    body["origin"], body["attempts_before"] = "redrive", entry.attempts
+    body["redrives"], body["redrive_run"] = work.redrives + 1, run_id
+    return Message(_ENCODER.encode(body), entry.group or group_of(work.source), delay=delay)
 
 
-def rescued(entry: Mapping[str, Any]) -> Row:
-    """What a rescue keeps of a letter: all but the receipt, which is soon worth nothing."""
-    return {name: value for name, value in entry.items() if name not in {"receipt", "fingerprint"}}
+def rescued(entry: Entry) -> Row:
+    """What a rescue keeps of a letter: everything but the receipt, which is soon worth nothing."""
+    return {name: value for name, value in entry.columns().items() if name not in {"receipt", "fingerprint"}}
 
 
-def put_back(kept: Mapping[str, Any]) -> Message:
+def put_back(entry: Entry) -> Message:
     """The message of what a rescue kept, as it was."""
-    return Message(kept["body"], kept["group"], kept["attributes"], typed=kept.get("typed_attributes", {}))
+    return Message(entry.body, entry.group, entry.attributes, typed=entry.typed)
 
 
 def delay_of(redrives: int, *, backoff: bool, jitter_seconds: int, chance: float) -> int:
@@ -77,9 +118,9 @@ def with_payload(entry: Entry, transform: Transform, data: bytes, schemas: Schem
 
     Raises TransformFailed, and what the present bytes are refused with (MalformedJson, HashMismatch).
     """
-    work = entry["work"]
-    payload = transform.apply(payload_with_sha(parse_json(data), work["payload_sha"]))
-    event = {name: work[name] for name in ("source", "event_type", "entity_id", "event_time")}
+    work = entry.event
+    payload = transform.apply(payload_with_sha(parse_json(data), work.payload_sha))
+    event = {name: getattr(work, name) for name in ("source", "event_type", "entity_id", "event_time")}
     try:
         body = json.dumps({**event, "payload": payload}, ensure_ascii=False, separators=(",", ":")).encode()
         sha = payload_sha(parse_json(body)["payload"])
@@ -87,7 +128,7 @@ def with_payload(entry: Entry, transform: Transform, data: bytes, schemas: Schem
         raise TransformFailed(f"the new payload is no JSON that the kit takes: {error}") from error
     if len(body) > MAX_EVENT_BYTES:
         raise TransformFailed(f"the new event has {len(body)} bytes; at most {MAX_EVENT_BYTES} are accepted")
-    found = schemas.problems(work["event_type"], payload)
+    found = schemas.problems(work.event_type, payload)
     if found:
         detail = "; ".join(f"{it.path}: {it.code}" for it in found)
         raise TransformFailed(f"the new payload breaks the schema of its type: {detail}")
@@ -102,4 +143,4 @@ def transformed_key(run_id: str, event_id: str, sha: str) -> str:
 
 def with_ref(entry: Entry, ref: RawRef, sha: str) -> Entry:
     """The entry of an event whose bytes are now elsewhere; its event id stays."""
-    return {**entry, "work": {**entry["work"], **ref.columns(), "payload_sha": sha}}
+    return replace(entry, work=replace(entry.event, ref=ref, payload_sha=sha))

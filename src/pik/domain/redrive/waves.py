@@ -15,16 +15,14 @@ from typing import Any, Final
 
 from pik.domain.process.versions import DayKey
 from pik.domain.redrive.message import Entry
-from pik.domain.redrive.request import REDRIVE, RESCUE, RedriveRequest
+from pik.domain.redrive.request import REDRIVE, RESCUE
+from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.shared import times
 from pik.domain.shared.limits import (
     BATCH_KEYS,
-    CANARY_WAIT_SECONDS,
     REDRIVE_CONFIRM_READS,
     REDRIVE_MAX_CHECKS,
-    REDRIVE_MAX_WAVES,
     REDRIVE_RUN_SECONDS,
-    REDRIVE_WAVE_MESSAGES,
 )
 from pik.domain.shared.row import Row
 
@@ -32,98 +30,6 @@ FAILING: Final = "too_many_failing"
 UNDECIDED: Final = "undecided"
 OUT_OF_TIME: Final = "out_of_time"
 NOTHING_SENT: Final = "nothing_sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """One wave. `redriven` of `size` left the dead-letter queue, but for `kept`, whose letters could not be deleted;
-    `unsent` are the places of the others in the selection. `decided` of the redriven are known to have failed or to be
-    applied, `failing` of them have failed. `due_at`: when it may be judged; `checks`: how often it was. `key` is where
-    a rescue keeps the wave's messages."""
-
-    number: int
-    size: int
-    redriven: int
-    sent_at: str
-    due_at: str
-    unsent: tuple[int, ...] = ()
-    kept: int = 0
-    failing: int = 0
-    decided: int = 0
-    checks: int = 0
-    key: str = ""
-
-    @property
-    def failed(self) -> int:
-        return len(self.unsent)
-
-    def columns(self) -> Row:
-        return {**asdict(self), "unsent": list(self.unsent), "failed": self.failed}
-
-    @classmethod
-    def of(cls, columns: Mapping[str, Any]) -> Wave:
-        found = {name: columns[name] for name in cls.__slots__ if name in columns}
-        return cls(**{**found, "unsent": tuple(columns.get("unsent", ()))})
-
-
-@dataclass(frozen=True, slots=True)
-class RedriveState:
-    """A run between two steps. `count` messages are in its selection, those before `sent_to` were in a wave."""
-
-    request: RedriveRequest
-    frozen_at: str
-    count: int
-    sent_to: int
-    waves: tuple[Wave, ...]
-    sizes: tuple[int, ...] = ()
-    """Of the waves to come, where they are given: a put-back's are the files of its rescue."""
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> RedriveState:
-        return cls(
-            RedriveRequest.of(row["request"]),
-            row["frozen_at"],
-            row["frozen"],
-            row["sent_to"],
-            tuple(map(Wave.of, row["waves"])),
-            tuple(it["size"] for it in row.get("files", [])),
-        )
-
-    @property
-    def all_sent(self) -> bool:
-        return self.sent_to >= self.count
-
-    @property
-    def redriven(self) -> int:
-        return sum(it.redriven for it in self.waves)
-
-    def next_size(self) -> int:
-        """Messages of the next wave."""
-        number, left = len(self.waves), self.count - self.sent_to
-        if self.sizes:
-            return self.sizes[number]
-        canary = self.request.canary
-        if canary is None:
-            return min(left, REDRIVE_WAVE_MESSAGES)
-        if number == 0:
-            return min(left, canary.size)
-        size: int = canary.size * canary.widen ** min(number, _STEEP)
-        if number >= REDRIVE_MAX_WAVES // 2:
-            # It widens by too little to come to an end in time: the waves that are left share what is left.
-            size = max(size, math.ceil(left / max(1, REDRIVE_MAX_WAVES - number)))
-        return min(left, size, REDRIVE_WAVE_MESSAGES)
-
-    def wait_after(self, size: int, longest_delay: int) -> int:
-        """Seconds from sending a wave of `size` messages to what comes next. `longest_delay` is one of theirs."""
-        if self.request.action != REDRIVE:
-            return 0
-        if self.request.canary:
-            return self.request.canary.wait_seconds + longest_delay
-        return CANARY_WAIT_SECONDS + longest_delay if self.sent_to + size >= self.count else 0
-
-
-_STEEP: Final = 20
-"""Beyond this exponent even a doubling has passed any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +180,7 @@ def by_day(entries: Iterable[Entry]) -> dict[DayKey, list[str]]:
     """The events of entries by the day that they count towards, each once."""
     days: dict[DayKey, dict[str, None]] = {}
     for it in entries:
-        work = it["work"]
-        key = DayKey(work["entity_id"], times.day_of(work["event_time"]), work["run"])
-        days.setdefault(key, {})[work["event_id"]] = None
+        days.setdefault(DayKey.of(it.event), {})[it.event.event_id] = None
     return {key: list(events) for key, events in days.items()}
 
 
@@ -297,14 +201,14 @@ def few_reads(days: Mapping[DayKey, list[str]]) -> dict[DayKey, list[str]]:
 def in_order(entries: Sequence[Entry], first: int) -> list[Entry]:
     """The order of a selection: the oldest first, which SQS drops first; but the `first` of them are one of each cause
     in turn, for a canary that knows one cause says nothing of the others."""
-    oldest = sorted(entries, key=lambda it: (it["sent_at"], it["message_id"]))
+    oldest = sorted(entries, key=lambda it: (it.sent_at, it.message_id))
     by_cause: dict[str, list[Entry]] = {}
     for it in oldest:
-        by_cause.setdefault(it["fingerprint"], []).append(it)
+        by_cause.setdefault(it.fingerprint, []).append(it)
     turns = [(turn, place, it) for place, of in enumerate(by_cause.values()) for turn, it in enumerate(of[:first])]
     ahead = [it for _, _, it in sorted(turns, key=lambda it: it[:2])[:first]]
-    taken = {it["message_id"] for it in ahead}
-    return [*ahead, *(it for it in oldest if it["message_id"] not in taken)]
+    taken = {it.message_id for it in ahead}
+    return [*ahead, *(it for it in oldest if it.message_id not in taken)]
 
 
 def totals_with(totals: Row, action: str, wave: Wave) -> Row:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pik.domain.event.fields import REFERENCE_MEMBERS
 from pik.domain.event.rows import ACCEPTED, CONFLICT, DUPLICATE
-from pik.domain.event.work import BadWork, Message, work_of_row
+from pik.domain.event.work import BadWork, Message, read_work
 from pik.domain.replay.request import Partition, ReplayFilters
 from pik.domain.shared.limits import REPLAY_LANES
 from pik.domain.shared.row import Row
@@ -28,8 +29,6 @@ UNREADABLE: Final = "unreadable"
 REASONS: Final = (OUTSIDE_WINDOW, DUPLICATES, CONFLICTS, NO_RAW, LIMIT_REACHED, UNREADABLE)
 """Why a row that was read is not sent."""
 
-_REFERENCE: Final = ("s3_bucket", "s3_key", "s3_offset", "s3_length")
-
 
 def judge(row: Row, filters: ReplayFilters, run: str) -> Message | str:
     """The message of a row, or the reason why it has none."""
@@ -43,10 +42,10 @@ def judge(row: Row, filters: ReplayFilters, run: str) -> Message | str:
         row = {**row, "event_time": row.get("first_event_time")}
     elif status != ACCEPTED:
         return UNREADABLE
-    if any(row.get(name) in (None, "") for name in _REFERENCE):
+    if any(row.get(name) in (None, "") for name in REFERENCE_MEMBERS):
         return NO_RAW
     try:
-        work = work_of_row(row, "replay", run if filters.shadow else LIVE)
+        work = read_work({**row, "origin": "replay", "run": run if filters.shadow else LIVE, "attempts_before": 0})
         return work.message() if filters.holds(work.event_time) else OUTSIDE_WINDOW
     except BadWork:
         return UNREADABLE
@@ -122,10 +121,6 @@ class Progress:
                 lane.reading = True
                 found.append(PageRead(number, self._filters.partition(number), lane.read_to))
         return found
-
-    def unread(self, read: PageRead) -> None:
-        """The page could not be read."""
-        self._lanes[read.lane].reading = False
 
     def took(self, read: PageRead, rows: Iterable[Row], read_to: str | None) -> None:
         """A page came: `rows` in order; `read_to` is where the next page begins, None at the partition's end."""
@@ -216,7 +211,3 @@ class Progress:
         """By reason, what this invocation settled without sending."""
         here = self._settled_skipped - Counter(self._before.skipped)
         return {reason: here[reason] for reason in REASONS if here[reason]}
-
-    def settled_sent(self) -> int:
-        """What this invocation sent and will not read again."""
-        return self._settled_sent - self._before.sent

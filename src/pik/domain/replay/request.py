@@ -9,10 +9,11 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from pik.domain.event.rows import entity_key, source_day_key
+from pik.domain.http.checks import Checks
 from pik.domain.http.strict_json import kind_of
 from pik.domain.shared import times
 from pik.domain.shared.identity import canonical_json
-from pik.domain.shared.limits import MAX_NAME_CHARS, MAX_REPLAY_DAYS, MAX_REPLAY_LIMIT, SOURCE_DAY_SHARDS
+from pik.domain.shared.limits import MAX_REPLAY_DAYS, MAX_REPLAY_LIMIT, SOURCE_DAY_SHARDS
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 SHARDS: Final = SOURCE_DAY_SHARDS
@@ -109,17 +110,15 @@ def read_request(value: Any, *, dry_run: bool) -> tuple[ReplayFilters, str | Non
     """
     if not isinstance(value, dict):
         raise InvalidEvent([Problem("body", "request_not_an_object", {"given": kind_of(value)})])
-    members = {name: it for name, it in value.items() if it is not None}
-    reader = _Reader(members)
-    for name in members.keys() - _MEMBERS:
-        reader.add(name, "additional_properties", member=name)
-    scope = reader.scope()
-    start, end = reader.time("start_time"), reader.time("end_time")
-    limit = reader.limit()
-    switches = {name: reader.switch(name) for name in _SWITCHES}
-    token = reader.token()
-    reader.window(start, end, by_source="entity_id" not in members)
-    reader.finish()
+    members = {name: given for name, given in value.items() if given is not None}
+    checks = Checks(pointer)
+    checks.refuse(members.keys() - _MEMBERS)
+    scope = _read_scope(checks, members)
+    start, end = _read_window(checks, members)
+    limit = checks.whole(members, "limit", 1, MAX_REPLAY_LIMIT, None)
+    switches = {name: checks.switch(members, name, default=False) for name in _SWITCHES}
+    token = checks.text(members, "next_token")
+    checks.finish(by_place=True)
     filters = ReplayFilters(
         start,
         end,
@@ -132,94 +131,33 @@ def read_request(value: Any, *, dry_run: bool) -> tuple[ReplayFilters, str | Non
     return filters, token
 
 
-class _Reader:
-    """Collects what is wrong with a request, so that whoever asks hears of all of it at once."""
+def _read_scope(checks: Checks, members: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity, or a source with a type."""
+    given = [name for name in _NAMES if name in members]
+    if not given:
+        checks.include([Problem("body", "replay_without_scope")])
+    elif "entity_id" in given and len(given) > 1:
+        checks.include([Problem("body", "replay_with_two_scopes")])
+    elif "entity_id" not in given:
+        for name in ("source", "event_type"):
+            if name not in given:
+                checks.add(name, "missing_member", member=name)
+    return {name: checks.optional(members, name) for name in given}
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self._members = members
-        self._found: list[Problem] = []
 
-    def add(self, member: str, code: str, /, **params: str | int) -> None:
-        self._found.append(Problem(pointer(member), code, params))
-
-    def finish(self) -> None:
-        if self._found:
-            raise InvalidEvent(sorted(self._found, key=lambda it: it.path))
-
-    def scope(self) -> dict[str, Any]:
-        """An entity, or a source with a type."""
-        given = [name for name in _NAMES if name in self._members]
-        if not given:
-            self._found.append(Problem("body", "replay_without_scope"))
-        elif "entity_id" in given and len(given) > 1:
-            self._found.append(Problem("body", "replay_with_two_scopes"))
-        elif "entity_id" not in given:
-            for name in ("source", "event_type"):
-                if name not in given:
-                    self.add(name, "missing_member", member=name)
-        return {name: self._name(name) for name in given}
-
-    def _name(self, member: str) -> str:
-        value = self._members[member]
-        if not isinstance(value, str):
-            self.add(member, "wrong_type", member=member, expected="string")
-        elif not value.strip():
-            self.add(member, "blank", member=member)
-        elif len(value) > MAX_NAME_CHARS:
-            self.add(member, "too_long", member=member, maximum=MAX_NAME_CHARS)
-        else:
-            return value
-        return ""
-
-    def time(self, member: str) -> str:
-        if member not in self._members:
-            self.add(member, "unscoped_window", member=member)
-            return ""
-        value = self._members[member]
-        if not isinstance(value, str):
-            self.add(member, "wrong_type", member=member, expected="string")
-            return ""
-        try:
-            return times.normalise(value)
-        except times.BadTime as error:
-            self.add(member, error.code, **error.params)
-            return ""
-
-    def window(self, start: str, end: str, *, by_source: bool) -> None:
-        """What two sound times are together."""
-        if not (start and end):
-            return
-        if start >= end:
-            self.add("start_time", "empty_window", start=start, end=end)
-        elif by_source and days_touched(start, end) > MAX_REPLAY_DAYS:
-            self.add("end_time", "window_too_long", days=days_touched(start, end), maximum=MAX_REPLAY_DAYS)
-
-    def limit(self) -> int | None:
-        value = self._members.get("limit")
-        # bool before int: True is an int in Python
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            self.add("limit", "wrong_type", member="limit", expected="integer")
-        elif value is not None and value < 1:
-            self.add("limit", "minimum", minimum=1)
-        elif value is not None and value > MAX_REPLAY_LIMIT:
-            self.add("limit", "maximum", maximum=MAX_REPLAY_LIMIT)
-        else:
-            return value
-        return None
-
-    def switch(self, member: str) -> bool:
-        value = self._members.get(member, False)
-        if not isinstance(value, bool):
-            self.add(member, "wrong_type", member=member, expected="boolean")
-            return False
-        return value
-
-    def token(self) -> str | None:
-        value = self._members.get("next_token")
-        if value is not None and not isinstance(value, str):
-            self.add("next_token", "wrong_type", member="next_token", expected="string")
-            return None
-        return value
+def _read_window(checks: Checks, members: Mapping[str, Any]) -> tuple[str, str]:
+    """Both ends, which must be given; an empty text for one that has a problem."""
+    for name in ("start_time", "end_time"):
+        if name not in members:
+            checks.add(name, "unscoped_window", member=name)
+    start, end = checks.time(members, "start_time") or "", checks.time(members, "end_time") or ""
+    if not (start and end):
+        return start, end
+    if start >= end:
+        checks.add("start_time", "empty_window", start=start, end=end)
+    elif "entity_id" not in members and days_touched(start, end) > MAX_REPLAY_DAYS:
+        checks.add("end_time", "window_too_long", days=days_touched(start, end), maximum=MAX_REPLAY_DAYS)
+    return start, end
 
 
 def _date(text: str) -> date:

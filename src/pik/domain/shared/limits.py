@@ -23,6 +23,9 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 MAX_NAME_CHARS: Final = 256
 """source, event_type, entity_id and idempotency_key; 256 four-byte characters fit a 1,024-byte DynamoDB sort key."""
 
+MAX_OBJECT_KEY_CHARS: Final = 1024
+"""An S3 key: S3's own limit is 1,024 bytes."""
+
 MAX_ERRORS_PER_EVENT: Final = 20
 """A person fixes the first few; a hostile body should not buy a large answer."""
 

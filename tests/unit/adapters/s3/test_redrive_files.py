@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pik.adapters.s3.redrive_files import RedriveFiles, report_key, rescued_key
+from pik.domain.redrive.message import Entry
 from tests.support.aws.account import FakeAws
 
 RUN = "rdr-20261120T101530Z-0a1b2c3d"
@@ -19,8 +20,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> RedriveFiles:
     return RedriveFiles(aws.s3, "raw")  # type: ignore[arg-type]
 
 
-def entries(first: int, end: int) -> list[dict[str, object]]:
-    return [{"message_id": str(number)} for number in range(first, end)]
+def entries(first: int, end: int) -> list[Entry]:
+    return [Entry(str(number), "receipt", "2026-11-20T10:15:30.000000Z", "shop") for number in range(first, end)]
 
 
 def test_a_file_is_never_written_over(files: RedriveFiles) -> None:
@@ -47,7 +48,10 @@ def test_any_stretch_of_a_selection_is_found(files: RedriveFiles, start: int, en
 def test_parts_of_an_attempt_that_died_are_not_mixed_with_those_of_the_next(files: RedriveFiles) -> None:
     later = {"frozen_at": "2026-11-20T10:16:00.000000Z", "frozen": 4}
     files.put_selection("other", FROZEN, entries(0, 1))
-    files.put(f"redrive/runs/{RUN}/selection-20261120101530000001-0001.json", {"entries": entries(90, 92)})
+    files.put(
+        f"redrive/runs/{RUN}/selection-20261120101530000001-0001.json",
+        {"entries": [entry.columns() for entry in entries(90, 92)]},
+    )
     assert files.put_selection(RUN, later, entries(0, 4)) == later
     assert files.entries(RUN, later["frozen_at"], 0, 4) == entries(0, 4)  # type: ignore[arg-type]
 

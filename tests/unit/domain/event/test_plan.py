@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pik.domain.event.envelope import Event
+from pik.domain.event.fields import RawRef
 from pik.domain.event.plan import (
     ActionOutcome,
     ActionResult,
@@ -28,7 +29,7 @@ from pik.domain.event.plan import (
     chunks,
     first_claims,
 )
-from pik.domain.event.rows import RawRef, accepted_row, dedupe_row
+from pik.domain.event.rows import accepted_row, dedupe_row
 
 MakeEvent = Callable[..., Event]
 ARRIVAL = "2026-11-20T12:00:00.000000Z"
@@ -250,4 +251,14 @@ def test_any_crashes_and_any_retries_leave_one_row_an_event(data: st.DataObject)
 
 def _event(key: int, payload: int) -> Event:
     time = "2026-11-20T10:00:00.000000Z"
-    return Event(f"{key:064x}", "s", "t", "e", time, ARRIVAL, f"sha-{payload}", str(key), None)
+    return Event(
+        event_id=f"{key:064x}",
+        source="s",
+        event_type="t",
+        entity_id="e",
+        event_time=time,
+        received_at=ARRIVAL,
+        payload_sha=f"sha-{payload}",
+        idempotency_key=str(key),
+        language=None,
+    )

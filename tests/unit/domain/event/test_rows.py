@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.event.envelope import Event
+from pik.domain.event.fields import RawRef
 from pik.domain.event.rows import (
-    RawRef,
     accepted_row,
     dedupe_row,
     first_row,
@@ -99,7 +99,17 @@ def test_names_that_contain_the_separator_are_told_apart() -> None:
 
 @given(names, names)
 def test_a_raw_key_fits_s3_and_names_one_partition(source: str, event_type: str) -> None:
-    event = Event("0" * 64, source, event_type, "e", "t", "t", "s", None, None)
+    event = Event(
+        event_id="0" * 64,
+        source=source,
+        event_type=event_type,
+        entity_id="e",
+        event_time="t",
+        received_at="t",
+        payload_sha="s",
+        idempotency_key=None,
+        language=None,
+    )
     key = raw_key([event], "2026-11-20T12:00:00.000000Z", "JKJaXmPLvHcESHA=", "json")
     assert len(key.encode()) <= 1024
     assert key.startswith("raw/source=")

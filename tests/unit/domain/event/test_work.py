@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Message, Work, group_of, parse_work, work_of_row
 from pik.domain.shared.failures import Category, classify
 from tests.support.makers import make_work

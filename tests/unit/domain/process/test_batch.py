@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pik.domain.event.rows import RawRef
+from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Input
 from pik.domain.http.strict_json import MalformedJson
 from pik.domain.process.batch import (

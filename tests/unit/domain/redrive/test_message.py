@@ -12,13 +12,18 @@ from pik.domain.event.envelope import payload_with_sha
 from pik.domain.event.work import parse_work
 from pik.domain.http.validation import SchemaRegistry
 from pik.domain.process.dead_letters import DeadLetter
-from pik.domain.redrive.message import delay_of, entry_of, put_back, redriven, rescued, with_payload
+from pik.domain.redrive.message import Entry, delay_of, entry_of, put_back, redriven, rescued, with_payload
 from pik.domain.redrive.transform import Transform, TransformFailed
 from pik.schemas import load_schemas
 from tests.support.letters import letter
 
 RUN = "rdr-20261120T101530Z-0a1b2c3d"
 SCHEMAS = SchemaRegistry(load_schemas(), allow_unknown=True)
+
+
+def in_a_file(entry: Entry) -> Entry:
+    """As it comes back from the selection's file."""
+    return Entry.of(json.loads(json.dumps(entry.columns())))
 
 
 def stored() -> bytes:
@@ -30,7 +35,7 @@ def stored() -> bytes:
 def test_a_redriven_message_is_the_same_event_with_one_redrive_more() -> None:
     given_ = letter(redrives=1, redrive_run="rdr-1", run="shadow-1", attempts_before=1)
     assert given_.work is not None
-    message = redriven(json.loads(json.dumps(entry_of(given_, 5, whole=False))), RUN, 30)
+    message = redriven(in_a_file(entry_of(given_, 5, whole=False)), RUN, 30)
     work = parse_work(message.body)
     assert (work.origin, work.redrives, work.redrive_run, work.attempts_before) == ("redrive", 2, RUN, 2)
     assert (work.event_id, work.ref, work.payload_sha, work.run) == (
@@ -43,15 +48,27 @@ def test_a_redriven_message_is_the_same_event_with_one_redrive_more() -> None:
     assert message.body.isascii()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_entry_comes_back_from_its_file_as_it_was(whole: bool) -> None:
+    for found in (letter(), letter(readable=False), letter(reason=False), letter(redrives=2, redrive_run="rdr-1")):
+        entry = entry_of(found, 5, whole=whole)
+        assert in_a_file(entry) == entry
+
+
+def test_a_letter_without_a_work_message_cannot_be_redriven() -> None:
+    with pytest.raises(LookupError, match="message-0 holds no work message"):
+        redriven(entry_of(letter(readable=False), 5, whole=False), RUN, 0)
+
+
 def test_attempts_of_a_message_that_sqs_moved_are_those_that_the_queue_allows() -> None:
-    assert entry_of(letter(reason=False, attempts_before=3), 5, whole=False)["attempts"] == 8
+    assert entry_of(letter(reason=False, attempts_before=3), 5, whole=False).attempts == 8
 
 
 def test_a_rescued_message_comes_back_as_it_was_without_its_receipt() -> None:
     for it in (letter(), letter(readable=False), letter(reason=False)):
         kept = json.loads(json.dumps(rescued(entry_of(it, 5, whole=True))))
         assert "receipt" not in kept
-        message = put_back(kept)
+        message = put_back(Entry.of(kept))
         assert (message.body, message.group, message.attributes) == (it.body, it.group, it.attributes)
         assert kept["sent_at"] == it.sent_at
 
@@ -106,7 +123,7 @@ def test_attributes_of_other_types_are_kept_as_they_are(data: object) -> None:
             },
         }
     )
-    message = put_back(json.loads(json.dumps(rescued(entry_of(found, 5, whole=True)))))
+    message = put_back(Entry.of(json.loads(json.dumps(rescued(entry_of(found, 5, whole=True))))))
     assert message.attributes == {"name": "Ada"}
     assert message.typed == {
         "trace": {"DataType": "Binary", "BinaryValue": "AP8="},

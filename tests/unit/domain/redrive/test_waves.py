@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.process.versions import DayKey
+from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import Canary, RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.redrive.waves import (
@@ -43,7 +44,7 @@ LATER = times.from_datetime(times.to_datetime(NOW) + timedelta(seconds=3600))
 
 def state(count: int = 100, canary: Canary | None = CAREFUL, *waves: Wave, **changes: Any) -> RedriveState:
     request = RedriveRequest("redrive", Criteria(), canary=canary)
-    return replace(RedriveState(request, ago(60), count, sum(it.size for it in waves), waves), **changes)
+    return replace(RedriveState("rdr-1", request, ago(60), count, sum(it.size for it in waves), waves), **changes)
 
 
 def wave(number: int, size: int, **changes: Any) -> Wave:
@@ -194,18 +195,18 @@ def test_a_wave_comes_back_from_a_row_as_it_was(it: Wave) -> None:
     assert columns["failed"] == len(it.unsent)
 
 
-def entry(number: int, fingerprint: str) -> dict[str, Any]:
-    return {"message_id": f"{number:03d}", "sent_at": ago(1000 - number), "fingerprint": fingerprint}
+def entry(number: int, fingerprint: str) -> Entry:
+    return Entry(f"{number:03d}", "receipt", ago(1000 - number), "shop", fingerprint)
 
 
 @given(st.lists(st.sampled_from(["aaaab", "c"][0] + "c"), max_size=40), st.integers(0, 12))
 def test_a_selection_keeps_every_entry_and_begins_with_as_many_causes_as_it_can(causes: list[str], first: int) -> None:
     entries = [entry(number, cause) for number, cause in enumerate(causes)]
     ordered = in_order(entries, first)
-    assert sorted(it["message_id"] for it in ordered) == [it["message_id"] for it in entries]
-    ahead = {it["fingerprint"] for it in ordered[:first]}
+    assert sorted(it.message_id for it in ordered) == [it.message_id for it in entries]
+    ahead = {it.fingerprint for it in ordered[:first]}
     assert len(ahead) == min(first, len(set(causes)))
-    rest = [it["sent_at"] for it in ordered[first:]]
+    rest = [it.sent_at for it in ordered[first:]]
     assert rest == sorted(rest), "the oldest first"
 
 
