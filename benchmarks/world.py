@@ -24,8 +24,8 @@ from pik.flows.process import ProcessFlow
 from pik.flows.publish import PublishFlow
 from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings
 from tests.support.aws.account import FakeAws
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import EVENTS_TABLE, deployed
-from tests.support.makers import FakeContext
 
 T = TypeVar("T")
 

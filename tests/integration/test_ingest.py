@@ -17,7 +17,7 @@ from pik.flows.ingest import IngestFlow
 from pik.settings import IngestSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import Names, deployed
-from tests.support.faults import Killed
+from tests.support.faults import FaultPlan, Killed
 
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -420,38 +420,29 @@ def aws_error(code: str, status: int) -> ClientError:
 def test_what_will_pass_is_answered_503_and_the_producer_may_retry(
     fake_api: Api, operation: str, code: str, status: int, body: Any
 ) -> None:
-    def fail(_: str, name: str, __: Any, phase: str) -> None:
-        if (name, phase) == (operation, "before"):
-            raise aws_error(code, status)
-
-    fake_api.aws.on_call = fail
+    faults = FaultPlan(fake_api.aws)
+    faults.always(operation, aws_error(code, status))
     if operation == "put_item" and "bad" in body:
         assert fake_api.post(body)[0] == 400
         return
     answered, answer = fake_api.post(body)
     assert (answered, answer["error"]["code"]) == (503, "unavailable")
-    fake_api.aws.on_call = None
+    faults.calm()
     assert fake_api.post(body)[0] in {202, 400}
 
 
-def test_what_only_a_person_can_mend_is_raised(fake_api: Api) -> None:
-    def refuse(_: str, name: str, __: Any, phase: str) -> None:
-        if (name, phase) == ("put_object", "before"):
-            raise aws_error("AccessDenied", 403)
-
-    fake_api.aws.on_call = refuse
+def test_what_only_a_person_can_repair_is_raised(fake_api: Api) -> None:
+    faults = FaultPlan(fake_api.aws)
+    faults.always("put_object", aws_error("AccessDenied", 403))
     with pytest.raises(ClientError, match="AccessDenied"):
         fake_api.post(ORDER)
-    fake_api.aws.on_call = None
+    faults.calm()
     assert fake_api.rows() == []
 
 
 def test_rows_that_another_request_holds_for_too_long_are_a_503(fake_api: Api) -> None:
-    def hold(_: str, name: str, __: Any, phase: str) -> None:
-        if (name, phase) == ("put_item", "before"):
-            raise aws_error("TransactionConflictException", 400)
-
-    fake_api.aws.on_call = hold
+    faults = FaultPlan(fake_api.aws)
+    faults.always("put_item", aws_error("TransactionConflictException", 400))
     assert fake_api.post(ORDER)[0] == 503
-    fake_api.aws.on_call = None
+    faults.calm()
     assert fake_api.post(ORDER)[0] == 202

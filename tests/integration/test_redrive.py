@@ -14,9 +14,10 @@ from pik.domain.event.work import Work
 from pik.domain.process.dead_letters import Reason
 from pik.flows.redrive_api import RedriveApiFlow
 from pik.settings import RedriveSettings
+from tests.support.aws.context import FakeContext
 from tests.support.aws.moto_backend import MotoAws
 from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET, RUNS_TABLE, Names, deployed
-from tests.support.makers import FakeContext, make_work
+from tests.support.makers import make_work
 from tests.support.redrive_api import OPERATOR, request
 
 WORKS = [make_work({"orderId": f"order-{number}", "amount": 1}, entity_id=f"e-{number % 7}") for number in range(25)]

@@ -17,8 +17,8 @@ from pik.domain.redrive.selection import Criteria
 from pik.domain.shared import times
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import RUNS_TABLE
-from tests.support.makers import FakeContext
 from tests.support.parts import ids
 from tests.support.pipeline import Pipeline
 from tests.support.redrive_steps import MACHINE, RUN_ID, execute

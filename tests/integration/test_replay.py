@@ -13,9 +13,9 @@ from pik.domain.event.work import parse_work
 from pik.flows import replay as module
 from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
+from tests.support.aws.context import FakeContext
 from tests.support.aws.moto_backend import MotoAws
 from tests.support.aws.stack import EVENTS_TABLE, RUNS_TABLE, Names, deployed
-from tests.support.makers import FakeContext
 from tests.support.replay import ENTITY, OPERATOR, SOURCE, order, request, row_of
 
 WORKS = [order(number, event_time=f"2026-11-{19 + number % 2:02d}T10:00:00.{number:06d}Z") for number in range(75)]

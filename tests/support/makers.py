@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pik.adapters.dynamodb.items import to_item
@@ -67,19 +67,6 @@ def sqs_record(body: str, number: int, receive_count: int = 1) -> dict[str, Any]
 def sqs_event(*works: Work, receive_count: int = 1) -> dict[str, Any]:
     """A batch with a message for each work."""
     return {"Records": [sqs_record(it.message().body, n, receive_count) for n, it in enumerate(works)]}
-
-
-@dataclass
-class FakeContext:
-    """Lambda's context object, as far as handlers look at it."""
-
-    function_name: str = "processor"
-    aws_request_id: str = "request-1"
-    log_stream_name: str = "2026/11/20/[$LATEST]abc"
-    remaining_ms: int = 30_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
 
 
 def index_row(work: Work, status: str = "ACCEPTED") -> dict[str, Any]:

@@ -20,9 +20,10 @@ from pik.domain.shared import identity
 from pik.flows.process import ProcessFlow
 from pik.settings import ProcessorSettings
 from tests.support.aws.account import FakeAws
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import AGGREGATES_TABLE, APPLIED_TABLE, FAILURES_TABLE, RAW_BUCKET, AnyClients, deployed
 from tests.support.faults import CallRecorder, FaultPlan
-from tests.support.makers import FakeContext, make_work, sqs_event
+from tests.support.makers import make_work, sqs_event
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = DayKey("customer-17", "2026-11-20", "LIVE")

@@ -10,8 +10,8 @@ from typing import Any
 from pik.adapters.dynamodb.items import to_item
 from pik.flows.redrive_api import RedriveApiFlow
 from pik.settings import RedriveSettings
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET
-from tests.support.makers import FakeContext
 from tests.support.parts import FINGERPRINT
 from tests.support.redrive_steps import RedriveHarness
 

@@ -21,8 +21,9 @@ from pik.flows.redrive_api import RedriveApiFlow
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveSettings, RedriveStepSettings
 from tests.support.aws.account import FakeAws
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import deployed
-from tests.support.makers import FakeContext, make_work
+from tests.support.makers import make_work
 
 OPERATOR = "arn:aws:iam::123456789012:user/operator"
 FINGERPRINT = "3f2a9c10"

@@ -21,9 +21,9 @@ from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET
 from tests.support.faults import CallRecorder, FaultPlan
-from tests.support.makers import FakeContext
 from tests.support.parts import FINGERPRINT, Letters, RunRows, WorkMessages
 from tests.support.pipeline import Pipeline
 

@@ -14,9 +14,10 @@ from pik.domain.event.work import Work
 from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
 from tests.support.aws.account import FakeAws
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import EVENTS_TABLE, deployed
 from tests.support.faults import CallRecorder, FaultPlan
-from tests.support.makers import FakeContext, index_row, make_work
+from tests.support.makers import index_row, make_work
 from tests.support.parts import RunRows, WorkMessages
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)

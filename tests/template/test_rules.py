@@ -7,10 +7,9 @@ from typing import Final
 
 import pytest
 
-from tests.template import rules_access, rules_flow, rules_stores
+from tests.template.rules import RULES
 from tests.template.stack import Template, deployed, stages
 
-RULES: Final = (*rules_access.RULES, *rules_stores.RULES, *rules_flow.RULES)
 VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "defaults": {},
     **{f"stage {stage}": parameters for stage, parameters in stages().items()},

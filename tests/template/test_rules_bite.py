@@ -8,8 +8,8 @@ import pytest
 
 from tests.template import breakages_access, breakages_flow, breakages_stores
 from tests.template.breakage import Breakage, broken
+from tests.template.rules import RULES
 from tests.template.stack import deployed
-from tests.template.test_rules import RULES
 
 BREAKAGES: Final = (*breakages_access.BREAKAGES, *breakages_stores.BREAKAGES, *breakages_flow.BREAKAGES)
 

@@ -1,4 +1,4 @@
-"""How the fakes refuse: `Refusal` inside, botocore's ClientError (or the service's modelled subclass) outside."""
+"""How the fakes refuse: `CallRefused` inside, botocore's ClientError (or the service's modelled subclass) outside."""
 
 from __future__ import annotations
 

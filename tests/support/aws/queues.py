@@ -99,7 +99,7 @@ class FakeQueue:
         self.oldest = min((one.sent for one in self.messages.values()), default=math.inf)
 
     def new_message(self, message_id: str, entry: Request, now: float) -> StoredMessage:
-        """A message from a SendMessage request or an entry of a batch. Raises Refusal for what SQS does not take."""
+        """A message from a SendMessage request or an entry of a batch. Raises CallRefused for what SQS refuses."""
         body, attributes = entry["MessageBody"], entry.get("MessageAttributes", {})
         if not body:
             raise bad_parameter("One or more parameters are invalid. Reason: Message body cannot be empty.")
@@ -154,7 +154,7 @@ class FakeQueue:
             del self.messages[message.message_id]
 
     def hide(self, handle: str, seconds: int, now: float) -> None:
-        """Change how long a message in flight stays hidden, from now on. Raises Refusal when it is not in flight."""
+        """Change how long a message in flight stays hidden, from now on. Raises CallRefused unless it is in flight."""
         check_visibility(seconds)
         message = self.holder(handle)
         if message is None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from pik.adapters.eventbridge import EventBus
 from pik.domain.process.versions import Announcement
 from pik.domain.shared.failures import Category, EntryRefused, classify
 from pik.workers import Workers
 from tests.support.aws.account import FakeAws
+from tests.support.faults import refused
 
 SOME = [Announcement(f"id-{n}", "events.processed", f'{{"n":{n},"text":"é"}}') for n in range(25)]
 
@@ -89,7 +89,7 @@ def test_what_is_refused_to_the_end_is_named_with_its_reason(harness: BusHarness
 def test_a_call_that_fails_fails_its_ten_and_is_not_made_again(harness: BusHarness) -> None:
     def hook(_: str, operation: str, request: Mapping[str, Any], phase: str) -> None:
         if phase == "before" and request["Entries"][0]["Detail"] == SOME[10].detail:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutEvents")
+            raise refused("AccessDeniedException", "PutEvents")
 
     harness.aws.on_call = hook
     failed = harness.bus.publish(SOME)

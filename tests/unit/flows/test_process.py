@@ -12,9 +12,10 @@ import pytest
 from pik.domain.event.fields import RawRef
 from pik.domain.process.versions import announce
 from pik.flows import process as module
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import RAW_BUCKET
 from tests.support.faults import refused, timeout
-from tests.support.makers import FakeContext, make_work, sqs_event, sqs_record
+from tests.support.makers import make_work, sqs_event, sqs_record
 from tests.support.pipeline import ProcessorHarness, assert_counted_once
 
 READS = {"query", "get_item", "batch_get_item", "get_object"}
@@ -187,15 +188,7 @@ def test_a_ledger_row_leads_back_to_the_log_and_the_bytes(harness: ProcessorHarn
 
 def test_versions_that_were_written_stand_when_the_next_one_fails(harness: ProcessorHarness) -> None:
     works = harness.pipeline.orders(220, key="raw/all.ndjson")
-    written: list[int] = []
-
-    def hook(_: str, called: str, request: Mapping[str, Any], when: str) -> None:
-        if (called, when) == ("put_item", "before"):
-            written.append(1)
-            if len(written) == 2:
-                raise timeout()
-
-    harness.aws.on_call = hook
+    harness.faults.always("put_item", timeout(), after=1)
     assert harness.pipeline.process(*works) == list(range(100, 220))
     assert len(harness.announced()) == 1
     harness.faults.calm()

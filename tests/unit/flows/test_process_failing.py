@@ -19,9 +19,10 @@ from pik.domain.process.dead_letters import DeadLetter
 from pik.flows import process as module
 from pik.flows.process import ProcessFlow
 from tests.support.aws.clock import Clock
+from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import FAILURES_TABLE, RAW_BUCKET
 from tests.support.faults import Killed, raises, refused
-from tests.support.makers import FakeContext, make_work, sqs_event
+from tests.support.makers import make_work, sqs_event
 from tests.support.pipeline import KEY, Pipeline, ProcessorHarness, assert_counted_once
 
 CALLS = ("batch_write_item", "put_events", "send_message_batch", "change_message_visibility_batch")

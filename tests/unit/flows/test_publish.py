@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from pik.flows.publish import PublishFlow
 from pik.settings import PublisherSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import deployed
+from tests.support.faults import refused
 from tests.support.makers import index_row, make_work, sequence, stream_record
 
 
@@ -113,10 +113,10 @@ def test_an_entry_that_sqs_refuses_once_is_sent_again_at_once(harness: Publisher
 
 
 def test_the_lowest_record_that_is_not_in_the_queue_is_reported(harness: PublisherHarness) -> None:
-    refused = {WORKS[n].event_id for n in (35, 12, 88)}
+    unsent = {WORKS[n].event_id for n in (35, 12, 88)}
 
     def partial(_: str, operation: str, request: Mapping[str, Any]) -> set[int]:
-        return {n for n, it in enumerate(request["Entries"]) if json.loads(it["MessageBody"])["event_id"] in refused}
+        return {n for n, it in enumerate(request["Entries"]) if json.loads(it["MessageBody"])["event_id"] in unsent}
 
     harness.aws.partial = partial
     assert harness.publish(*RECORDS[:100]) == [sequence(12)]
@@ -127,7 +127,7 @@ def test_the_lowest_record_that_is_not_in_the_queue_is_reported(harness: Publish
 def test_a_call_that_fails_as_a_whole_is_made_again_and_then_reported(harness: PublisherHarness) -> None:
     def hook(_: str, operation: str, request: Mapping[str, Any], phase: str) -> None:
         if phase == "before" and WORKS[20].event_id in request["Entries"][0]["MessageBody"]:
-            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "later"}}, "SendMessageBatch")
+            raise refused("ServiceUnavailable", "SendMessageBatch")
 
     harness.aws.on_call = hook
     assert harness.publish(*RECORDS[:30]) == [sequence(20)]

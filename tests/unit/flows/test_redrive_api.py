@@ -13,6 +13,7 @@ from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS
 from tests.support.aws.stack import RUNS_TABLE
+from tests.support.faults import refused
 from tests.support.parts import FINGERPRINT
 from tests.support.redrive_api import MANIFEST_ID, OPERATOR, RedriveApiHarness
 from tests.support.redrive_steps import RUN_ID, balanced
@@ -247,14 +248,12 @@ def test_a_start_that_aws_refuses_raises_and_the_run_is_failed(harness: RedriveA
 
 
 def test_a_run_that_began_although_its_start_failed_is_left_alone(harness: RedriveApiHarness) -> None:
-    def hook(_: str, called: str, __: Any, when: str) -> None:
-        if (called, when) == ("start_execution", "after"):
-            harness.faults.calm()
-            harness.clock.advance(1)
-            harness.redrive.step({"step": "freeze", "run_id": REDRIVE_ID}, harness.redrive.context)
-            raise ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, called)
+    def begin_and_fail() -> None:
+        harness.clock.advance(1)
+        harness.redrive.step({"step": "freeze", "run_id": REDRIVE_ID}, harness.redrive.context)
+        raise refused("InternalError", "start_execution")
 
-    harness.aws.on_call = hook
+    harness.faults.once("start_execution", "after", begin_and_fail)
     status, _ = harness.ask("POST /redrive/start", {})
     assert status == 503
     assert harness.runs.row(REDRIVE_ID)["status"] == "RUNNING"
@@ -263,7 +262,7 @@ def test_a_run_that_began_although_its_start_failed_is_left_alone(harness: Redri
 def test_a_failed_note_does_not_hide_that_the_start_failed(harness: RedriveApiHarness) -> None:
     def hook(_: str, called: str, __: Any, when: str) -> None:
         if called in {"start_execution", "update_item"} and when == "before":
-            raise ClientError({"Error": {"Code": "InternalError", "Message": "no"}}, called)
+            raise refused("InternalError", called)
 
     harness.aws.on_call = hook
     assert harness.ask("POST /redrive/start", {})[0] == 503

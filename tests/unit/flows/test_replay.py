@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -154,17 +153,10 @@ def test_a_shadow_replay_goes_into_its_own_run(harness: ReplayHarness) -> None:
 
 def test_the_run_is_on_record_before_the_first_send_with_who_asked(harness: ReplayHarness) -> None:
     harness.accept(range(12))
-    seen: list[Any] = []
-
-    def hook(_: str, operation: str, __: Mapping[str, Any], phase: str) -> None:
-        if (operation, phase) == ("send_message_batch", "before") and not seen:
-            seen.append(None)
-            harness.faults.calm()
-            seen.append(harness.runs.find())
-
-    harness.aws.on_call = hook
+    seen: list[dict[str, Any]] = []
+    harness.faults.once("send_message_batch", "before", lambda: seen.append(harness.runs.row()))
     answer = harness.ok(**ENTITY, limit=11)
-    before = seen[1]
+    (before,) = seen
     assert (before["status"], before["totals"]["scanned"]) == ("RUNNING", 0)
     record = harness.runs.find()
     assert record is not None

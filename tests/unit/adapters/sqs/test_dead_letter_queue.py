@@ -16,6 +16,7 @@ from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.domain.process.dead_letters import DeadLetter
 from pik.workers import Workers
 from tests.support.aws.account import FakeAws
+from tests.support.faults import FaultPlan, refused
 from tests.support.workers import InlineWorkers
 
 HOLD = 600
@@ -146,7 +147,7 @@ def test_a_receive_that_fails_for_a_moment_is_made_up_for() -> None:
 
     def hook(_: str, operation: str, __: Any, phase: str) -> None:
         if (operation, phase) == ("receive_message", "before") and next(failures, False):
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "ReceiveMessage")
+            raise refused("ThrottlingException", "ReceiveMessage")
 
     harness.aws.on_call = hook
     swept = harness.sweep()
@@ -156,18 +157,10 @@ def test_a_receive_that_fails_for_a_moment_is_made_up_for() -> None:
 @pytest.mark.parametrize(("code", "most"), [("ThrottlingException", 4 + 6), ("AccessDenied", 4 + 1)])
 def test_an_error_that_stays_is_raised_and_what_was_received_is_visible(code: str, most: int) -> None:
     harness = SweepHarness(100, InlineWorkers(1))
-    seen: list[str] = []
-
-    def hook(_: str, operation: str, __: Any, phase: str) -> None:
-        if (operation, phase) == ("receive_message", "before"):
-            seen.append(operation)
-            if len(seen) > 4:
-                raise ClientError({"Error": {"Code": code, "Message": "no"}}, "ReceiveMessage")
-
-    harness.aws.on_call = hook
+    FaultPlan(harness.aws).refuse("receive_message", code, after=4)
     with pytest.raises(ClientError, match=code):
         harness.sweep()
-    assert len(seen) == most
+    assert harness.receives() == most
     assert harness.visible() == 100
 
 
@@ -222,12 +215,7 @@ def test_a_release_of_a_letter_that_is_gone_says_so() -> None:
 def test_a_call_that_fails_fails_all_of_its_entries() -> None:
     harness = SweepHarness(2)
     letters = harness.sweep().letters
-
-    def hook(_: str, operation: str, __: Any, phase: str) -> None:
-        if operation == "delete_message_batch":
-            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "DeleteMessageBatch")
-
-    harness.aws.on_call = hook
+    FaultPlan(harness.aws).refuse("delete_message_batch", "ServiceUnavailable")
     assert set(harness.queue.delete_pack({it.message_id: it.receipt for it in letters})) == {
         it.message_id for it in letters
     }

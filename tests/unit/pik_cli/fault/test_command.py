@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
 
 from pik.domain.operate.failure_modes import EFFECTS
 from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS
@@ -16,6 +16,7 @@ from pik_cli.shell.failure_mode import OUTPUT
 from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
 from tests.support.command_line import Pik, summary, write_state
+from tests.support.faults import refused
 
 NAME = "/pik-local/failure_mode"
 
@@ -207,7 +208,7 @@ def test_json_of_an_act_has_stable_names(cloud: FailureModeStack, pik: Pik) -> N
 @pytest.mark.parametrize(
     "error",
     [
-        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutParameter"),
+        refused("AccessDeniedException", "PutParameter"),
         EndpointConnectionError(endpoint_url="https://ssm"),
     ],
     ids=["forbidden", "no network"],

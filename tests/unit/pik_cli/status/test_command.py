@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
@@ -21,6 +21,7 @@ from pik_cli.shell.stack import Stack
 from pik_cli.status.read import MAPPINGS, QUEUES, TABLES, count_table, read_queue
 from tests.support.api_server import ApiServer
 from tests.support.command_line import Pik
+from tests.support.faults import refused
 
 OUTPUTS = {
     **{output: f"http://queue/{name}" for name, output in QUEUES.items()},
@@ -30,7 +31,7 @@ OUTPUTS = {
 
 
 class StatusClients:
-    """The clients of `pik status`, with answers that tests set. `broken` has the error of reading a resource by its name."""
+    """The clients of `pik status`, with answers that tests set. `broken` has the errors of reads, by resource."""
 
     def __init__(self) -> None:
         self.region = "us-east-1"
@@ -91,10 +92,6 @@ def trial(cloud: StatusClients, mode: str) -> None:
     cloud.ssm = SimpleNamespace(get_parameter=parameter)
 
 
-def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetQueueAttributes")
-
-
 def test_a_pipeline_that_is_well_is_exit_status_0(cloud: StatusClients, pik: Pik) -> None:
     result = pik("status")
     assert result.exit_code == 0, result.stderr
@@ -134,7 +131,7 @@ def test_a_stack_that_cannot_fail_on_order_says_nothing_of_it(cloud: StatusClien
 
 def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(cloud: StatusClients, pik: Pik) -> None:
     trial(cloud, "none")
-    cloud.broken["/pik-local/failure_mode"] = refusal("AccessDenied")
+    cloud.broken["/pik-local/failure_mode"] = refused("AccessDenied", "GetQueueAttributes")
     result = pik("status")
     assert result.exit_code == 1
     assert "Failure mode: unreadable" in result.stdout
@@ -163,7 +160,7 @@ def test_json_has_everything_by_stable_names(cloud: StatusClients, pik: Pik, api
 
 
 def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: StatusClients, pik: Pik) -> None:
-    cloud.broken["WorkQueue"] = refusal("AccessDenied")
+    cloud.broken["WorkQueue"] = refused("AccessDenied", "GetQueueAttributes")
     result = pik("status")
     assert result.exit_code == 1
     assert "WorkQueue could not be read: GetQueueAttributes: AccessDenied" in result.stdout
@@ -173,7 +170,7 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: StatusClients
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (refusal("ExpiredToken"), "AWS refuses the credentials"),
+        (refused("ExpiredToken"), "AWS refuses the credentials"),
         (EndpointConnectionError(endpoint_url="http://x"), "AWS does not answer"),
     ],
     ids=["credentials", "connection"],
