@@ -11,7 +11,7 @@ from benchmarks.wire import DELAYS
 from benchmarks.world import BenchmarkWorld, WorkCost, api_request, as_in_lambda, context, memory_mb
 from pik.adapters.dynamodb.items import to_item
 from pik.domain.event.envelope import Event
-from pik.domain.event.fields import RawRef
+from pik.domain.event.fields import EVENT_MEMBERS, RawRef
 from pik.domain.event.rows import accepted_row
 from pik.flows.replay import ReplayFlow
 from pik.settings import ReplaySettings
@@ -84,15 +84,10 @@ def _store(world: BenchmarkWorld, events: int) -> None:
         )
         work = make_work({"orderId": f"order-{number}"}, entity_id=f"customer-{number % 997}", event_time=second)
         event = Event(
-            work.event_id,
-            work.source,
-            work.event_type,
-            work.entity_id,
-            work.event_time,
-            work.event_time,
-            work.payload_sha,
-            None,
-            None,
+            **{name: getattr(work, name) for name in EVENT_MEMBERS},
+            received_at=work.event_time,
+            idempotency_key=None,
+            language=None,
         )
         name = f"2026-11-20T101530.250000Z-{number // _PER_OBJECT:08d}.json"
         key = f"raw/source=shop/event_type=order/date=2026-11-20/{name}"

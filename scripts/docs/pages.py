@@ -7,22 +7,12 @@ from collections.abc import Sequence
 
 def replaced(page: str, name: str, text: str) -> str:
     """The page with the part between its marks `<!-- name -->` and `<!-- /name -->` replaced. Raises ValueError."""
-    before, after = _marks(page, name)
+    begin = f"<!-- {name} -->"
+    before, after = page.index(begin) + len(begin), page.index(f"<!-- /{name} -->")
     return f"{page[:before]}\n\n{text}\n\n{page[after:]}"
-
-
-def between_marks(page: str, name: str) -> str:
-    """What is between the marks of a page. Raises ValueError when it lacks them."""
-    before, after = _marks(page, name)
-    return page[before:after].strip()
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _marks(page: str, name: str) -> tuple[int, int]:
-    begin = f"<!-- {name} -->"
-    return page.index(begin) + len(begin), page.index(f"<!-- /{name} -->")

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from pik_cli.dlq.command import app as dlq
-from pik_cli.fault.command import app as fault
-from pik_cli.logs.command import logs
-from pik_cli.replay.command import app as replay
-from pik_cli.send.command import send
-from pik_cli.shell.group import PikGroup
+from pik import __version__
+from pik_cli.shell.group import LazyCommand, PikGroup
 from pik_cli.shell.output import Output, OutputForm
 from pik_cli.shell.session import Session
-from pik_cli.shell.stack import VERSION, Options
-from pik_cli.status.command import status
-from pik_cli.status.health import health
+from pik_cli.shell.stack import Options
+
+COMMANDS: Final = (
+    LazyCommand("send", "pik_cli.send.command:send", "Send a file of events, whole and once."),
+    LazyCommand("status", "pik_cli.status.command:status", "Show the whole pipeline and what in it needs attention."),
+    LazyCommand("health", "pik_cli.status.health:health", "Show the API's status, version and switches."),
+    LazyCommand("logs", "pik_cli.logs.command:logs", "Show what the functions logged, merged by time."),
+    LazyCommand("replay", "pik_cli.replay.command:app", "Send stored events through the queue again."),
+    LazyCommand("fault", "pik_cli.fault.command:app", "Make a stack fail on purpose, to practise recovery."),
+    LazyCommand("dlq", "pik_cli.dlq.command:app", "Dead letters: look, decide, fix, try a few, send the rest, watch."),
+)
+"""Every command with the first sentence of its help, so that `pik --help` loads none of them."""
+
+
+class RootGroup(PikGroup):
+    """`pik` itself."""
+
+    lazy_commands = COMMANDS
+
 
 app = typer.Typer(
-    cls=PikGroup,
+    cls=RootGroup,
     name="pik",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: it reads the same on a terminal, in a pipe and in a page of documentation
@@ -30,9 +42,9 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"pik {VERSION}")
+def _show_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"pik {__version__}")
         raise typer.Exit
 
 
@@ -41,7 +53,8 @@ def root(
     context: typer.Context,
     *,
     stack: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The stack's name; also PIK_STACK. Everything is found from it.")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the stack; also PIK_STACK. Its outputs lead to everything else."),
     ] = None,
     region: Annotated[str | None, typer.Option(metavar="R", help="AWS region; also AWS_REGION.")] = None,
     profile: Annotated[str | None, typer.Option(metavar="P", help="AWS profile; also AWS_PROFILE.")] = None,
@@ -59,8 +72,8 @@ def root(
 ) -> None:
     """Investigate and feed an event pipeline on AWS or on this machine.
 
-    Without --stack and --endpoint-url, a local engine started by `make run` is found by itself.
-    These options may stand before or after the command.
+    Without --stack and --endpoint-url, pik finds a local engine started by `make run` automatically.
+    These options may come before or after the command.
 
     Exit status: 0 fine, 1 a finding or a refusal, 2 wrong usage, 3 AWS unreachable, 130 after Ctrl-C.
 
@@ -78,17 +91,8 @@ def root(
     context.call_on_close(session.close)
 
 
-app.command()(send)
-app.command()(status)
-app.command()(health)
-app.command()(logs)
-app.add_typer(replay)
-app.add_typer(fault)
-app.add_typer(dlq)
-
-
 def main() -> None:
-    """The entry point of the installed command."""
+    """Run the command line of this process."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # a replaced stream need not know it
             # A terminal that cannot write a character gets its escape instead of an error.

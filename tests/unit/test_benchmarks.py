@@ -25,7 +25,8 @@ from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
 from benchmarks.wire import ENVIRONMENT
 from benchmarks.world import BenchmarkWorld, event, mapping_batch_size, memory_mb
-from scripts.docs.pages import between_marks, replaced
+from scripts.docs.pages import replaced
+from tests.support.pages import between_marks
 
 
 @pytest.fixture(autouse=True)

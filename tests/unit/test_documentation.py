@@ -18,7 +18,7 @@ from pik.domain.http.catalogs import CATALOGS
 from pik.domain.shared import limits
 from pik_cli.main import app
 from scripts.docs import reference
-from scripts.docs.pages import between_marks
+from tests.support.pages import between_marks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

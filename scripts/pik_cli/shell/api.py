@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
+from pik import __version__
 from pik_cli.shell.errors import Misuse, Unreachable
 from pik_cli.shell.limits import CLI_BACKOFF_CAP_SECONDS, CLI_BACKOFF_SECONDS, CLI_RETRY_AFTER_CAP_SECONDS
-from pik_cli.shell.stack import VERSION, StackAws
+from pik_cli.shell.stack import StackAws
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
 
 Headers = dict[str, str]
 Signer = Callable[[str, str, Headers, bytes], Headers]
@@ -32,7 +33,7 @@ def http_client(*, local: bool = False, transport: httpx.BaseTransport | None = 
     return httpx.Client(
         timeout=_TIMEOUT,
         trust_env=not local,
-        headers={"user-agent": f"pik/{VERSION}"},
+        headers={"user-agent": f"pik/{__version__}"},
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
         transport=transport,
     )
@@ -83,6 +84,9 @@ def iam_signer(aws: StackAws) -> Signer:
 
 def signature(credentials: Credentials, region: str) -> Signer:
     """A signer with these credentials; temporary ones are refreshed when they are due."""
+
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
 
     def sign(method: str, url: str, headers: Headers, body: bytes) -> Headers:
         request = AWSRequest(method=method, url=url, data=body, headers={**headers, "host": urlsplit(url).netloc})

@@ -11,14 +11,15 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Final
-
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from pik_cli.shell.errors import PikError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 # C0 without tab and line feed, DEL, C1, and the bidirectional controls that let text show in another order.
 _UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -38,12 +39,20 @@ def safe(value: object) -> str:
 
 
 class Output:
-    """Where a command prints."""
+    """Where a command prints. rich loads with the first line that is not JSON."""
 
     def __init__(self, mode: OutputForm = OutputForm.TABLE) -> None:
         self.mode = mode
-        self.stdout = _console(stderr=False)
-        self.stderr = _console(stderr=True)
+
+    @cached_property
+    def stdout(self) -> Console:
+        """For the answer."""
+        return _console(stderr=False)
+
+    @cached_property
+    def stderr(self) -> Console:
+        """For notes, errors and progress."""
+        return _console(stderr=True)
 
     @property
     def json_wanted(self) -> bool:
@@ -52,16 +61,22 @@ class Output:
 
     def note(self, text: str) -> None:
         """Something worth knowing that is not the answer."""
+        from rich.text import Text
+
         self.stderr.print(Text(safe(text), style="dim"))
 
     def error(self, error: PikError) -> None:
         """What went wrong, and the fix on a line of its own."""
+        from rich.text import Text
+
         self.stderr.print(Text.assemble(("Error: ", "bold red"), safe(error.message)))
         if error.fix:
             self.stderr.print(Text(safe(error.fix)))
 
     def line(self, text: str | Text = "") -> None:
         """A line for people."""
+        from rich.text import Text
+
         self.show(text if isinstance(text, Text) else Text(safe(text)))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -88,6 +103,9 @@ class Output:
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, lines: bool) -> Table:
     """A table whose numbers stand to the right; plain columns without `lines`, no heading when no column has one."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD if lines else None, pad_edge=False, show_header=any(columns))
     body = [list(row) for row in rows]
     for place, column in enumerate(columns):
@@ -116,12 +134,16 @@ def dump(value: Any, encoding: str | None, *, compact: bool = False) -> str:
 
 
 def _cell(cell: object) -> Text:
+    from rich.text import Text
+
     if isinstance(cell, Text):
         return cell
     return Text(f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else safe(cell))
 
 
 def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=_WIDE, color_system=None)

@@ -1,4 +1,4 @@
-"""What every command gets: where to go, and where to print. Nothing is looked up before a command asks for it."""
+"""What every command gets: where to go, and where to print. Nothing is looked up or loaded before it is needed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
 import typer
 
-from pik_cli.shell.api import HttpApi, http_client
 from pik_cli.shell.output import Output
 from pik_cli.shell.stack import Options, Stack, StackAws, Target, find_stack, resolve
+
+if TYPE_CHECKING:
+    import httpx
+
+    from pik_cli.shell.api import HttpApi
 
 
 @dataclass
@@ -38,7 +42,7 @@ class Session:
 
     @cached_property
     def stack(self) -> Stack:
-        """Raises Unreachable when there is none of this name."""
+        """Raises Unreachable when no stack of this name exists."""
         return find_stack(self.target, self.aws)
 
     @cached_property
@@ -49,6 +53,8 @@ class Session:
     @cached_property
     def http(self) -> httpx.Client:
         """One client for all requests of the command."""
+        from pik_cli.shell.api import http_client
+
         return http_client(local=self.target.local is not None)
 
     def words(self, *command: str) -> list[str]:
@@ -76,6 +82,8 @@ class Session:
     @property
     def api(self) -> HttpApi:
         """The API without authorization."""
+        from pik_cli.shell.api import HttpApi
+
         return HttpApi(self.api_url, self.http)
 
 

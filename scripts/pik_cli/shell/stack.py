@@ -6,21 +6,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
-
+from pik import __version__
 from pik_cli.shell import local_state
 from pik_cli.shell.errors import Misuse, Unreachable, error_code
 from pik_cli.shell.local_state import LocalEngine
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+    from botocore.credentials import Credentials
+    from botocore.session import Session as BotocoreSession
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
@@ -29,14 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
 
-VERSION: Final = version("pipeline-investigation-kit")
-_CONFIG: Final = Config(
-    connect_timeout=5,  # seconds; a person waits
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=16,
-    user_agent_extra=f"pik/{VERSION}",
-)
 # The person's own profile, configuration file and proxy are for AWS; a wrong one must not keep the local engine away.
 _LOCAL_VARIABLES: Final[dict[str, Any]] = {
     "profile": (None, None, None, None),
@@ -48,7 +37,7 @@ _NAME_A_STACK: Final = "Name one with --stack or PIK_STACK, or start a local one
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What stands before the command; None where nothing was given."""
+    """The options that name a stack; None where nothing was given."""
 
     stack: str | None = None
     region: str | None = None
@@ -96,74 +85,97 @@ def _local_target(engine: LocalEngine, named: str | None) -> Target:
 
 
 class StackAws:
-    """Clients for one target, each built once and only when something needs it."""
+    """Clients for one target, each built once and only when something needs it.
+
+    They are botocore's, which boto3 hands out too; boto3's resources and transfers would only take time to load.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     @cached_property
-    def session(self) -> boto3.Session:
-        """Raises botocore's ProfileNotFound."""
+    def _session(self) -> BotocoreSession:
+        from botocore.session import Session
+
         target = self._target
         if target.local is None:
-            return boto3.Session(profile_name=target.profile, region_name=target.region)
-        return boto3.Session(
-            aws_access_key_id=target.local.access_key_id,
-            aws_secret_access_key=target.local.secret_access_key,
-            region_name=target.region,
-            botocore_session=botocore.session.Session(session_vars=_LOCAL_VARIABLES),
-        )
+            session = Session(profile=target.profile)
+        else:
+            session = Session(session_vars=_LOCAL_VARIABLES)
+            session.set_credentials(target.local.access_key_id, target.local.secret_access_key)
+        if target.region:
+            session.set_config_variable("region", target.region)
+        return session
 
     @cached_property
-    def _settings(self) -> dict[str, Any]:
+    def _config(self) -> Config:
+        from botocore.config import Config
+
         local = self._target.local is not None
-        config = _CONFIG.merge(Config(proxies={})) if local else _CONFIG
-        return {"endpoint_url": self._target.endpoint_url, "config": config}
+        return Config(
+            connect_timeout=5,  # seconds; a person waits
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=16,
+            user_agent_extra=f"pik/{__version__}",
+            **({"proxies": {}} if local else {}),
+        )
+
+    def _client(self, service: str) -> Any:
+        return self._session.create_client(service, endpoint_url=self._target.endpoint_url, config=self._config)
 
     @property
     def region(self) -> str | None:
-        """The region that requests are signed for."""
-        return self.session.region_name
+        """The region that requests are signed for. Raises botocore's ProfileNotFound."""
+        region: str | None = self._session.get_config_variable("region")
+        return region
 
     @property
     def credentials(self) -> Credentials | None:
-        """The caller's credentials, None when there are none."""
-        return self.session.get_credentials()
+        """The caller's credentials, None when they have none. Raises botocore's ProfileNotFound."""
+        return self._session.get_credentials()
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         """CloudFormation's client."""
-        return self.session.client("cloudformation", **self._settings)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB's client."""
-        return self.session.client("dynamodb", **self._settings)
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
 
     @cached_property
     def functions(self) -> LambdaClient:
         """The client of Lambda, whose own name is a word of the language."""
-        return self.session.client("lambda", **self._settings)
+        client: LambdaClient = self._client("lambda")
+        return client
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """CloudWatch Logs' client."""
-        return self.session.client("logs", **self._settings)
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
 
     @cached_property
     def sqs(self) -> SQSClient:
         """SQS's client."""
-        return self.session.client("sqs", **self._settings)
+        client: SQSClient = self._client("sqs")
+        return client
 
     @cached_property
     def ssm(self) -> SSMClient:
         """Systems Manager's client."""
-        return self.session.client("ssm", **self._settings)
+        client: SSMClient = self._client("ssm")
+        return client
 
     @cached_property
     def states(self) -> SFNClient:
         """Step Functions' client."""
-        return self.session.client("stepfunctions", **self._settings)
+        client: SFNClient = self._client("stepfunctions")
+        return client
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +198,9 @@ class Stack:
 
 
 def find_stack(target: Target, aws: StackAws) -> Stack:
-    """Ask CloudFormation for the stack. Raises Unreachable when there is none of this name."""
+    """Ask CloudFormation for the stack. Raises Unreachable when no stack of this name exists."""
+    from botocore.exceptions import ClientError
+
     try:
         found = aws.cloudformation.describe_stacks(StackName=target.stack_name)["Stacks"]
     except ClientError as error:
