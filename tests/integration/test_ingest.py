@@ -6,88 +6,26 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from pik.flows.ingest import IngestFlow
-from pik.settings import IngestSettings
 from tests.support.aws.account import FakeAws
-from tests.support.aws.stack import Names, deployed
-from tests.support.faults import FaultPlan, Killed
-
-JSON = {"Content-Type": "application/json"}
-NDJSON = {"Content-Type": "application/x-ndjson"}
-ORDER = {
-    "source": "shop",
-    "event_type": "order",
-    "entity_id": "customer-17",
-    "event_time": "2026-11-20T10:15:30.250Z",
-    "payload": {"orderId": "test-123", "amount": 42.5},
-}
-START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-Answer = tuple[int, dict[str, Any]]
-
-
-class Api:
-    """Ingest behind an API: gives each request its id and reads the answer."""
-
-    def __init__(self, aws: Any, names: Names, **changes: Any) -> None:
-        self.aws, self.names = aws, names
-        self._requests = 0
-        settings = replace(IngestSettings.from_env(names.environment("ingest")), **changes)
-        self._ingest = IngestFlow(
-            settings, aws, now=lambda: START + timedelta(seconds=self._requests), sleep=lambda _: None
-        )
-
-    def post(self, body: Any, headers: dict[str, str] | None = None, *, is_base64: bool = False) -> Answer:
-        text = body if body is None or isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-        return self._call(
-            "POST /events",
-            {"headers": JSON if headers is None else headers, "body": text, "isBase64Encoded": is_base64},
-        )
-
-    def health(self) -> Answer:
-        return self._call("GET /health", {"headers": {}})
-
-    def _call(self, route: str, event: dict[str, Any]) -> Answer:
-        self._requests += 1
-        context = {"requestId": f"req-{self._requests}"}
-        answer = self._ingest({"routeKey": route, "requestContext": context, **event}, None)
-        assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
-        answer["body"].encode()  # what cannot be UTF-8 cannot leave a function
-        return answer["statusCode"], json.loads(answer["body"])
-
-    def rows(self) -> list[dict[str, Any]]:
-        items = self.aws.dynamodb.scan(TableName=self.names.events_table)["Items"]
-        return [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
-
-    def statuses(self) -> Counter[str]:
-        return Counter(row["status"] for row in self.rows())
-
-    def keys(self, prefix: str) -> list[str]:
-        listed = self.aws.s3.list_objects_v2(Bucket=self.names.raw_bucket, Prefix=prefix)
-        return [it["Key"] for it in listed.get("Contents", [])]
-
-    def bytes_of(self, key: str) -> bytes:
-        return self.aws.s3.get_object(Bucket=self.names.raw_bucket, Key=key)["Body"].read()
+from tests.support.aws.stack import deployed
+from tests.support.ingest_api import JSON, NDJSON, ORDER, IngestApi
 
 
 @pytest.fixture
-def api(aws: Any) -> Api:
-    return Api(aws, deployed(aws))
+def api(aws: Any) -> IngestApi:
+    return IngestApi(aws, deployed(aws))
 
 
 @pytest.fixture
-def fake_api(fake_aws: FakeAws) -> Api:
-    return Api(fake_aws, deployed(fake_aws))
+def fake_api(fake_aws: FakeAws) -> IngestApi:
+    return IngestApi(fake_aws, deployed(fake_aws))
 
 
-def test_an_order_is_kept_raw_indexed_and_answered(api: Api) -> None:
+def test_an_order_is_kept_raw_indexed_and_answered(api: IngestApi) -> None:
     status, answer = api.post(ORDER)
     assert status == 202
     (row,) = api.rows()
@@ -106,7 +44,7 @@ def test_an_order_is_kept_raw_indexed_and_answered(api: Api) -> None:
     )
 
 
-def test_the_labs_three_requests(api: Api) -> None:
+def test_the_labs_three_requests(api: IngestApi) -> None:
     body = '{"orderId":"test-001","amount":99.99}'
     assert [api.post(body)[1]["status"], api.post(body)[1]["status"]] == ["ACCEPTED", "DUPLICATE"]
     status, answer = api.post('{"invalidField":"value"}')
@@ -117,7 +55,7 @@ def test_the_labs_three_requests(api: Api) -> None:
     assert api.statuses() == {"ACCEPTED": 1, "DUPLICATE": 1}
 
 
-def test_a_duplicate_has_a_row_of_its_own_and_the_first_is_untouched(api: Api) -> None:
+def test_a_duplicate_has_a_row_of_its_own_and_the_first_is_untouched(api: IngestApi) -> None:
     api.post(ORDER)
     before = api.rows()
     assert api.post(ORDER)[0] == 200
@@ -126,14 +64,14 @@ def test_a_duplicate_has_a_row_of_its_own_and_the_first_is_untouched(api: Api) -
     assert len(api.keys("raw/")) == 2
 
 
-def test_a_raw_object_is_never_written_over(fake_api: Api) -> None:
+def test_a_raw_object_is_never_written_over(fake_api: IngestApi) -> None:
     key = "raw/source=shop/event_type=order/date=2026-11-20/2026-11-20T120001.000000Z-req-1.json"
     fake_api.aws.s3.put_object(Bucket=fake_api.names.raw_bucket, Key=key, Body=b"there before")
     fake_api.post(ORDER)
     assert fake_api.bytes_of(key) == b"there before"
 
 
-def test_the_same_key_with_another_payload_is_a_conflict_that_is_kept(api: Api) -> None:
+def test_the_same_key_with_another_payload_is_a_conflict_that_is_kept(api: IngestApi) -> None:
     api.post(ORDER | {"idempotency_key": "k"})
     status, answer = api.post(ORDER | {"idempotency_key": "k", "payload": {"orderId": "test-123", "amount": 1}})
     assert (status, answer["status"], answer["error"]["code"]) == (409, "CONFLICT", "idempotency_conflict")
@@ -142,7 +80,7 @@ def test_the_same_key_with_another_payload_is_a_conflict_that_is_kept(api: Api) 
     assert json.loads(api.bytes_of(answer["s3_key"]))["payload"]["amount"] == 1
 
 
-def test_many_are_answered_each_in_the_order_of_the_body(api: Api) -> None:
+def test_many_are_answered_each_in_the_order_of_the_body(api: IngestApi) -> None:
     lines = [
         ORDER,
         ORDER | {"entity_id": "customer-18"},
@@ -163,7 +101,7 @@ def test_many_are_answered_each_in_the_order_of_the_body(api: Api) -> None:
     assert api.statuses() == {"ACCEPTED": 3, "DUPLICATE": 1, "CONFLICT": 1}
 
 
-def test_every_row_points_to_the_bytes_of_its_event(api: Api) -> None:
+def test_every_row_points_to_the_bytes_of_its_event(api: IngestApi) -> None:
     events = [ORDER | {"entity_id": f"吉田𠮷-{n}", "payload": {"orderId": f"🎉{n}", "amount": n}} for n in range(3)]
     api.post(events)
     for row in api.rows():
@@ -172,14 +110,14 @@ def test_every_row_points_to_the_bytes_of_its_event(api: Api) -> None:
         assert json.loads(data[start : start + int(row["s3_length"])])["entity_id"] == row["entity_id"]
 
 
-def test_all_of_a_batch_accepted_is_202_and_all_rejected_is_400(api: Api) -> None:
+def test_all_of_a_batch_accepted_is_202_and_all_rejected_is_400(api: IngestApi) -> None:
     assert api.post([ORDER])[0] == 202
     status, answer = api.post([{"orderId": 1}, {"amount": -1}])
     assert (status, answer["rejected"], answer["error"]["code"]) == (400, 2, "all_rejected")
     assert {it["path"] for it in answer["error"]["details"]} >= {"/0/orderId", "/0/amount", "/1/orderId", "/1/amount"}
 
 
-def test_a_rejected_event_is_kept_with_its_bytes_and_reasons(api: Api) -> None:
+def test_a_rejected_event_is_kept_with_its_bytes_and_reasons(api: IngestApi) -> None:
     _, answer = api.post('{"orderId":  "test-1"}\n', NDJSON)
     kept = json.loads(api.bytes_of(answer["results"][0]["s3_key"]))
     assert kept["rejected"][0]["body"] == '{"orderId":  "test-1"}'
@@ -188,7 +126,7 @@ def test_a_rejected_event_is_kept_with_its_bytes_and_reasons(api: Api) -> None:
     assert api.rows() == []
 
 
-def test_messages_are_in_the_producers_language(api: Api) -> None:
+def test_messages_are_in_the_producers_language(api: IngestApi) -> None:
     chat = {"source": "s", "event_type": "chat.message", "entity_id": "e", "payload": {"message": "漫" * 4001}}
     english = api.post(chat)[1]["error"]["details"][0]["message"]
     japanese = api.post(chat, JSON | {"Accept-Language": "ja-JP,ja;q=0.9"})[1]["error"]["details"][0]["message"]
@@ -197,7 +135,7 @@ def test_messages_are_in_the_producers_language(api: Api) -> None:
     assert "4000" in japanese.replace(",", "")
 
 
-def test_people_count_characters_as_they_see_them(api: Api) -> None:
+def test_people_count_characters_as_they_see_them(api: IngestApi) -> None:
     family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}\u200d\N{BOY}"
     chat = {"source": "s", "event_type": "chat.message", "entity_id": "e"}
     assert api.post(chat | {"payload": {"message": family * 4000}})[0] == 202
@@ -205,7 +143,7 @@ def test_people_count_characters_as_they_see_them(api: Api) -> None:
     assert api.post(chat | {"payload": {"message": family * 4001}})[0] == 400
 
 
-def test_cloud_events_in_every_mode_are_one_event(api: Api) -> None:
+def test_cloud_events_in_every_mode_are_one_event(api: IngestApi) -> None:
     cloud = {
         "specversion": "1.0",
         "id": "A-1",
@@ -230,15 +168,15 @@ def test_cloud_events_in_every_mode_are_one_event(api: Api) -> None:
 def test_an_unknown_type_is_accepted_only_when_allowed(aws: Any) -> None:
     names = deployed(aws)
     unknown = {"source": "s", "event_type": "weather", "entity_id": "e", "payload": {"wind": 3}}
-    status, answer = Api(aws, names, allow_unknown_types=False).post(unknown)
+    status, answer = IngestApi(aws, names, allow_unknown_types=False).post(unknown)
     assert (status, answer["error"]["details"][0]["path"]) == (400, "/event_type")
     cloud = {"specversion": "1.0", "id": "1", "source": "s", "type": "weather", "subject": "e", "data": 1}
-    batch = Api(aws, names, allow_unknown_types=False).post([cloud])[1]
+    batch = IngestApi(aws, names, allow_unknown_types=False).post([cloud])[1]
     assert batch["results"][0]["errors"][0]["path"] == "/0/type"
-    assert Api(aws, names, allow_unknown_types=True).post(unknown)[0] == 202
+    assert IngestApi(aws, names, allow_unknown_types=True).post(unknown)[0] == 202
 
 
-def test_health_needs_no_aws_and_shows_the_switches(fake_api: Api) -> None:
+def test_health_needs_no_aws_and_shows_the_switches(fake_api: IngestApi) -> None:
     fake_api.aws.calls.clear()
     status, answer = fake_api.health()
     assert (status, answer["status"], answer["switches"]["dry_run"]) == (200, "ok", False)
@@ -246,7 +184,7 @@ def test_health_needs_no_aws_and_shows_the_switches(fake_api: Api) -> None:
 
 
 def test_a_dry_run_calls_nothing_and_says_what_would_happen(fake_aws: FakeAws) -> None:
-    api = Api(fake_aws, deployed(fake_aws), dry_run=True)
+    api = IngestApi(fake_aws, deployed(fake_aws), dry_run=True)
     fake_aws.calls.clear()
     assert api.post(ORDER)[1]["status"] == "ACCEPTED"
     _, answer = api.post([ORDER, ORDER, {"orderId": 1}])
@@ -307,7 +245,7 @@ HOSTILE: dict[str, tuple[Any, dict[str, str], bool, int, str]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_body_gets_a_4xx_that_names_the_place_and_is_kept(fake_api: Api, case: str) -> None:
+def test_a_hostile_body_gets_a_4xx_that_names_the_place_and_is_kept(fake_api: IngestApi, case: str) -> None:
     body, headers, is_base64, expected, path = HOSTILE[case]
     status, answer = fake_api.post(body, headers, is_base64=is_base64)
     assert status == expected
@@ -319,25 +257,25 @@ def test_a_hostile_body_gets_a_4xx_that_names_the_place_and_is_kept(fake_api: Ap
         assert fake_api.keys("rejected/") == [answer["s3_key"]]
 
 
-def test_a_rejected_body_is_kept_to_the_byte(fake_api: Api) -> None:
+def test_a_rejected_body_is_kept_to_the_byte(fake_api: IngestApi) -> None:
     data = b'{"orderId":"\xff"}'
     _, answer = fake_api.post(base64.b64encode(data).decode(), JSON, is_base64=True)
     kept = json.loads(fake_api.bytes_of(answer["s3_key"]))
     assert base64.b64decode(kept["rejected"][0]["body_base64"]) == data
 
 
-def calls(api: Api, act: Callable[[], Any]) -> Counter[str]:
+def calls(api: IngestApi, act: Callable[[], Any]) -> Counter[str]:
     api.aws.calls.clear()
     act()
     return Counter(operation for _, operation in api.aws.calls)
 
 
-def test_one_event_costs_three_calls_new_or_known(fake_api: Api) -> None:
+def test_one_event_costs_three_calls_new_or_known(fake_api: IngestApi) -> None:
     assert calls(fake_api, lambda: fake_api.post(ORDER)) == {"put_object": 1, "put_item": 2}
     assert calls(fake_api, lambda: fake_api.post(ORDER)) == {"put_object": 1, "put_item": 1, "transact_write_items": 1}
 
 
-def test_a_hundred_new_events_cost_three_calls_and_any_known_ones_at_most_five(fake_api: Api) -> None:
+def test_a_hundred_new_events_cost_three_calls_and_any_known_ones_at_most_five(fake_api: IngestApi) -> None:
     batch = [ORDER | {"entity_id": f"e-{n}"} for n in range(100)]
     assert calls(fake_api, lambda: fake_api.post(batch)) == {"put_object": 1, "transact_write_items": 2}
     assert calls(fake_api, lambda: fake_api.post(batch)) == {"put_object": 1, "transact_write_items": 4}
@@ -346,103 +284,9 @@ def test_a_hundred_new_events_cost_three_calls_and_any_known_ones_at_most_five(f
     assert fake_api.statuses() == {"ACCEPTED": 150, "DUPLICATE": 150}
 
 
-def test_five_hundred_events_in_one_request_are_each_settled(fake_api: Api) -> None:
+def test_five_hundred_events_in_one_request_are_each_settled(fake_api: IngestApi) -> None:
     # Not on moto, whose transactions are not safe under the threads that send them.
     body = "\n".join(json.dumps(ORDER | {"entity_id": f"e-{n % 400}"}) for n in range(500))
     status, answer = fake_api.post(body, NDJSON)
     assert (status, answer["accepted"], answer["duplicate"]) == (207, 400, 100)
     assert fake_api.statuses() == {"ACCEPTED": 400, "DUPLICATE": 100}
-
-
-class Killer:
-    """Ends the process before or after the n-th AWS call takes effect."""
-
-    def __init__(self, number: int, phase: str) -> None:
-        self._left = number
-        self._phase = phase
-
-    def __call__(self, service: str, operation: str, kwargs: dict[str, Any], phase: str) -> None:
-        if phase == self._phase:
-            self._left -= 1
-            if self._left == 0:
-                raise Killed
-
-
-BODIES: dict[str, tuple[Any, dict[str, str]]] = {
-    "one event": (ORDER, JSON),
-    "a batch": (
-        [ORDER | {"entity_id": f"e-{n}"} for n in range(60)] + [ORDER | {"entity_id": "e-0"}, {"bad": 1}],
-        JSON,
-    ),
-}
-
-
-@pytest.mark.parametrize("phase", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, 7))
-@pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize("known", [False, True])
-def test_a_request_killed_anywhere_and_sent_again_leaves_each_event_once(
-    name: str, number: int, phase: str, known: bool
-) -> None:
-    aws = FakeAws()
-    api = Api(aws, deployed(aws))
-    body, headers = BODIES[name]
-    if known:
-        api.post(body, headers)
-    aws.on_call = Killer(number, phase)
-    try:
-        api.post(body, headers)
-    except Killed:
-        aws.on_call = None
-        status, answer = api.post(body, headers)
-        assert status in {200, 202, 207}
-        assert answer.get("conflict", 0) == 0
-    aws.on_call = None
-    rows = api.rows()
-    accepted = [row for row in rows if row["status"] == "ACCEPTED"]
-    events = [it for it in (body if isinstance(body, list) else [body]) if "entity_id" in it]
-    assert sorted(row["entity_id"] for row in accepted) == sorted({it["entity_id"] for it in events})
-    inserted = [it for it in aws.dynamodb.stream_records(api.names.events_table) if it["eventName"] == "INSERT"]
-    assert len(inserted) == len(rows)
-    for row in rows:
-        start, data = int(row["s3_offset"]), api.bytes_of(row["s3_key"])
-        assert json.loads(data[start : start + int(row["s3_length"])])["entity_id"] == row["entity_id"]
-
-
-def aws_error(code: str, status: int) -> ClientError:
-    metadata: Any = {"HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code, "Message": code}, "ResponseMetadata": metadata}, "Operation")
-
-
-@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("InternalError", 500)])
-@pytest.mark.parametrize("operation", ["put_object", "put_item"])
-@pytest.mark.parametrize("body", [ORDER, {"bad": 1}])
-def test_what_will_pass_is_answered_503_and_the_producer_may_retry(
-    fake_api: Api, operation: str, code: str, status: int, body: Any
-) -> None:
-    faults = FaultPlan(fake_api.aws)
-    faults.always(operation, aws_error(code, status))
-    if operation == "put_item" and "bad" in body:
-        assert fake_api.post(body)[0] == 400
-        return
-    answered, answer = fake_api.post(body)
-    assert (answered, answer["error"]["code"]) == (503, "unavailable")
-    faults.calm()
-    assert fake_api.post(body)[0] in {202, 400}
-
-
-def test_what_only_a_person_can_repair_is_raised(fake_api: Api) -> None:
-    faults = FaultPlan(fake_api.aws)
-    faults.always("put_object", aws_error("AccessDenied", 403))
-    with pytest.raises(ClientError, match="AccessDenied"):
-        fake_api.post(ORDER)
-    faults.calm()
-    assert fake_api.rows() == []
-
-
-def test_rows_that_another_request_holds_for_too_long_are_a_503(fake_api: Api) -> None:
-    faults = FaultPlan(fake_api.aws)
-    faults.always("put_item", aws_error("TransactionConflictException", 400))
-    assert fake_api.post(ORDER)[0] == 503
-    faults.calm()
-    assert fake_api.post(ORDER)[0] == 202

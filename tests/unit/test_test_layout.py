@@ -64,3 +64,8 @@ def test_unit_tests_are_in_the_folder_of_their_source(folder: str) -> None:
         source = MIRRORED[folder] / path.parent.relative_to(UNIT / folder)
         modules = [it for it in source.glob("*.py") if it.name != "__init__.py"]
         assert modules, f"{path.relative_to(ROOT)} tests no folder of the source"
+
+
+def test_files_stay_readable() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert path.read_text("utf-8").count("\n") <= 400, path.relative_to(ROOT)
