@@ -77,6 +77,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     # redrive
     "needs_force": "Messages that failed less than {minimum} seconds ago tell whether the cause is still there. "
     "Wait, or send force: true.",
+    "diffs_only_needs": '"diffs_only" shows what the samples of a preview would become. Send "{member}" as well.',
     "needs_all": "A redrive takes at most {maximum} messages unless it is told to take all. "
     "Send fewer, or all: true beside it.",
     "not_of_action": 'The member "{member}" means nothing to the action {action}. Remove it.',
@@ -219,6 +220,7 @@ _JAPANESE: Final[Mapping[str, str]] = {
     # redrive
     "needs_force": "失敗から {minimum} 秒未満のメッセージは、原因が残っているかどうかを示します。"
     "待つか、force: trueを付けて送ってください。",
+    "diffs_only_needs": '"diffs_only" はプレビューの見本がどう変わるかを示します。"{member}" も送ってください。',
     "needs_all": "allを指定しない場合、一度に扱えるのは {maximum} 件までです。"
     "件数を減らすか、all: trueを付けてください。",
     "not_of_action": "メンバー「{member}」は {action} では意味を持ちません。取り除いてください。",

@@ -13,6 +13,7 @@ from pik.domain.http.answers import Json
 from pik.domain.http.messages import Language, render
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.freeze import LetterChoice
+from pik.domain.redrive.message import Entry, rescued
 from pik.domain.redrive.request import PreviewRequest
 from pik.domain.redrive.run import listed
 from pik.domain.redrive.selection import age_seconds, seconds_left
@@ -43,8 +44,15 @@ def would(choice: LetterChoice) -> Json:
     return {"selected": len(choice.taken), "skipped": totals["skipped"], "already_gone": totals["already_gone"]}
 
 
-def manifest(manifest_id: str, preview: PreviewRequest, choice: LetterChoice, requested_by: str, now: str) -> Json:
-    """What a preview writes down for a start: the letters that it showed, by id."""
+def manifest(
+    manifest_id: str,
+    preview: PreviewRequest,
+    choice: LetterChoice,
+    samples: Sequence[Entry],
+    requested_by: str,
+    now: str,
+) -> Json:
+    """What a preview writes down for a start: the letters that it showed, by id, and the samples among them."""
     return {
         "manifest_id": manifest_id,
         "created_at": now,
@@ -52,6 +60,7 @@ def manifest(manifest_id: str, preview: PreviewRequest, choice: LetterChoice, re
         "criteria": preview.criteria.columns(),
         "complete": choice.complete,
         "message_ids": [letter.message_id for letter in choice.taken],
+        "samples": [rescued(entry) for entry in samples],
     }
 
 
@@ -124,6 +133,11 @@ def explanation(choice: LetterChoice, in_flight: int, now: str, language: Langua
         render("preview_dry_run", {}, language) if dry else "",
     ]
     return _sentences(found, language)
+
+
+def no_change(language: Language) -> str:
+    """What every rehearsal ends with."""
+    return render("redrive_dry_run", {}, language)
 
 
 def rehearsal(choice: LetterChoice, in_flight: int, language: Language) -> str:

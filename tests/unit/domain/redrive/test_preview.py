@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pik.domain.process.dead_letters import DeadLetter, Reason
 from pik.domain.redrive import preview as redrive_preview
 from pik.domain.redrive.freeze import LetterChoice, choose
+from pik.domain.redrive.message import entry_of
 from pik.domain.redrive.selection import Criteria
 from tests.support.makers import make_work
 
@@ -139,7 +140,9 @@ def test_each_letter_that_was_read_is_counted_once(found: list[str], most: int) 
 
 def test_a_manifest_names_the_letters_that_matched() -> None:
     preview = redrive_preview.PreviewRequest(Criteria(source="shop"), 10, 5)
-    content = redrive_preview.manifest("mft-1", preview, choice(letter(1), letter(2), source="shop"), "ada", NOW)
+    content = redrive_preview.manifest(
+        "mft-1", preview, choice(letter(1), letter(2), source="shop"), [entry_of(letter(1), 5, whole=False)], "ada", NOW
+    )
     assert content == {
         "manifest_id": "mft-1",
         "created_at": NOW,
@@ -147,7 +150,10 @@ def test_a_manifest_names_the_letters_that_matched() -> None:
         "criteria": {"source": "shop", "min_age_seconds": 0},
         "complete": True,
         "message_ids": ["m-001", "m-002"],
+        "samples": content["samples"],
     }
+    (sample,) = content["samples"]
+    assert (sample["message_id"], sample["work"]["source"], "receipt" in sample) == ("m-001", "shop", False)
 
 
 def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
