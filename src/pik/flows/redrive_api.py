@@ -65,13 +65,13 @@ class Sight:
     queue: QueueState
     choice: LetterChoice
 
-    def told(self, now: str) -> answers.Json:
+    def describe(self, now: str) -> answers.Json:
         counts = {"visible": self.queue.visible, "in_flight": self.queue.in_flight, "delayed": self.queue.delayed}
-        return redrive_preview.told(self.choice, counts, now, self.queue.retention_seconds)
+        return redrive_preview.describe(self.choice, counts, now, self.queue.retention_seconds)
 
 
 class RedriveApiFlow:
-    """One request at a time; everything that it needs from outside is handed in."""
+    """One request at a time; everything that it needs from outside is passed in."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class RedriveApiFlow:
         words = redrive_preview.explanation(
             choice, sight.queue.in_flight, now, call.language, dry=self._settings.dry_run
         )
-        body = {"manifest_id": manifest_id, **sight.told(now), "samples": samples, "explanation": words}
+        body = {"manifest_id": manifest_id, **sight.describe(now), "samples": samples, "explanation": words}
         return response(200, body)
 
     def _look(self, criteria: Criteria, most: int, call: HttpCall, context: InvocationContext) -> Sight:
@@ -138,8 +138,8 @@ class RedriveApiFlow:
         # At once: whatever fails from here on, nobody is kept from these letters.
         kept = self._dead.release(swept.letters)
         if kept:
-            some = next(iter(kept.values()))
-            logger.warning("letters hidden for a minute more", count=len(kept), exc_info=some)
+            error = next(iter(kept.values()))
+            logger.warning("letters hidden for a minute more", count=len(kept), exc_info=error)
         ledger = self._failures.latest(ledger_name(it) for it in swept.letters if it.reason is None)
         letters = [explained(it, ledger.get(ledger_name(it))) for it in swept.letters]
         choice = choose(letters, criteria, most, call.received_at, state.retention_seconds, complete=swept.complete)
@@ -212,7 +212,7 @@ class RedriveApiFlow:
         body = {
             "dry_run": True,
             "action": request.action,
-            **sight.told(call.received_at),
+            **sight.describe(call.received_at),
             "would": redrive_preview.would(sight.choice),
             "diffs": self._diffs(request.transform, self._entries(picked)),
             "explanation": redrive_preview.rehearsal(sight.choice, sight.queue.in_flight, call.language),

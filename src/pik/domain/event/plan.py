@@ -116,8 +116,8 @@ class Claim:
     together: bool
 
     def actions(self) -> tuple[Put, ...]:
-        it = self.submission
-        claim = Put("dedupe", dedupe_row(it.event, it.ref, it.request_id, self.ttl_days))
+        submission = self.submission
+        claim = Put("dedupe", dedupe_row(submission.event, submission.ref, submission.request_id, self.ttl_days))
         return (claim, *Index(it, self.ttl_days).actions()) if self.together else (claim,)
 
     def next(self, outcomes: Sequence[ActionOutcome]) -> IngestStep | Settled:
@@ -139,8 +139,8 @@ class Index:
     ttl_days: int
 
     def actions(self) -> tuple[Put, ...]:
-        it = self.submission
-        return (Put("events", accepted_row(it.event, it.ref, it.request_id)),)
+        submission = self.submission
+        return (Put("events", accepted_row(submission.event, submission.ref, submission.request_id)),)
 
     def next(self, outcomes: Sequence[ActionOutcome]) -> IngestStep | Settled:
         (index,) = outcomes
@@ -149,8 +149,8 @@ class Index:
             return Note(self.submission, known_from_index(index.row))
         if index is ActionResult.NOT_WRITTEN:
             return self
-        it = self.submission
-        return Settled(ACCEPTED, dedupe_row(it.event, it.ref, it.request_id, self.ttl_days))
+        submission = self.submission
+        return Settled(ACCEPTED, dedupe_row(submission.event, submission.ref, submission.request_id, self.ttl_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,13 @@ class Note:
         return Settled(self.status, self.first)
 
     def _own_row(self) -> Put:
-        it = self.submission
-        return Put("events", noted_row(it.event, it.ref, it.request_id, it.index, self.status, self.first))
+        submission = self.submission
+        return Put(
+            "events",
+            noted_row(
+                submission.event, submission.ref, submission.request_id, submission.index, self.status, self.first
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ UNKNOWN: Final = "UNKNOWN"
 """Category of a letter for which neither its attributes nor the ledger has a reason."""
 
 
-def told(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
+def describe(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
     """What an answer says of the letters that were seen. `queue`: SQS's own counts."""
     return {
         "queue": dict(queue),

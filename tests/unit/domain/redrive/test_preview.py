@@ -131,7 +131,7 @@ def test_samples_show_each_cause_before_any_of_them_twice(found: list[str], most
 @given(causes, st.integers(1, 30))
 def test_each_letter_that_was_read_is_counted_once(found: list[str], most: int) -> None:
     letters = [letter(n, cause) if cause else unreadable(n) for n, cause in enumerate(found)]
-    told = redrive_preview.told(choice(*letters, most=most, category="VALIDATION"), {"visible": 3}, NOW, RETENTION)
+    told = redrive_preview.describe(choice(*letters, most=most, category="VALIDATION"), {"visible": 3}, NOW, RETENTION)
     json.dumps(told)
     assert told["read"] == len(found) == told["matched"] + sum(told["skipped"].values())
     assert told["matched"] == sum(it["count"] for it in told["groups"]) <= most
