@@ -118,7 +118,7 @@ class Claim:
     def actions(self) -> tuple[Put, ...]:
         submission = self.submission
         claim = Put("dedupe", dedupe_row(submission.event, submission.ref, submission.request_id, self.ttl_days))
-        return (claim, *Index(it, self.ttl_days).actions()) if self.together else (claim,)
+        return (claim, *Index(submission, self.ttl_days).actions()) if self.together else (claim,)
 
     def next(self, outcomes: Sequence[ActionOutcome]) -> IngestStep | Settled:
         claim, *index = outcomes
@@ -179,13 +179,8 @@ class Note:
         return Settled(self.status, self.first)
 
     def _own_row(self) -> Put:
-        submission = self.submission
-        return Put(
-            "events",
-            noted_row(
-                submission.event, submission.ref, submission.request_id, submission.index, self.status, self.first
-            ),
-        )
+        own = self.submission
+        return Put("events", noted_row(own.event, own.ref, own.request_id, own.index, self.status, self.first))
 
 
 @dataclass(frozen=True, slots=True)
