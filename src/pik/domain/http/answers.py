@@ -25,6 +25,6 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
 
 
 def details(problems: Iterable[Problem], accept_language: str | None, preferred: str | None = None) -> list[Json]:
-    """Each problem with its place, in words."""
+    """Each problem as text, with its place."""
     language = pick_language(accept_language, preferred)
     return [{"path": it.path, "message": render(it.code, it.params, language)} for it in problems]
