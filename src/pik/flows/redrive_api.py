@@ -67,7 +67,7 @@ class Sight:
 
     def told(self, now: str) -> answers.Json:
         counts = {"visible": self.queue.visible, "in_flight": self.queue.in_flight, "delayed": self.queue.delayed}
-        return redrive_preview.told(self.choice, counts, now, self.queue.retention_seconds)
+        return redrive_preview.summarize(self.choice, counts, now, self.queue.retention_seconds)
 
 
 class RedriveApiFlow:
@@ -211,7 +211,7 @@ class RedriveApiFlow:
         return found
 
     def _diff(self, transform: Transform, letter: DeadLetter) -> answers.Json:
-        """The payload of one event before and after; `error` in place of what cannot be told."""
+        """The payload of one event before and after; `error` in place of what cannot be shown."""
         work = letter.work
         diff: answers.Json = {"message_id": letter.message_id, "event_id": work.event_id if work else None}
         if work is None:
@@ -247,7 +247,7 @@ class RedriveApiFlow:
         row = self._run(run_id)
         if row is None:
             raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
-        return response(200, redrive_run.shown(row, call.received_at, call.language))
+        return response(200, redrive_run.describe(row, call.received_at, call.language))
 
     def _cancel(self, call: HttpCall, context: InvocationContext) -> Response:
         run_id = read_cancel(call.read_json())
@@ -259,7 +259,7 @@ class RedriveApiFlow:
         changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": call.received_at}
         expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
         if redrive_run.is_abandoned(row, call.received_at):
-            # Nothing will come and see the wish.
+            # No step will run and see the request.
             changes["status"] = redrive_run.CANCELLED
             expected["updated_at"] = [row["updated_at"]]
         changed = False

@@ -102,7 +102,7 @@ class RedriveStepFlow:
             # A stack that was made dry while the run was under way: its messages are visible again when the hold ends.
             logger.warning("dry run: the step does nothing", run_id=run_id, step=step)
             return _answer(run_id, Next(END))
-        # What the step needs beside the row is asked for at the same time.
+        # What the step needs in addition to the row is read at the same time.
         queue = self._workers.soon(self._letters.state) if step == "freeze" else None
         failed = self._workers.soon(lambda: self._ledger.of_run(run_id)) if step == "wave" else None
         under_way, row = self._runs.change(run_id, {"updated_at": self._time()}, {"status": redrive_run.UNDER_WAY})
@@ -167,7 +167,7 @@ class RedriveStepFlow:
         self, run_id: str, state: RedriveState, failed: Future[list[Row]] | None
     ) -> tuple[WaveEvidence, list[str]]:
         """What is known of what was sent; and the events of the first wave, while that is the only one. `failed`: the
-        run's failed attempts, where they were asked for already."""
+        run's failed attempts, where they were read already."""
         if not redrive_waves.is_judged(state):
             return WaveEvidence({}), []
         rows = failed.result() if failed else self._ledger.of_run(run_id)

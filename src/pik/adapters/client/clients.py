@@ -38,7 +38,7 @@ _CONFIG: Final = Config(
     read_timeout=8,  # seconds; three of them fit the API's 30
     max_pool_connections=MAX_CONNECTIONS,
     tcp_keepalive=True,
-    # A text of one's own is taken as it is; botocore's is put together anew for each request, a fifth of a call's CPU.
+    # A custom text is sent unchanged; botocore builds its own for each request, at a fifth of a call's CPU.
     # CloudTrail shows it.
     user_agent=f"pipeline-investigation-kit botocore/{botocore.__version__}",
     # Requests are made by the adapters alone, whose tests hold each against the service's model; here it would be a

@@ -32,11 +32,11 @@ _COLUMNS: Final = (
     "s3_offset",
     "s3_length",
 )
-"""What a message is made of. Reading the other attributes costs the same units and a third more CPU."""
+"""The attributes from which a message is made. Reading the others costs the same units and a third more CPU."""
 
 _NAMES: Final = {f"#{place}": name for place, name in enumerate(_COLUMNS)}  # `source` and `status` are reserved words
 _PROJECTION: Final = ", ".join(_NAMES)
-_NEXT: Final = "!"  # sorts before `#`, the only character with which a key goes on from a shorter one
+_NEXT: Final = "!"  # sorts before `#`, the only character that can follow a shorter key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Page:
 
 
 class EventReader:
-    """Reads index rows. Texts and numbers alone, so the client may hand answers over as sent."""
+    """Reads index rows. They hold only texts and numbers, so the client may return answers as sent."""
 
     def __init__(self, dynamodb: DynamoDBClient, events_table: str) -> None:
         self._dynamodb = dynamodb
@@ -84,5 +84,5 @@ def _row(item: Mapping[str, Any]) -> Row:
     try:
         return from_item(item)
     except (TypeError, ValueError):
-        # An attribute of a kind that the kit never writes: the row's key is enough to count it as unreadable.
+        # An attribute of a type that the kit never writes: the row's key is enough to count it as unreadable.
         return {"SK": item["SK"]["S"]}

@@ -83,7 +83,7 @@ class DeadLetterQueue:
         """Receives what the queue has, up to `max_read` letters, or until `enough` says so of one of them. All that it
         returns stays hidden for `hold_seconds`; the caller releases what it does not want.
 
-        `state`: the queue's, when the caller has just asked for it. `attributes`: of the messages, those that matter to
+        `state`: the queue's, when the caller has just read it. `attributes`: of the messages, those that matter to
         the caller; each costs CPU. A raising sweep has released what it received.
         """
         sweep = _Sweep(hold_seconds, max_read, enough, (state or self.state()).visible, list(attributes))
@@ -229,7 +229,7 @@ class _Sweep:
                 self._stopped = self.enough(it) or self._stopped
 
     def failed(self, error: Exception) -> None:
-        """A receive that failed, after the SDK's own repeats; what does not pass by itself ends the sweep."""
+        """A receive that failed, after the SDK's own repeats; an error that will not pass ends the sweep."""
         with self._lock:
             self._failures += 1
             if not is_passing(error) or self._failures > SWEEP_FAILED_RECEIVES:

@@ -19,7 +19,7 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
     listed = details(problems, accept_language, preferred)
     return {
         "code": problems[0].code,
-        "message": " ".join(f"{it['path']}: {it['message']}" for it in listed[:_MAX_IN_MESSAGE]),
+        "message": " ".join(f"{detail['path']}: {detail['message']}" for detail in listed[:_MAX_IN_MESSAGE]),
         "details": listed,
     }
 

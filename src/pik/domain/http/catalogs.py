@@ -14,9 +14,9 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "not_a_number": "{literal} is not a number in JSON. Send a finite number, or null in its place.",
     "number_out_of_range": "The number {literal} is too large for a double-precision number. "
     "Send a smaller one, or send it as a string.",
-    "integer_too_large": "The integer {literal} is beyond 9007199254740991 (2^53 - 1), where JSON parsers start "
-    "to round. Send it as a string.",
-    "lone_surrogate": "The text holds half of a surrogate pair, which is not a character. Send both halves, or remove it.",
+    "integer_too_large": "The integer {literal} is beyond 9007199254740991 (2^53 - 1), where JSON parsers start to "
+    "round. Send it as a string.",
+    "lone_surrogate": "The text holds half of a surrogate pair, not a character. Send both halves, or remove it.",
     "invalid_utf8": "The text is not valid UTF-8 at byte {offset}. Encode it as UTF-8.",
     "too_deep": "Arrays and objects are nested more than {maximum} levels deep. Send a flatter value.",
     "empty_body": "The body is empty. Send an event as JSON.",
@@ -59,7 +59,8 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "empty_window": "The window is empty: start_time {start} is not before end_time {end}. Correct them.",
     "window_too_long": "The window touches {days} days; at most {maximum} are allowed for a source. "
     "Replay it in several parts.",
-    "broken_token": "The token cannot be read. Send next_token exactly as it was returned, or omit it to start from the beginning.",
+    "broken_token": "The token cannot be read. Send next_token exactly as it was returned, "
+    "or omit it to start from the beginning.",
     "foreign_token": "The token belongs to a replay with other filters, or DryRun has changed since. "
     "Send the filters that it was returned for, or omit it to start from the beginning.",
     "unknown_run": 'There is no replay "{given}". Check the run_id; a dry run is not recorded.',
@@ -88,7 +89,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "unknown_manifest": 'There is no manifest "{given}"; manifests are kept for 90 days. Make a new preview.',
     "unknown_rescue": 'There is no rescue "{given}". Send the run_id of a run whose action was rescue.',
     "unknown_redrive": 'There is no redrive "{given}". Check the run_id; a dry run is not recorded.',
-    "run_is_over": "The redrive {given} is over ({status}). There is nothing left to cancel; its record shows what it did.",
+    "run_is_over": "The redrive {given} is over ({status}). Nothing is left to cancel; its record shows what it did.",
     "preview_matched": "Of {read} messages that were read, {count} match.",
     "preview_matched_nothing": "Nothing matches: {read} messages were read.",
     "preview_skipped": "{count} were skipped, each for a reason ({detail}).",
@@ -105,8 +106,8 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "redrive_already_gone": "{count} of the requested messages were no longer in the dead-letter queue.",
     "redrive_failed": "{count} could not be moved and are still where they were. Start another redrive in a moment.",
     "redrive_kept": "{count} may also still be in the dead-letter queue; redriving them again does no harm.",
-    "redrive_unconfirmed": "The outcome of {count} of them is not known: they have not failed, and have either not been "
-    "counted yet or not been checked.",
+    "redrive_unconfirmed": "The outcome of {count} of them is not known: they have not failed, and were either not "
+    "counted yet or not checked.",
     "redrive_stopped": "It stopped early ({detail}). Start another redrive for the remaining messages.",
     "redrive_stopped_failing": "It stopped early: {failing} of {redriven} failed again, most of them with: {detail}. "
     "Read the new reasons, fix the cause, and start another redrive.",

@@ -38,8 +38,8 @@ def _cluster() -> _Pattern:
     import regex  # type: ignore[import-untyped]  # noqa: PLC0415
 
     # \X alone would do, but at each boundary in a sequence of flags it counts back to the start of the sequence: 20
-    # seconds for one megabyte of them. Reading a pair of regional indicators (rules GB12 and GB13) with what extends it (GB9, GB9a)
-    # as one step gives the same clusters in linear time.
+    # seconds for one megabyte of them. Reading a pair of regional indicators (rules GB12 and GB13) with what extends it
+    # (GB9, GB9a) as one step gives the same clusters in linear time.
     flag = r"\p{Regional_Indicator}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*+"
     pattern: _Pattern = regex.compile(rf"{flag}|\X")
     return pattern

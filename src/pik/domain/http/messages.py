@@ -35,7 +35,8 @@ _JOINERS: Final = frozenset("\u200c\u200d")  # parts of words and of emoji
 
 
 def render(code: str, params: Mapping[str, str | int], language: Language) -> str:
-    """The message of a finding. A code or parameter without a text still gives a message, because an answer must be sent."""
+    """The message of a finding. A code or parameter without a text still gives a message, because an answer must be
+    sent."""
     catalog = CATALOGS[language]
     if code not in catalog:
         code, params = "other", {"detail": code}

@@ -17,7 +17,8 @@ Clean = Callable[[str], str]
 
 
 def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
-    """A function that removes from a text the values at these places (JSON Pointers) of the payloads, and all values below them.
+    """A function that removes from a text the values at these places (JSON Pointers) of the payloads, and all values
+    below them.
 
     A value is searched for as it is, as JSON writes it and as Python writes it. Member names, true, false and null are
     not redacted. If there are more than MAX_REDACTED_VALUES values, the whole text is redacted.

@@ -29,7 +29,8 @@ _MAX_METADATA_BYTES: Final = 1_500  # S3 refuses an object whose metadata exceed
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One event as sent: its parsed value or the reason why it could not be parsed, and the place of its bytes in the body."""
+    """One event as sent: its parsed value or the reason why it could not be parsed, and the place of its bytes in the
+    body."""
 
     path: str
     offset: int
@@ -40,7 +41,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """The parts of a body. `many` decides the form of the answer; `attributes` come from a binary CloudEvent's headers."""
+    """The parts of a body. `many` decides the form of the answer; `attributes` come from a binary CloudEvent's
+    headers."""
 
     parts: tuple[Part, ...]
     media_type: str
@@ -86,8 +88,8 @@ def object_suffix(kind: str) -> str:
 
 
 def object_metadata(request_id: str, received_at: str, attributes: Mapping[str, str] | None) -> dict[str, str]:
-    """What the body alone does not hold: a binary CloudEvent's attributes are headers. Printable ASCII, bounded; the five
-    that identify the event are in its index row at any size."""
+    """What the body alone does not hold: a binary CloudEvent's attributes are headers. Printable ASCII, bounded; the
+    five that identify the event are in its index row at any size."""
     kept = {"request-id": quote(request_id), "received-at": received_at}
     room = _MAX_METADATA_BYTES
     for name, value in (attributes or {}).items():

@@ -1,4 +1,4 @@
-"""What a redrive, or its preview, is asked for: which dead letters, what is done with them, and how carefully."""
+"""The request of a redrive, or of its preview: which dead letters, what is done with them, and how carefully."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ _RUN_ID: Final = re.compile(r"rdr-\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PreviewRequest:
-    """What a preview is asked for. `max_messages` bounds how many match."""
+    """The request of a preview. `max_messages` bounds how many match."""
 
     criteria: Criteria
     max_messages: int
@@ -231,7 +231,7 @@ def _taking(reader: _Reader, members: Mapping[str, Any], action: str) -> Redrive
 
 
 class _Reader:
-    """Collects what is wrong with a request, so that whoever asks hears of all of it at once."""
+    """Collects what is wrong with a request, so that the caller gets all of it at once."""
 
     def __init__(self, place: Callable[[str], str]) -> None:
         self._place = place
@@ -256,7 +256,7 @@ class _Reader:
         return {_ALIASES.get(name, name): it for name, it in given.items()}
 
     def filters(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """The criteria but for the least age."""
+        """The criteria except for the least age."""
         bound = limits.MAX_AGE_FILTER_SECONDS
         return {
             "category": self.one_of(members, "category", tuple(Category)),

@@ -1,4 +1,4 @@
-"""What a replay is asked for: a scope, a half-open window, and what to do with what is found there."""
+"""The request of a replay: a scope, a half-open window, and what to do with what is found there."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ReplayFilters:
     shadow: bool = False
 
     def columns(self) -> dict[str, Any]:
-        """The members as they are asked for, those that were left out left out."""
+        """The members as requested, without those that were omitted."""
         named = {
             "entity_id": self.entity_id,
             "source": self.source,
@@ -133,7 +133,7 @@ def read_request(value: Any, *, dry_run: bool) -> tuple[ReplayFilters, str | Non
 
 
 class _Reader:
-    """Collects what is wrong with a request, so that whoever asks hears of all of it at once."""
+    """Collects what is wrong with a request, so that the caller gets all of it at once."""
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
