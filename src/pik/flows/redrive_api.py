@@ -268,7 +268,7 @@ class RedriveApiFlow:
         row = self._run(run_id)
         if row is None:
             raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
-        return response(200, redrive_run.shown(row, call.received_at, call.language))
+        return response(200, redrive_run.describe(row, call.received_at, call.language))
 
     def _cancel(self, call: HttpCall, context: InvocationContext) -> Response:
         run_id = read_cancel(call.read_json())
@@ -280,7 +280,7 @@ class RedriveApiFlow:
         changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": call.received_at}
         expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
         if redrive_run.is_abandoned(row, call.received_at):
-            # Nothing will come and see the wish.
+            # No step will run and see the request.
             changes["status"] = redrive_run.CANCELLED
             expected["updated_at"] = [row["updated_at"]]
         changed = False

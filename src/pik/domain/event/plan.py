@@ -12,8 +12,8 @@ Each step is a group of writes, all or nothing; what became of them decides the 
       v
     Repair  a row of its own + the first's index row, only if absent        written: DUPLICATE or CONFLICT
 
-Whoever writes the first's index row, its INSERT is in the stream exactly once; and every event that was received and
-not rejected has exactly one row.
+Any request may write the first's index row, and its INSERT is in the stream exactly once; and every event that was
+received and not rejected has exactly one row.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end: the status that the producer is told, and what is known of the first event with this id."""
+    """The end: the status that the producer gets, and what is known of the first event with this id."""
 
     status: Status
     first: Mapping[str, Any]

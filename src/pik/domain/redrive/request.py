@@ -1,4 +1,4 @@
-"""What a redrive, or its preview, is asked for: which dead letters, what is done with them, and how carefully."""
+"""The request of a redrive, or of its preview: which dead letters, what is done with them, and how carefully."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ _RUN_ID: Final = re.compile(r"rdr-\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PreviewRequest:
-    """What a preview is asked for. `max_messages` bounds how many match."""
+    """The request of a preview. `max_messages` bounds how many match."""
 
     criteria: Criteria
     max_messages: int

@@ -170,17 +170,17 @@ def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
             choice(letter(1), letter(2), letter(3, at="2026-11-20T11:59:30.000000Z"), most=1, complete=False),
             2,
             True,
-            "Of 3 messages that were read, 1 match. 2 do not count, each for a reason (limit_reached: 2). "
+            "Of 3 messages that were read, 1 match. 2 were skipped, each for a reason (limit_reached: 2). "
             "2 more are held by a redrive, or by another preview, and were not seen. "
             "There may be more: the limit or the time of one preview was reached. "
-            "The stack is dry: no manifest was written.",
+            "The stack is in dry run: no manifest was written.",
         ),
         (
             choice(letter(3, at="2026-11-20T11:59:30.000000Z")),
             0,
             False,
             "Of 1 messages that were read, 1 match. "
-            "1 failed less than 60 seconds ago: a redrive leaves them unless it is sent force.",
+            "1 failed less than 60 seconds ago: a redrive skips them unless force is true.",
         ),
     ],
 )
@@ -192,8 +192,8 @@ def test_a_preview_is_told_in_sentences(seen: LetterChoice, in_flight: int, dry:
 def test_a_dry_start_is_told_in_sentences() -> None:
     seen = choice(letter(1), letter(2), message_ids=frozenset({"m-001", "m-009"}))
     assert redrive_preview.rehearsal(seen, 0, "en") == (
-        "Of 2 messages that were read, 1 would be taken. 1 do not count, each for a reason (filtered: 1). "
-        "1 of those that were asked for were not in the dead-letter queue any more. "
+        "Of 2 messages that were read, 1 would be taken. 1 were skipped, each for a reason (filtered: 1). "
+        "1 of the requested messages were no longer in the dead-letter queue. "
         "This was a dry run: nothing was moved or recorded."
     )
     assert redrive_preview.rehearsal(seen, 0, "ja").endswith("ドライランのため、何も移さず、何も記録していません。")
