@@ -69,17 +69,17 @@ def test_what_a_preview_showed_is_mended_and_redriven_once(pipeline: EnginePipel
     assert [it["category"] for it in preview["groups"]] == ["PROCESSING"]
     assert {it["event_id"] for it in preview["samples"]} == set(events)
 
-    asked = {
+    body = {
         "manifest_id": preview["manifest_id"],
         "min_age_seconds": 0,
         "force": True,
         "transform": {"set": {"payload.amount": 5}},
         "canary": {"size": 2, "wait_seconds": 1},
     }
-    dry = call(pipeline, "POST", "/redrive/start", asked | {"dry_run": True}).json()
+    dry = call(pipeline, "POST", "/redrive/start", body | {"dry_run": True}).json()
     assert dry["would"]["selected"] == 3
     assert [it["after"]["amount"] for it in dry["diffs"]] == [5, 5, 5]
-    started = call(pipeline, "POST", "/redrive/start", asked)
+    started = call(pipeline, "POST", "/redrive/start", body)
     assert started.status_code == 202, started.text
 
     run = finished(pipeline, started.json()["run_id"])
@@ -94,9 +94,9 @@ def test_what_a_preview_showed_is_mended_and_redriven_once(pipeline: EnginePipel
 
 def test_what_fails_again_stops_the_run_and_the_others_stay(pipeline: EnginePipeline) -> None:
     buried(pipeline, "broken", 3)
-    asked = {"entity_id": "broken", "min_age_seconds": 0, "force": True, "canary": {"size": 1, "wait_seconds": 1}}
+    body = {"entity_id": "broken", "min_age_seconds": 0, "force": True, "canary": {"size": 1, "wait_seconds": 1}}
 
-    run = finished(pipeline, call(pipeline, "POST", "/redrive/start", asked).json()["run_id"])
+    run = finished(pipeline, call(pipeline, "POST", "/redrive/start", body).json()["run_id"])
 
     assert (run["status"], run["stopped"]) == ("STOPPED", "too_many_failing"), run
     assert (run["totals"]["redriven"], run["totals"]["skipped"]) == (1, {"stopped": 2})

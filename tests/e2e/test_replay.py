@@ -45,9 +45,9 @@ def ask(pipeline: EnginePipeline, **body: Any) -> httpx.Response:
 def replayed(pipeline: EnginePipeline, **body: Any) -> dict[str, Any]:
     answer = ask(pipeline, **WINDOW, **body)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    assert told["status"] == "COMPLETE"
-    return told
+    result: dict[str, Any] = answer.json()
+    assert result["status"] == "COMPLETE"
+    return result
 
 
 def versions(pipeline: EnginePipeline, entity: str, run: str) -> list[dict[str, Any]]:
@@ -75,14 +75,14 @@ def test_replaying_what_live_holds_changes_nothing(pipeline: EnginePipeline) -> 
     pipeline.drained()
     before = pipeline.versions("held", DAY)
 
-    told = replayed(pipeline, entity_id="held")
+    answer = replayed(pipeline, entity_id="held")
 
-    assert (told["sent"], told["scanned"], told["skipped"]) == (3, 3, {})
+    assert (answer["sent"], answer["scanned"], answer["skipped"]) == (3, 3, {})
     pipeline.drained()
     assert pipeline.versions("held", DAY) == before
-    record = operator(pipeline).call("GET", f"/replay/{told['run_id']}")
+    record = operator(pipeline).call("GET", f"/replay/{answer['run_id']}")
     assert record.status_code == 200
-    assert record.json()["totals"] == told["totals"]
+    assert record.json()["totals"] == answer["totals"]
     assert record.json()["requested_by"] != "unknown"
 
 
@@ -120,9 +120,9 @@ def test_what_live_missed_comes_back_as_a_new_version_and_is_announced_as_replay
     eventually(lambda: pipeline.counts().waiting == 0, "WorkQueue is purged")
     mapping(pipeline, enabled=True)
 
-    told = replayed(pipeline, source="e2e", event_type="order")
+    answer = replayed(pipeline, source="e2e", event_type="order")
 
-    assert told["sent"] >= 3
+    assert answer["sent"] >= 3
     latest = pipeline.version("missed", DAY, 3)
     assert latest["metrics"]["daily_amount_sum"] == "6"
     assert latest["replayed"] is True
@@ -131,8 +131,8 @@ def test_what_live_missed_comes_back_as_a_new_version_and_is_announced_as_replay
     assert numbers == list(range(1, len(numbers) + 1))
 
     def announced() -> dict[str, Any] | None:
-        answer = pipeline.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-        for message in answer.get("Messages", []):
+        received = pipeline.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        for message in received.get("Messages", []):
             detail: dict[str, Any] = json.loads(json.loads(message["Body"])["Message"])["detail"]
             if detail["entity_id"] == "missed" and detail["input_count"] == 3:
                 return detail
@@ -147,10 +147,10 @@ def test_a_shadow_recomputes_into_its_own_run_and_leaves_live_alone(pipeline: En
     pipeline.drained()
     before = pipeline.versions("shadowed", DAY)
 
-    told = replayed(pipeline, entity_id="shadowed", shadow=True)
+    answer = replayed(pipeline, entity_id="shadowed", shadow=True)
 
     def shadow() -> dict[str, Any] | None:
-        return next((it for it in versions(pipeline, "shadowed", told["run_id"]) if it["input_count"] == 3), None)
+        return next((it for it in versions(pipeline, "shadowed", answer["run_id"]) if it["input_count"] == 3), None)
 
     found = eventually(shadow, "the shadow counts three events")
     assert (found["metrics"], found["inputs_hash"]) == (before[-1]["metrics"], before[-1]["inputs_hash"])
@@ -162,10 +162,10 @@ def test_a_dry_run_sends_and_records_nothing(pipeline: EnginePipeline) -> None:
     pipeline.post(order("dry-replay"))
     pipeline.version("dry-replay", DAY, 1)
 
-    told = replayed(pipeline, entity_id="dry-replay", dry_run=True)
+    answer = replayed(pipeline, entity_id="dry-replay", dry_run=True)
 
-    assert (told["dry_run"], told["sent"]) == (True, 1)
-    assert operator(pipeline).call("GET", f"/replay/{told['run_id']}").status_code == 404
+    assert (answer["dry_run"], answer["sent"]) == (True, 1)
+    assert operator(pipeline).call("GET", f"/replay/{answer['run_id']}").status_code == 404
 
 
 def test_the_command_replays_on_the_local_engine(pipeline: EnginePipeline, tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_the_command_replays_on_the_local_engine(pipeline: EnginePipeline, tmp_p
     done = subprocess.run([pik, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["status"], told["sent"], told["failed"]) == ("COMPLETE", 1, 0)
+    answer = json.loads(done.stdout)
+    assert (answer["status"], answer["sent"], answer["failed"]) == ("COMPLETE", 1, 0)
     shown = subprocess.run(
-        [pik, "replay", "show", told["run_id"]], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        [pik, "replay", "show", answer["run_id"]], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
     assert "COMPLETE" in shown.stdout

@@ -36,8 +36,8 @@ def app(moto_aws: MotoAws, names: Names) -> RedriveApiFlow:
 def ask(app: RedriveApiFlow, route: str, body: Any = None, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     answer = app(request(route, body, query), FakeContext())
     assert answer["statusCode"] < 300, answer
-    told: dict[str, Any] = json.loads(answer["body"])
-    return told
+    body: dict[str, Any] = json.loads(answer["body"])
+    return body
 
 
 def bury(aws: MotoAws, url: str, works: list[Work], *, explained: bool = True) -> None:
@@ -67,15 +67,15 @@ def test_a_preview_shows_every_letter_and_gives_all_back(moto_aws: MotoAws, name
     failed = {"failed_at": "2026-11-20T10:15:30.000000Z"}
     moto_aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item=to_item({**row, **reason, **failed}))
     for _ in range(2):
-        told = ask(app, "GET /redrive/preview", query={"samples": "20"})
-        assert (told["read"], told["matched"], told["complete"]) == (25, 25, True)
-        assert [(it["category"], it["count"]) for it in told["groups"]] == [
+        answer = ask(app, "GET /redrive/preview", query={"samples": "20"})
+        assert (answer["read"], answer["matched"], answer["complete"]) == (25, 25, True)
+        assert [(it["category"], it["count"]) for it in answer["groups"]] == [
             ("VALIDATION", 20),
             ("UNKNOWN", 4),
             ("TRANSIENT", 1),
         ]
         assert visible(moto_aws, url) == 25
-    manifest = moto_aws.s3.get_object(Bucket=RAW_BUCKET, Key=f"redrive/manifests/{told['manifest_id']}.json")
+    manifest = moto_aws.s3.get_object(Bucket=RAW_BUCKET, Key=f"redrive/manifests/{answer['manifest_id']}.json")
     assert len(json.loads(manifest["Body"].read())["message_ids"]) == 25
     filtered = ask(app, "GET /redrive/preview", query={"category": "TRANSIENT"})
     assert (filtered["matched"], filtered["skipped"]) == (1, {"filtered": 24})
@@ -106,8 +106,8 @@ def test_a_dry_start_reads_the_events_that_it_would_change(
     moto_aws.s3.put_object(Bucket=RAW_BUCKET, Key=work.ref.key, Body=b"x" * 7 + event)
     ref = type(work.ref)(RAW_BUCKET, work.ref.key, 7, len(event))
     bury(moto_aws, names.work_dead_letter_queue_url, [make_work(payload, ref=ref)])
-    asked = {"dry_run": True, "min_age_seconds": 0, "force": True, "transform": {"set": {"amount": 2}}}
-    told = ask(app, "POST /redrive/start", asked)
-    assert [(it["before"], it["after"]) for it in told["diffs"]] == [(payload, {**payload, "amount": 2})]
-    assert datetime.fromisoformat(told["expiry"]["first_expires_at"]) > datetime.now(UTC)
+    body = {"dry_run": True, "min_age_seconds": 0, "force": True, "transform": {"set": {"amount": 2}}}
+    answer = ask(app, "POST /redrive/start", body)
+    assert [(it["before"], it["after"]) for it in answer["diffs"]] == [(payload, {**payload, "amount": 2})]
+    assert datetime.fromisoformat(answer["expiry"]["first_expires_at"]) > datetime.now(UTC)
     assert moto_aws.dynamodb.scan(TableName=RUNS_TABLE)["Items"] == []

@@ -54,9 +54,9 @@ class MotoRedriveHarness:
             )
 
     def run(self, run_id: str = RUN_ID, **request: Any) -> dict[str, Any]:
-        asked = {"action": "redrive", "criteria": Criteria(attempt_budget=3), **request}
+        members = {"action": "redrive", "criteria": Criteria(attempt_budget=3), **request}
         now = times.from_datetime(self.now())
-        row = redrive_run.first_record(run_id, RedriveRequest(**asked), "ada", "request-1", now)
+        row = redrive_run.first_record(run_id, RedriveRequest(**members), "ada", "request-1", now)
         self.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(row))
 
         def wait(seconds: float) -> None:
@@ -70,15 +70,15 @@ class MotoRedriveHarness:
     def take(self, url: str) -> list[dict[str, Any]]:
         """What can be received from a queue."""
         taken: list[dict[str, Any]] = []
-        asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
-        while messages := self.aws.sqs.receive_message(**asked, AttributeNames=["All"]).get("Messages"):
+        query = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+        while messages := self.aws.sqs.receive_message(**query, AttributeNames=["All"]).get("Messages"):
             taken += messages
         return taken
 
     def apply(self) -> None:
-        for it in self.take(self.names.work_queue_url):
-            assert self.pipeline.process(parse_work(it["Body"])) == []
-            self.aws.sqs.delete_message(QueueUrl=self.names.work_queue_url, ReceiptHandle=it["ReceiptHandle"])
+        for message in self.take(self.names.work_queue_url):
+            assert self.pipeline.process(parse_work(message["Body"])) == []
+            self.aws.sqs.delete_message(QueueUrl=self.names.work_queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
 @pytest.fixture

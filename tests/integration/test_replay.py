@@ -39,8 +39,8 @@ def app(moto_aws: MotoAws, names: Names, monkeypatch: pytest.MonkeyPatch) -> Rep
 def ask(app: ReplayFlow, context: FakeContext | None = None, **body: Any) -> dict[str, Any]:
     answer = app(request(body), context or FakeContext())
     assert answer["statusCode"] == 200, answer
-    told: dict[str, Any] = json.loads(answer["body"])
-    return told
+    body: dict[str, Any] = json.loads(answer["body"])
+    return body
 
 
 def received(aws: MotoAws, url: str) -> set[str]:
@@ -55,12 +55,12 @@ def received(aws: MotoAws, url: str) -> set[str]:
 def test_a_window_of_many_pages_is_replayed_whole(
     moto_aws: MotoAws, names: Names, app: ReplayFlow, scope: dict[str, Any]
 ) -> None:
-    told = ask(app, **{**scope, **WINDOW})
-    assert (told["status"], told["sent"], told["skipped"]) == ("COMPLETE", 75, {"duplicate": 1, "conflict": 1})
+    answer = ask(app, **{**scope, **WINDOW})
+    assert (answer["status"], answer["sent"], answer["skipped"]) == ("COMPLETE", 75, {"duplicate": 1, "conflict": 1})
     assert received(moto_aws, names.work_queue_url) == {it.event_id for it in WORKS}
-    item = moto_aws.dynamodb.get_item(TableName=RUNS_TABLE, Key={"PK": {"S": f"RUN#{told['run_id']}"}})["Item"]
+    item = moto_aws.dynamodb.get_item(TableName=RUNS_TABLE, Key={"PK": {"S": f"RUN#{answer['run_id']}"}})["Item"]
     record = from_item(item)
-    assert (record["status"], record["totals"], record["requested_by"]) == ("COMPLETE", told["totals"], OPERATOR)
+    assert (record["status"], record["totals"], record["requested_by"]) == ("COMPLETE", answer["totals"], OPERATOR)
 
 
 @pytest.mark.parametrize("scope", [ENTITY, SOURCE])
@@ -73,14 +73,14 @@ def test_tokens_carry_on_to_the_end(moto_aws: MotoAws, names: Names, app: Replay
             return self.remaining_ms
 
     body = {**scope, **WINDOW}
-    told = ask(app, ShrinkingContext(), **body)
-    runs, requests = {told["run_id"]}, 1
-    while told["status"] == "PARTIAL":
-        told = ask(app, ShrinkingContext(), **body, next_token=told["next_token"])
-        runs.add(told["run_id"])
+    answer = ask(app, ShrinkingContext(), **body)
+    runs, requests = {answer["run_id"]}, 1
+    while answer["status"] == "PARTIAL":
+        answer = ask(app, ShrinkingContext(), **body, next_token=answer["next_token"])
+        runs.add(answer["run_id"])
         requests += 1
         assert requests < 100
     assert requests > 1
     assert len(runs) == 1
-    assert told["totals"] == {"scanned": 77, "sent": 75, "skipped": {"duplicate": 1, "conflict": 1}, "failed": 0}
+    assert answer["totals"] == {"scanned": 77, "sent": 75, "skipped": {"duplicate": 1, "conflict": 1}, "failed": 0}
     assert received(moto_aws, names.work_queue_url) == {it.event_id for it in WORKS}

@@ -49,7 +49,7 @@ def _run_all(console: Console, first: int, count: int, given: argparse.Namespace
     """The seed that failed."""
     console.print(f"{count} seeds from {first} on, {given.jobs} at a time")
     begin, done = time.monotonic(), 0
-    told = begin
+    reported = begin
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     bad = None
     with Progress(*columns, console=console) as progress:
@@ -60,8 +60,8 @@ def _run_all(console: Console, first: int, count: int, given: argparse.Namespace
             progress.update(bar, completed=done, rate=f"{rate:.0f} seeds/s")
             if bad is not None:
                 break
-            if not console.is_terminal and time.monotonic() - told > _TELL_SECONDS:  # a log has no bar that grows
-                told = time.monotonic()
+            if not console.is_terminal and time.monotonic() - reported > _TELL_SECONDS:  # a log has no bar that grows
+                reported = time.monotonic()
                 console.print(f"{done} of {count} seeds passed, {rate:.0f} a second")
     seconds = time.monotonic() - begin
     console.print(

@@ -74,7 +74,7 @@ class Injector:
             key = (task.function, operation)
             self._seen[key] += 1
             fault = self._current = self._plan.get((*key, self._seen[key]))
-            self._trace.append((self._scheduler.clock.now, task.name, _told(operation, request, fault)))
+            self._trace.append((self._scheduler.clock.now, task.name, _description(operation, request, fault)))
             if fault is None:
                 return
             self._note(fault, task, request)
@@ -144,7 +144,7 @@ class Injector:
         return [place for place in range(256) if fault.mask >> place % 8 & 1]
 
 
-def _told(operation: str, request: Mapping[str, Any], fault: PlannedFault | None) -> str:
+def _description(operation: str, request: Mapping[str, Any], fault: PlannedFault | None) -> str:
     text = f"{operation} {_target(request)}"
     return f"{text} !! {KINDS[fault.kind]} (fault {fault.number})" if fault else text
 

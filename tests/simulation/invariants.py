@@ -58,7 +58,7 @@ def check_all(world: SimulatedWorld) -> None:
     _check_replays(world, versions, accepted)
     _check_bus(world, versions)
     _check_ledger(world)
-    _check_told(world)
+    _check_reasons(world)
     check_runs(world.redrives)
     check(not world.aws.sqs.messages(world.names.work_queue_url), "WorkQueue is empty at the end")
 
@@ -90,8 +90,12 @@ def _check_answers(world: SimulatedWorld, index: Sequence[Row]) -> None:
                 kept.append((event.event_id, result["status"]))
                 check(result["event_id"] == event.event_id, "the answer names the event", result)
                 check(event.event_id in firsts, "what was answered is indexed as accepted", result)
-        told = Counter((row["event_id"], row["status"]) for row in rows)
-        check(told == Counter(kept), "the rows of a request are what it was answered", f"{attempt.request_id}: {told}")
+        recorded = Counter((row["event_id"], row["status"]) for row in rows)
+        check(
+            recorded == Counter(kept),
+            "the rows of a request are what it was answered",
+            f"{attempt.request_id}: {recorded}",
+        )
     check(not by_request, "every row belongs to a request", by_request.keys())
 
 
@@ -177,14 +181,14 @@ def _check_replays(
     """A replay that was told to be complete is on record as that; its shadow run holds what its window held when it was
     asked for."""
     status = {row["PK"]: row["status"] for row in stored.rows(world.aws, world.names.runs_table)}
-    for it in world.operators.replays:
-        if it.complete:
-            check(status.get(f"RUN#{it.run_id}") == "COMPLETE", "a complete replay is on record", it.run_id)
-        if it.complete and it.body["shadow"]:
-            rows = [row for (_, _, run), found in versions.items() if run == it.run_id for row in found]
+    for replay in world.operators.replays:
+        if replay.complete:
+            check(status.get(f"RUN#{replay.run_id}") == "COMPLETE", "a complete replay is on record", replay.run_id)
+        if replay.complete and replay.body["shadow"]:
+            rows = [row for (_, _, run), found in versions.items() if run == replay.run_id for row in found]
             held = {event_id for row in rows for event_id in _ids(row["added"])}
-            missing = {event_id for event_id in it.wanted - held if not accepted[event_id].is_poison}
-            check(not missing, "a complete shadow replay holds its window", f"{it.run_id}: {missing}")
+            missing = {event_id for event_id in replay.wanted - held if not accepted[event_id].is_poison}
+            check(not missing, "a complete shadow replay holds its window", f"{replay.run_id}: {missing}")
 
 
 def _check_row(events: Sequence[Accepted], row: Row) -> None:
@@ -217,8 +221,8 @@ def _check_bus(world: SimulatedWorld, versions: Mapping[Day, Sequence[Row]]) -> 
     said: defaultdict[tuple[str, str, str, int], set[str]] = defaultdict(set)
     for entry in world.aws.events.published:
         if entry["DetailType"] == "events.processed":
-            it = json.loads(entry["Detail"])
-            said[it["entity_id"], it["day"], it["run"], it["version"]].add(entry["Detail"])
+            detail = json.loads(entry["Detail"])
+            said[detail["entity_id"], detail["day"], detail["run"], detail["version"]].add(entry["Detail"])
     check(not world.aws.events.lost, "announcements go to a bus that exists")
     for day, rows in versions.items():
         for row in rows:
@@ -237,7 +241,7 @@ def _check_announcement(detail: Mapping[str, Any], row: Row) -> None:
         check(detail[name] == row[name], "an announcement says what its version holds", f"{where}: {name}")
 
 
-def _check_told(world: SimulatedWorld) -> None:
+def _check_reasons(world: SimulatedWorld) -> None:
     """The reason of each dead letter is that of a failed attempt on record, and its death was announced. Of the last
     attempt that need not be: a ledger or a bus that fails until then does not keep the message from being dead."""
     rows = stored.rows(world.aws, world.names.failures_table)
@@ -247,18 +251,18 @@ def _check_told(world: SimulatedWorld) -> None:
     announced = [json.loads(it["Detail"]) for it in entries]
     ids = {it["id"] for it in announced}
     for letter in world.watch.letters.values():
-        body, told = json.loads(letter.body), {name: it["StringValue"] for name, it in letter.attributes.items()}
-        attempts = int(told["attempts"])
+        body, reason = json.loads(letter.body), {name: it["StringValue"] for name, it in letter.attributes.items()}
+        attempts = int(reason["attempts"])
         if attempts - body["attempts_before"] >= world.conditions.max_receives:
             continue
-        key = (body["event_id"], attempts, told["fingerprint"])
+        key = (body["event_id"], attempts, reason["fingerprint"])
         check(key in recorded, "the reason of a dead letter is in the ledger", key)
         stable_id = sha(["event.failed", body["event_id"], body["run"], body["attempts_before"]])
         check(stable_id in ids, "a dead letter is announced", key)
-    for it in announced:
-        key = (it["event_id"], it["attempts"], it["fingerprint"])
+    for failure in announced:
+        key = (failure["event_id"], failure["attempts"], failure["fingerprint"])
         check(
-            it["attempts"] >= world.conditions.max_receives or key in recorded,
+            failure["attempts"] >= world.conditions.max_receives or key in recorded,
             "what is announced as failed is in the ledger",
             key,
         )
@@ -268,8 +272,8 @@ def _check_ledger(world: SimulatedWorld) -> None:
     """Every failed attempt has a row, unless the ledger itself was made to fail."""
     rows = stored.rows(world.aws, world.names.failures_table)
     noted = {(row["message_id"], row["request_id"]) for row in rows}
-    for it in world.work.failed:
-        if it.task not in world.injector.failed_ledgers:
-            check((it.message_id, it.task) in noted, "every failed attempt is in the ledger", it)
+    for attempt in world.work.failed:
+        if attempt.task not in world.injector.failed_ledgers:
+            check((attempt.message_id, attempt.task) in noted, "every failed attempt is in the ledger", attempt)
     for row in rows:
         check(row["error_type"] not in _BUGS, "attempts fail for reasons that have a name", row["message"])

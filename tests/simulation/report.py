@@ -20,7 +20,7 @@ def report(run: SeedRun, planted: str | None = None) -> str:
     lines = [f"seed {run.plan.seed}: {run.violation or 'every rule holds'}", ""]
     lines += [f"{len(run.events)} events, {len(run.fired)} faults:", *(f"  {it}" for it in run.fired), ""]
     start = run.trace[0][0] if run.trace else 0.0
-    told = [f"{at - start:10.3f} s  {who:<14} {what}" for at, who, what in run.trace]
-    if len(told) > _MAX_LINES:
-        told[_MAX_LINES // 2 : -_MAX_LINES // 2] = [f"  ... {len(told) - _MAX_LINES} lines more ..."]
-    return "\n".join([*lines, *told, "", f"Replay it: {command(run, planted)}"])
+    trace = [f"{at - start:10.3f} s  {who:<14} {what}" for at, who, what in run.trace]
+    if len(trace) > _MAX_LINES:
+        trace[_MAX_LINES // 2 : -_MAX_LINES // 2] = [f"  ... {len(trace) - _MAX_LINES} lines more ..."]
+    return "\n".join([*lines, *trace, "", f"Replay it: {command(run, planted)}"])

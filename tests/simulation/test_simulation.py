@@ -55,13 +55,13 @@ def test_a_seed_gives_the_same_schedule_and_the_same_end_in_every_process() -> N
     code = (
         "from tests.simulation.runner import SeedPlan, run; print(*[run(SeedPlan(seed)).digest for seed in range(6)])"
     )
-    told = set()
+    digests = set()
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-        told.add(subprocess.check_output([sys.executable, "-c", code], env=environment, cwd=ROOT, text=True).strip())
-    told.add(" ".join(run(SeedPlan(seed)).digest for seed in range(6)))
-    assert len(told) == 1
-    assert len(set(told.pop().split())) == 6
+        digests.add(subprocess.check_output([sys.executable, "-c", code], env=environment, cwd=ROOT, text=True).strip())
+    digests.add(" ".join(run(SeedPlan(seed)).digest for seed in range(6)))
+    assert len(digests) == 1
+    assert len(set(digests.pop().split())) == 6
 
 
 def test_a_failing_seed_shrinks_to_something_that_fails_alike_and_replays_exactly() -> None:

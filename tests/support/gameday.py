@@ -235,15 +235,15 @@ class FakeWorld:
 
     def resend(self, messages: list[SentMessage], request: dict[str, Any]) -> int:
         before = sum(map(len, self.ledger.values()))
-        for it in messages:
-            if not (self.has("letters stay") and it is messages[0]):
-                self.letters.remove(it)
+        for message in messages:
+            if not (self.has("letters stay") and message is messages[0]):
+                self.letters.remove(message)
             change = request.get("transform")
-            payload = it.payload
+            payload = message.payload
             if change and not self.has("forgets the transform"):
                 payload = Transform(jmespath=change["jmespath"]).apply(payload)
             if self.has("forgets the transform"):
                 payload = {**payload, "amount": 1}
-            self.queue.append(SentMessage(it.order, payload, self.seconds))
+            self.queue.append(SentMessage(message.order, payload, self.seconds))
         self.sleep(3)
         return sum(map(len, self.ledger.values())) - before

@@ -101,9 +101,9 @@ class RedriveBackend:
             return
         step = self.next_step.get(run_id, "freeze")
         if step != "END":
-            told = self.step({"step": step.lower(), "run_id": run_id}, FakeContext(remaining_ms=600_000))
-            self.now += timedelta(seconds=told["wait_seconds"])
-            self.next_step[run_id] = "wave" if told["next"] == "WAIT" else told["next"]
+            answer = self.step({"step": step.lower(), "run_id": run_id}, FakeContext(remaining_ms=600_000))
+            self.now += timedelta(seconds=answer["wait_seconds"])
+            self.next_step[run_id] = "wave" if answer["next"] == "WAIT" else answer["next"]
 
     def running(self) -> list[str]:
         return [it for it in self.aws.stepfunctions.started if self.next_step.get(it) != "END"]

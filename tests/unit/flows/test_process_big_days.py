@@ -61,8 +61,8 @@ def price_of_the_next_event(count: int) -> float:
     if count > 200:
         seed_big_day(harness, count)
     else:
-        for it in earlier:
-            harness.pipeline.process(it)
+        for each in earlier:
+            harness.pipeline.process(each)
     bill = Bill(harness.aws)
     assert harness.pipeline.process(work) == []
     return bill.dollars_a_million

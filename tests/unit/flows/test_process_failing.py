@@ -70,11 +70,11 @@ class DeliveryHarness:
         except Killed:
             return False
         failed = {it["itemIdentifier"] for it in answer["batchItemFailures"]}
-        for it in found:
+        for message in found:
             if not self.ledger_fails:
-                self.answered.add((context.aws_request_id, it["MessageId"]))
-            if it["MessageId"] not in failed and not lose_deletes:
-                self.aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=it["ReceiptHandle"])
+                self.answered.add((context.aws_request_id, message["MessageId"]))
+            if message["MessageId"] not in failed and not lose_deletes:
+                self.aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
     def waiting(self) -> list[Any]:
@@ -368,9 +368,9 @@ def test_a_secret_is_in_no_text_about_the_failure(harness: DeliveryHarness, monk
     (letter,) = harness.dead()
     assert letter.attributes["reason"]["StringValue"] == row["message"]
     assert harness.announced("event.failed")[0]["reason"] == row["message"]
-    told = repr([said, row, letter, harness.aws.events.published])
-    assert "<redacted>" in told
-    assert "7654321" not in told
+    texts = repr([said, row, letter, harness.aws.events.published])
+    assert "<redacted>" in texts
+    assert "7654321" not in texts
 
 
 def test_a_secret_of_another_event_of_the_day_and_one_in_a_bugs_stack_are_gone_too(

@@ -298,10 +298,10 @@ def test_many_processors_on_one_entity_end_in_the_exact_day(monkeypatch: pytest.
             failed.extend(harness.pipeline.process(*batch, processor=mine))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for it in threads:
-        it.start()
-    for it in threads:
-        it.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert failed == []
     assert_counted_once(harness.pipeline, works)
     assert {it["version"] for it in harness.announced()} == {it.number for it in harness.pipeline.versions()}

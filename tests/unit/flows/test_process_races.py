@@ -86,10 +86,10 @@ def race(harness: ProcessorHarness, turns: Turns, batches: tuple[list[Any], list
         assert failed == []
 
     threads = [threading.Thread(target=run, args=(who,)) for who in (0, 1)]
-    for it in threads:
-        it.start()
-    for it in threads:
-        it.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture(autouse=True)

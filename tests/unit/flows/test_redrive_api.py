@@ -32,22 +32,22 @@ def harness() -> RedriveApiHarness:
 def test_a_preview_shows_what_is_there_why_and_until_when(harness: RedriveApiHarness) -> None:
     works = harness.pipeline.orders(7)
     harness.letters.bury(works)
-    told = harness.preview()
-    assert (told["read"], told["matched"], told["skipped"], told["complete"]) == (7, 7, {}, True)
-    assert told["queue"] == {"visible": 7, "in_flight": 0, "delayed": 0}
-    (group,) = told["groups"]
+    answer = harness.preview()
+    assert (answer["read"], answer["matched"], answer["skipped"], answer["complete"]) == (7, 7, {}, True)
+    assert answer["queue"] == {"visible": 7, "in_flight": 0, "delayed": 0}
+    (group,) = answer["groups"]
     assert (group["category"], group["fingerprint"], group["count"]) == ("VALIDATION", FINGERPRINT, 7)
-    assert told["ages"] == {"oldest_seconds": 3600, "median_seconds": 3600, "newest_seconds": 3600}
-    assert told["expiry"]["seconds_left"] == 14 * 86_400
-    assert len(told["samples"]) == 5
-    assert told["samples"][0]["event_id"] in {it.event_id for it in works}
-    assert told["explanation"] == "Of 7 messages that were read, 7 match."
+    assert answer["ages"] == {"oldest_seconds": 3600, "median_seconds": 3600, "newest_seconds": 3600}
+    assert answer["expiry"]["seconds_left"] == 14 * 86_400
+    assert len(answer["samples"]) == 5
+    assert answer["samples"][0]["event_id"] in {it.event_id for it in works}
+    assert answer["explanation"] == "Of 7 messages that were read, 7 match."
 
 
 def test_the_manifest_names_the_letters_that_matched_and_is_written_once(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
-    told = harness.preview()
-    assert told["manifest_id"] == MANIFEST_ID
+    answer = harness.preview()
+    assert answer["manifest_id"] == MANIFEST_ID
     content = harness.redrive.file(f"redrive/manifests/{MANIFEST_ID}.json")
     assert sorted(content["message_ids"]) == sorted(it.message_id for it in harness.letters.all())
     assert (content["requested_by"], content["created_at"]) == (OPERATOR, harness.redrive.text())
@@ -56,17 +56,17 @@ def test_the_manifest_names_the_letters_that_matched_and_is_written_once(harness
 
 def test_a_preview_of_nothing_ends_and_writes_no_manifest(harness: RedriveApiHarness) -> None:
     for query in ({}, {"category": "TRANSIENT"}):
-        told = harness.preview(**query)
-        assert (told["manifest_id"], told["matched"], told["groups"], told["samples"]) == (None, 0, [], [])
-        assert (told["ages"], told["expiry"], told["complete"]) == (None, None, True)
+        answer = harness.preview(**query)
+        assert (answer["manifest_id"], answer["matched"], answer["groups"], answer["samples"]) == (None, 0, [], [])
+        assert (answer["ages"], answer["expiry"], answer["complete"]) == (None, None, True)
         assert harness.written() == set()
         harness.letters.bury(harness.pipeline.orders(25))
 
 
 def test_each_letter_is_shown_once_also_when_sqs_shows_it_again(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(12))
-    told = harness.preview(samples=20)
-    shown = [it["message_id"] for it in told["samples"]]
+    answer = harness.preview(samples=20)
+    shown = [it["message_id"] for it in answer["samples"]]
     assert len(shown) == len(set(shown)) == 12
     again = harness.preview(samples=20)
     assert {it["message_id"] for it in again["samples"]} == set(shown)
@@ -86,11 +86,11 @@ def test_filters_leave_the_others_out_and_say_so(harness: RedriveApiHarness) -> 
 
 def test_a_limit_bounds_what_matches_and_the_answer_says_that_there_is_more(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(30))
-    told = harness.preview(max_messages=4)
-    assert told["matched"] == 4
-    assert told["skipped"] == {"limit_reached": told["read"] - 4}
-    assert not told["complete"]
-    assert "There may be more" in told["explanation"]
+    answer = harness.preview(max_messages=4)
+    assert answer["matched"] == 4
+    assert answer["skipped"] == {"limit_reached": answer["read"] - 4}
+    assert not answer["complete"]
+    assert "There may be more" in answer["explanation"]
     assert len(harness.redrive.file(f"redrive/manifests/{MANIFEST_ID}.json")["message_ids"]) == 4
 
 
@@ -98,9 +98,9 @@ def test_letters_that_sqs_moved_itself_are_explained_by_the_ledger(harness: Redr
     known, unknown = harness.pipeline.orders(2)
     harness.letters.bury_unexplained([known, unknown])
     harness.note_failure(known.event_id)
-    told = harness.preview()
-    assert {(it["category"], it["count"]) for it in told["groups"]} == {("TRANSIENT", 1), ("UNKNOWN", 1)}
-    sample = next(it for it in told["samples"] if it["event_id"] == known.event_id)
+    answer = harness.preview()
+    assert {(it["category"], it["count"]) for it in answer["groups"]} == {("TRANSIENT", 1), ("UNKNOWN", 1)}
+    sample = next(it for it in answer["samples"] if it["event_id"] == known.event_id)
     assert (sample["error_type"], sample["reason"], sample["attempts"]) == ("Throttled", "too fast", 5)
     assert [row["attempt"] for row in sample["ledger"]] == [5]
     filtered = harness.preview(category="TRANSIENT")
@@ -127,9 +127,9 @@ def test_letters_that_a_redrive_holds_are_told_as_held(harness: RedriveApiHarnes
     harness.letters.bury(harness.pipeline.orders(12))
     harness.aws.sqs.receive_message(QueueUrl=harness.pipeline.names.work_dead_letter_queue_url, MaxNumberOfMessages=5)
     harness.aws.calls.clear()
-    status, told = harness.ask("GET /redrive/preview")
-    assert (status, told["matched"], told["queue"]["in_flight"]) == (200, 7, 5)
-    assert "5 more are held" in told["explanation"]
+    status, answer = harness.ask("GET /redrive/preview")
+    assert (status, answer["matched"], answer["queue"]["in_flight"]) == (200, 7, 5)
+    assert "5 more are held" in answer["explanation"]
 
 
 def test_a_preview_that_fails_midway_gives_every_letter_back(harness: RedriveApiHarness) -> None:
@@ -144,16 +144,16 @@ def test_a_preview_that_fails_midway_gives_every_letter_back(harness: RedriveApi
 def test_a_failure_after_the_sweep_keeps_no_letter_hidden(harness: RedriveApiHarness, operation: str) -> None:
     harness.letters.bury(harness.pipeline.orders(12))
     harness.faults.refuse(operation, "ThrottlingException")
-    status, told = harness.ask("GET /redrive/preview")
-    assert (status, told["error"]["code"]) == (503, "unavailable")
+    status, answer = harness.ask("GET /redrive/preview")
+    assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert harness.letters.visible() == 12
 
 
 def test_letters_that_cannot_be_released_are_visible_again_in_a_minute(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
     harness.faults.refuse("change_message_visibility_batch", "InternalError")
-    status, told = harness.ask("GET /redrive/preview")
-    assert (status, told["matched"], harness.letters.visible()) == (200, 3, 0)
+    status, answer = harness.ask("GET /redrive/preview")
+    assert (status, answer["matched"], harness.letters.visible()) == (200, 3, 0)
     harness.clock.advance(61)
     assert harness.letters.visible() == 3
 
@@ -161,34 +161,34 @@ def test_letters_that_cannot_be_released_are_visible_again_in_a_minute(harness: 
 def test_a_preview_ends_in_time_with_what_it_saw(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(60))
     harness.context.remaining_ms = 5_000
-    status, told = harness.ask("GET /redrive/preview")
+    status, answer = harness.ask("GET /redrive/preview")
     assert status == 200
-    assert 0 < told["read"] < 60
-    assert not told["complete"]
+    assert 0 < answer["read"] < 60
+    assert not answer["complete"]
 
 
 def test_a_dry_stack_previews_and_writes_nothing() -> None:
     harness = RedriveApiHarness(dry_run=True)
     harness.letters.bury(harness.pipeline.orders(3))
-    told = harness.preview()
-    assert (told["matched"], told["manifest_id"]) == (3, None)
+    answer = harness.preview()
+    assert (answer["matched"], answer["manifest_id"]) == (3, None)
     assert harness.written() == set()
-    assert told["explanation"].endswith("The stack is in dry run: no manifest was written.")
+    assert answer["explanation"].endswith("The stack is in dry run: no manifest was written.")
 
 
 def test_a_preview_is_explained_in_japanese(harness: RedriveApiHarness) -> None:
-    _, told = harness.ask("GET /redrive/preview", **{"accept-language": "ja"})
-    assert told["explanation"] == "条件に合うものはありません。0 件を読み取りました。"
+    _, answer = harness.ask("GET /redrive/preview", **{"accept-language": "ja"})
+    assert answer["explanation"] == "条件に合うものはありません。0 件を読み取りました。"
 
 
 # --- start
 
 
 def test_a_start_is_written_down_and_handed_to_the_state_machine(harness: RedriveApiHarness) -> None:
-    told = harness.start(source="shop", max_messages=10)
-    assert told["run_id"] == REDRIVE_ID
-    assert told["status"] == "RUNNING"
-    assert told["state_machine_execution"].endswith(f":{REDRIVE_ID}")
+    answer = harness.start(source="shop", max_messages=10)
+    assert answer["run_id"] == REDRIVE_ID
+    assert answer["status"] == "RUNNING"
+    assert answer["state_machine_execution"].endswith(f":{REDRIVE_ID}")
     assert harness.aws.stepfunctions.started == {REDRIVE_ID: {"run_id": REDRIVE_ID}}
     row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["requested_by"], row["request_id"]) == ("RUNNING", OPERATOR, "request-1")
@@ -202,11 +202,11 @@ def test_what_was_started_is_what_the_steps_do(harness: RedriveApiHarness) -> No
     works = harness.pipeline.orders(8)
     harness.letters.bury(works)
     harness.preview(source="shop")
-    told = harness.start(manifest_id=MANIFEST_ID)
-    row = harness.redrive.run(told["run_id"], work=harness.redrive.apply)
+    answer = harness.start(manifest_id=MANIFEST_ID)
+    row = harness.redrive.run(answer["run_id"], work=harness.redrive.apply)
     balanced(row)
     assert (row["status"], row["totals"]["redriven"], harness.letters.all()) == ("COMPLETE", 8, [])
-    status, shown = harness.ask(f"GET /redrive/{told['run_id']}")
+    status, shown = harness.ask(f"GET /redrive/{answer['run_id']}")
     assert (status, shown["status"]) == (200, "COMPLETE")
     assert shown["explanation"].startswith("Of 8 messages that were selected, 8 went back to the queue.")
 
@@ -221,8 +221,8 @@ def test_a_start_that_is_repeated_by_the_sdk_is_one_run(harness: RedriveApiHarne
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_a_start_whose_row_is_not_written_starts_nothing(harness: RedriveApiHarness, phase: str) -> None:
     harness.faults.refuse("put_item", "ThrottlingException", phase)
-    status, told = harness.ask("POST /redrive/start", {})
-    assert (status, told["error"]["code"]) == (503, "unavailable")
+    status, answer = harness.ask("POST /redrive/start", {})
+    assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert harness.aws.stepfunctions.started == {}
 
 
@@ -230,8 +230,8 @@ def test_a_start_whose_row_is_not_written_starts_nothing(harness: RedriveApiHarn
 def test_a_run_whose_machine_was_not_started_is_failed_and_never_runs(harness: RedriveApiHarness, phase: str) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
     harness.faults.refuse("start_execution", "ThrottlingException", phase)
-    status, told = harness.ask("POST /redrive/start", {})
-    assert (status, told["error"]["code"], told["run_id"]) == (503, "unavailable", REDRIVE_ID)
+    status, answer = harness.ask("POST /redrive/start", {})
+    assert (status, answer["error"]["code"], answer["run_id"]) == (503, "unavailable", REDRIVE_ID)
     row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["stopped"]) == ("FAILED", "not_started")
     # An execution of which only the answer was lost finds its run over.
@@ -281,16 +281,16 @@ def test_a_failed_note_does_not_hide_that_the_start_failed(harness: RedriveApiHa
 def test_a_start_that_cannot_be_is_refused_before_anything_is_written(
     harness: RedriveApiHarness, body: Any, path: str, code: str
 ) -> None:
-    status, told = harness.ask("POST /redrive/start", body)
-    assert (status, told["error"]["code"]) == (400, code)
-    assert told["error"]["details"][0]["path"] == path
+    status, answer = harness.ask("POST /redrive/start", body)
+    assert (status, answer["error"]["code"]) == (400, code)
+    assert answer["error"]["details"][0]["path"] == path
     assert harness.written() == set()
 
 
 def test_a_redrive_is_not_a_rescue_to_put_back(harness: RedriveApiHarness) -> None:
     harness.start()
-    status, told = harness.ask("POST /redrive/start", {"action": "put_back", "rescue_id": REDRIVE_ID})
-    assert (status, told["error"]["code"]) == (400, "unknown_rescue")
+    status, answer = harness.ask("POST /redrive/start", {"action": "put_back", "rescue_id": REDRIVE_ID})
+    assert (status, answer["error"]["code"]) == (400, "unknown_rescue")
 
 
 def test_what_was_rescued_is_put_back(harness: RedriveApiHarness) -> None:
@@ -312,19 +312,19 @@ def test_what_was_rescued_is_put_back(harness: RedriveApiHarness) -> None:
 def test_a_dry_start_says_what_it_would_take_and_writes_nothing(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
     harness.letters.bury(harness.pipeline.orders(2, first=3), age=10)
-    told = harness.start(dry_run=True)
-    assert (told["dry_run"], told["action"], told["read"], told["matched"]) == (True, "redrive", 5, 3)
-    assert told["would"] == {"selected": 3, "skipped": {"too_young": 2}, "already_gone": 0}
-    assert told["diffs"] == []
-    assert told["explanation"].endswith("This was a dry run: nothing was moved or recorded.")
+    answer = harness.start(dry_run=True)
+    assert (answer["dry_run"], answer["action"], answer["read"], answer["matched"]) == (True, "redrive", 5, 3)
+    assert answer["would"] == {"selected": 3, "skipped": {"too_young": 2}, "already_gone": 0}
+    assert answer["diffs"] == []
+    assert answer["explanation"].endswith("This was a dry run: nothing was moved or recorded.")
     assert (harness.written(), harness.runs.all(), harness.letters.visible()) == (set(), [], 5)
 
 
 def test_a_dry_start_shows_what_a_transform_makes_of_payloads(harness: RedriveApiHarness) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
-    told = harness.start(dry_run=True, samples=2, transform={"set": {"payload.amount": 9}})
-    assert len(told["diffs"]) == 2
-    for diff in told["diffs"]:
+    answer = harness.start(dry_run=True, samples=2, transform={"set": {"payload.amount": 9}})
+    assert len(answer["diffs"]) == 2
+    for diff in answer["diffs"]:
         assert diff["after"] == {**diff["before"], "amount": 9}
     assert harness.keys("raw/transformed/") == []
     assert harness.written() == set()
@@ -386,14 +386,14 @@ def test_a_dry_start_tells_what_a_transform_cannot_do(harness: RedriveApiHarness
     harness.letters.bury([empty, gone, elsewhere])
     url = harness.pipeline.names.work_dead_letter_queue_url
     harness.aws.sqs.send_message(QueueUrl=url, MessageBody="no json", MessageGroupId="g")
-    told = harness.start(
+    answer = harness.start(
         dry_run=True, action="redrive", transform={"jmespath": "nothing_there"}, min_age_seconds=0, force=True
     )
-    errors = {it["event_id"]: it["error"] for it in told["diffs"]}
+    errors = {it["event_id"]: it["error"] for it in answer["diffs"]}
     assert "finds nothing" in errors[empty.event_id]
     assert "NoSuchKey" in errors[gone.event_id]
     assert errors[elsewhere.event_id] == f"the event is in 'another-bucket', not in {empty.ref.bucket!r}"
-    assert told["would"]["skipped"] == {"unreadable": 1}
+    assert answer["would"]["skipped"] == {"unreadable": 1}
 
 
 def test_a_dry_start_of_a_manifest_tells_what_is_gone(harness: RedriveApiHarness) -> None:
@@ -405,15 +405,15 @@ def test_a_dry_start_of_a_manifest_tells_what_is_gone(harness: RedriveApiHarness
     harness.aws.sqs.delete_message(
         QueueUrl=harness.pipeline.names.work_dead_letter_queue_url, ReceiptHandle=taken["ReceiptHandle"]
     )
-    told = harness.start(manifest_id=MANIFEST_ID, dry_run=True)
-    assert told["would"] == {"selected": 2, "skipped": {}, "already_gone": 1}
+    answer = harness.start(manifest_id=MANIFEST_ID, dry_run=True)
+    assert answer["would"] == {"selected": 2, "skipped": {}, "already_gone": 1}
 
 
 def test_a_dry_stack_starts_nothing() -> None:
     harness = RedriveApiHarness(dry_run=True)
     harness.letters.bury(harness.pipeline.orders(2))
-    told = harness.start(dry_run=False)
-    assert (told["dry_run"], told["would"]["selected"]) == (True, 2)
+    answer = harness.start(dry_run=False)
+    assert (answer["dry_run"], answer["would"]["selected"]) == (True, 2)
     assert (harness.written(), harness.aws.stepfunctions.started) == (set(), {})
 
 
@@ -424,11 +424,11 @@ def test_a_dry_stack_starts_nothing() -> None:
 def test_a_run_that_is_not_there_or_is_a_replay_is_not_found(harness: RedriveApiHarness, run_id: str) -> None:
     replay = {"PK": "RUN#rpl-20261120T101530Z-0a1b2c3d", "kind": "replay", "status": "RUNNING"}
     harness.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=to_item(replay))
-    for status, told in (
+    for status, answer in (
         harness.ask(f"GET /redrive/{run_id}"),
         harness.ask("POST /redrive/cancel", {"run_id": run_id}),
     ):
-        assert (status, told["error"]["code"]) == (404, "unknown_redrive")
+        assert (status, answer["error"]["code"]) == (404, "unknown_redrive")
 
 
 def test_a_run_is_shown_with_all_that_was_asked(harness: RedriveApiHarness) -> None:
@@ -459,8 +459,8 @@ def test_a_run_that_is_over_is_not_cancelled_and_the_answer_says_how_it_ended(
 ) -> None:
     harness.start()
     harness.runs.change(REDRIVE_ID, status=final)
-    status, told = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
-    assert (status, told["error"]["code"], told["status"]) == (409, "run_is_over", final)
+    status, answer = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
+    assert (status, answer["error"]["code"], answer["status"]) == (409, "run_is_over", final)
     assert harness.runs.row(REDRIVE_ID)["cancel_requested"] is False
 
 
@@ -489,8 +489,8 @@ def test_a_run_whose_steps_all_failed_is_closed_by_a_cancel(harness: RedriveApiH
 def test_a_dry_stack_cancels_nothing() -> None:
     harness = RedriveApiHarness(dry_run=True)
     harness.redrive.begin(REDRIVE_ID)
-    status, told = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
-    assert (status, told) == (200, {"run_id": REDRIVE_ID, "status": "RUNNING", "dry_run": True})
+    status, answer = harness.ask("POST /redrive/cancel", {"run_id": REDRIVE_ID})
+    assert (status, answer) == (200, {"run_id": REDRIVE_ID, "status": "RUNNING", "dry_run": True})
     assert harness.written() == set()
 
 
@@ -499,15 +499,15 @@ def test_a_table_that_is_throttled_is_told_as_unavailable(harness: RedriveApiHar
     for operation in ("get_item", "put_item"):
         harness.faults.refuse(operation, "ThrottlingException")
         if (route.endswith("start")) == (operation == "put_item"):
-            status, told = harness.ask(route, {"run_id": "rdr-1"} if route.endswith("cancel") else {})
-            assert (status, told["error"]["code"]) == (503, "unavailable")
+            status, answer = harness.ask(route, {"run_id": "rdr-1"} if route.endswith("cancel") else {})
+            assert (status, answer["error"]["code"]) == (503, "unavailable")
 
 
 def test_a_route_that_nobody_knows_is_not_found(harness: RedriveApiHarness) -> None:
-    status, told = harness.ask("DELETE /redrive")
-    assert (status, told["error"]["code"]) == (404, "unknown_route")
+    status, answer = harness.ask("DELETE /redrive")
+    assert (status, answer["error"]["code"]) == (404, "unknown_route")
 
 
 def test_a_body_that_is_no_json_is_refused(harness: RedriveApiHarness) -> None:
-    status, told = harness.ask("POST /redrive/start", "x=1", **{"Content-Type": "text/plain"})
-    assert (status, told["error"]["code"]) == (415, "unsupported_media_type")
+    status, answer = harness.ask("POST /redrive/start", "x=1", **{"Content-Type": "text/plain"})
+    assert (status, answer["error"]["code"]) == (415, "unsupported_media_type")

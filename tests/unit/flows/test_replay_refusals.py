@@ -159,15 +159,15 @@ def test_a_run_is_told_and_an_unknown_one_is_404(harness: ReplayHarness) -> None
         answer = harness.replay(event, harness.context)
         return answer["statusCode"], json.loads(answer["body"])
 
-    status, told = get(run_id)
+    status, body = get(run_id)
     record = harness.runs.find()
     assert record is not None
-    assert (status, told) == (200, {name: value for name, value in record.items() if name != "PK"})
+    assert (status, body) == (200, {name: value for name, value in record.items() if name != "PK"})
     item = to_item({**record, "PK": "RUN#rdr-1", "kind": "redrive"})
     harness.aws.dynamodb.put_item(TableName=RUNS_TABLE, Item=item)
     for name in ("rpl-20261120T120005Z-ffffffff", "rdr-1", "../x", ""):
-        status, told = get(name)
-        assert (status, told["error"]["code"]) == (404, "unknown_run")
+        status, body = get(name)
+        assert (status, body["error"]["code"]) == (404, "unknown_run")
     harness.faults.refuse("get_item", "ThrottlingException")
     assert get(run_id)[0] == 503
 

@@ -92,8 +92,8 @@ def scenario(monkeypatch: pytest.MonkeyPatch, *, sets: bool) -> None:
 
 def test_without_a_scenario_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    told = capsys.readouterr().out
-    assert all(name in told and it.objective in told for name, it in SCENARIOS.items())
+    printed = capsys.readouterr().out
+    assert all(name in printed and it.objective in printed for name, it in SCENARIOS.items())
 
     assert main(["-o", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -107,11 +107,11 @@ def test_all_met_is_exit_status_0(
 
     assert main(["sun"]) == 0
 
-    told = capsys.readouterr().out
-    assert "Gameday sun on stack pik-local" in told
-    assert "met  The sun rises.  a sunrise  a sunrise" in told
-    assert "2 of 2 expectations met." in told
-    assert "Look:" not in told
+    printed = capsys.readouterr().out
+    assert "Gameday sun on stack pik-local" in printed
+    assert "met  The sun rises.  a sunrise  a sunrise" in printed
+    assert "2 of 2 expectations met." in printed
+    assert "Look:" not in printed
 
 
 def test_what_is_not_met_says_where_to_look_and_is_exit_status_1(
@@ -121,11 +121,11 @@ def test_what_is_not_met_says_where_to_look_and_is_exit_status_1(
 
     assert main(["sun"]) == 1
 
-    told = capsys.readouterr()
-    assert "NOT MET  The sun sets." in told.out
-    assert "\\u001b[31mnothing" in told.out
-    assert "Not met: The sun sets.\n  Look: pik dlq analyze\n1 of 2 expectations met." in told.out
-    assert "make gameday SCENARIO=sun ARGS=--keep" in told.err
+    printed = capsys.readouterr()
+    assert "NOT MET  The sun sets." in printed.out
+    assert "\\u001b[31mnothing" in printed.out
+    assert "Not met: The sun sets.\n  Look: pik dlq analyze\n1 of 2 expectations met." in printed.out
+    assert "make gameday SCENARIO=sun ARGS=--keep" in printed.err
 
 
 def test_json_is_the_whole_sheet_and_nothing_else(
@@ -234,9 +234,9 @@ def test_a_stack_that_already_fails_on_order_is_refused(
 
     assert main(["poison", "--stack", "pik-dev", "--yes"]) == 1
 
-    told = capsys.readouterr().err
-    assert "throttle since" in told
-    assert "pik --stack pik-dev fault clear" in told
+    printed = capsys.readouterr().err
+    assert "throttle since" in printed
+    assert "pik --stack pik-dev fault clear" in printed
     assert world.accepted == {}
 
 

@@ -67,7 +67,7 @@ class _KnownServices(Loader):
 class Clients:
     """One client per service, shared by all adapters and threads of a function (clients are thread-safe).
 
-    `tuned=False` leaves botocore as it is: the README beside this file says what the difference is.
+    `tuned=False` leaves botocore as it is: the README in this folder says what the difference is.
     """
 
     def __init__(self, *, tuned: bool = True) -> None:

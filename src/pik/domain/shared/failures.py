@@ -86,7 +86,7 @@ class EntryRefused(Exception):
         self.response = {"Error": {"Code": code, "Message": message}}
 
 
-_CODES: Final[dict[Category, frozenset[str]]] = {
+AWS_CODES: Final[dict[Category, frozenset[str]]] = {
     # The stored object is shorter than the reference says.
     Category.VALIDATION: frozenset({"InvalidRange"}),
     Category.PERMANENT: frozenset(
@@ -212,7 +212,7 @@ def advice(error: BaseException) -> str:
 
 def _known(error: BaseException | str) -> Category | None:
     if isinstance(error, str):
-        return next((category for category, codes in _CODES.items() if error in codes), None)
+        return next((category for category, codes in AWS_CODES.items() if error in codes), None)
     if isinstance(error, Failure):
         return error.category
     if isinstance(error, InvalidEvent):

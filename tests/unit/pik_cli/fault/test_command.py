@@ -141,9 +141,9 @@ def test_on_such_a_stack_there_is_nothing_to_show_or_clear(cloud: FailureModeSta
     assert result.exit_code == 0
     assert "EnableFaultInjection=false: nothing in it fails on order." in result.stdout
     assert cloud.aws.calls == []
-    told = summary(pik("fault", command, "-o", "json"))
+    shown = summary(pik("fault", command, "-o", "json"))
     nothing = dict.fromkeys(("mode", "effect", "since", "parameter"))
-    assert told == {"enabled": False, "injects": False, **nothing}
+    assert shown == {"enabled": False, "injects": False, **nothing}
 
 
 @pytest.mark.parametrize("args", [("fault",), ("fault", "show")])
@@ -155,8 +155,8 @@ def test_what_is_on_is_shown_with_its_time_and_its_end(
     result = pik(*args)
     assert result.exit_code == 0
     (since,) = [word.rstrip(":") for word in result.stdout.split() if word.endswith("Z:")]
-    told = summary(pik(*args, "-o", "json"))
-    assert told == {
+    shown = summary(pik(*args, "-o", "json"))
+    assert shown == {
         "enabled": True,
         "mode": "random_fail_p30",
         "injects": True,
@@ -169,8 +169,8 @@ def test_what_is_on_is_shown_with_its_time_and_its_end(
 
 def test_nothing_on_is_shown_as_that(cloud: FailureModeStack, pik: Pik) -> None:
     assert pik("fault", "show").stdout == "Failure mode none: nothing is injected.\n"
-    told = summary(pik("fault", "show", "-o", "json"))
-    assert (told["mode"], told["injects"]) == ("none", False)
+    shown = summary(pik("fault", "show", "-o", "json"))
+    assert (shown["mode"], shown["injects"]) == ("none", False)
 
 
 def test_a_value_that_somebody_else_put_there_and_nobody_knows_is_shown_as_none(
@@ -181,8 +181,8 @@ def test_a_value_that_somebody_else_put_there_and_nobody_knows_is_shown_as_none(
     assert result.exit_code == 0
     assert "is unknown, which functions take as none" in result.stdout
     assert "\x1b" not in result.stdout
-    told = summary(pik("fault", "show", "-o", "json"))
-    assert (told["injects"], told["effect"]) == (False, None)
+    shown = summary(pik("fault", "show", "-o", "json"))
+    assert (shown["injects"], shown["effect"]) == (False, None)
 
 
 def test_a_parameter_that_is_gone_is_told_and_made_again_by_clear(cloud: FailureModeStack, pik: Pik) -> None:
@@ -195,8 +195,8 @@ def test_a_parameter_that_is_gone_is_told_and_made_again_by_clear(cloud: Failure
 
 
 def test_json_of_an_act_has_stable_names(cloud: FailureModeStack, pik: Pik) -> None:
-    told = summary(pik("fault", "set", "throttle", "--dry-run", "-o", "json"))
-    assert told == {
+    shown = summary(pik("fault", "set", "throttle", "--dry-run", "-o", "json"))
+    assert shown == {
         "mode": "throttle",
         "effect": EFFECTS["throttle"],
         "parameter": NAME,

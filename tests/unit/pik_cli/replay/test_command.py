@@ -98,9 +98,9 @@ def test_tokens_are_followed_to_the_end(backend: ReplayBackend, pik: Pik, monkey
     works = backend.harness.accept(range(95))
     monkeypatch.setattr(module, "REPLAY_PAGE_ROWS", 10)
     backend.looks = 3
-    told = summary(pik(*WHOLE, "-o", "json"))
-    assert (told["status"], told["sent"], told["scanned"]) == ("COMPLETE", 95, 95)
-    assert told["requests"] == len(backend.requests) > 3
+    shown = summary(pik(*WHOLE, "-o", "json"))
+    assert (shown["status"], shown["sent"], shown["scanned"]) == ("COMPLETE", 95, 95)
+    assert shown["requests"] == len(backend.requests) > 3
     assert set(backend.harness.work_queue.ids()) == {it.event_id for it in works}
 
 
@@ -160,8 +160,8 @@ def test_ctrl_c_tells_the_command_that_goes_on(
     command = next(line for line in stopped.stderr.splitlines() if line.startswith("pik "))
     words = shlex.split(command)[1:]
     assert "--token" in words
-    told = summary(pik(*words, "-o", "json"))
-    assert (told["status"], told["sent"]) == ("COMPLETE", 95)
+    shown = summary(pik(*words, "-o", "json"))
+    assert (shown["status"], shown["sent"]) == ("COMPLETE", 95)
     assert set(backend.harness.work_queue.ids()) == {it.event_id for it in works}
 
 

@@ -121,8 +121,8 @@ def test_a_failure_mode_that_is_on_is_shown_and_a_finding(cloud: StatusClients, 
     assert result.exit_code == 1
     assert "Failure mode: throttle" in result.stdout
     assert "- Failures are injected since 2026-11-20T10:00:00Z, mode throttle" in result.stdout
-    told = json.loads(pik("status", "-o", "json").stdout)
-    assert told["failure_mode"] == {"name": "throttle", "since": "2026-11-20T10:00:00Z", "problem": None}
+    shown = json.loads(pik("status", "-o", "json").stdout)
+    assert shown["failure_mode"] == {"name": "throttle", "since": "2026-11-20T10:00:00Z", "problem": None}
 
 
 def test_a_stack_that_cannot_fail_on_order_says_nothing_of_it(cloud: StatusClients, pik: Pik) -> None:
@@ -142,22 +142,22 @@ def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(
 def test_json_has_everything_by_stable_names(cloud: StatusClients, pik: Pik, api: ApiServer) -> None:
     cloud.counts["BusDeadLetterQueue"] = 3
     result = pik("status", "-o", "json")
-    told = json.loads(result.stdout)
+    shown = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert told["stack"] == {"name": "pik-local", "region": "us-east-1", "status": "CREATE_COMPLETE"}
-    assert told["api"] == {"url": api.url, "status": "ok", "version": told["api"]["version"], "problem": None}
-    assert told["switches"]["enable_processor"] is True
+    assert shown["stack"] == {"name": "pik-local", "region": "us-east-1", "status": "CREATE_COMPLETE"}
+    assert shown["api"] == {"url": api.url, "status": "ok", "version": shown["api"]["version"], "problem": None}
+    assert shown["switches"]["enable_processor"] is True
     queue = {"visible": 3, "in_flight": None, "delayed": None, "problem": None}
-    assert told["queues"][2] == {"name": "BusDeadLetterQueue", **queue}
-    assert told["mappings"][1]["enabled"] is True
-    assert told["tables"][0] == {
+    assert shown["queues"][2] == {"name": "BusDeadLetterQueue", **queue}
+    assert shown["mappings"][1]["enabled"] is True
+    assert shown["tables"][0] == {
         "name": "EventsTable",
         "status": "ACTIVE",
         "items": 1234,
         "exact": False,
         "problem": None,
     }
-    assert [it["code"] for it in told["findings"]] == ["bus_dead_letters"]
+    assert [it["code"] for it in shown["findings"]] == ["bus_dead_letters"]
 
 
 def test_what_may_not_be_read_is_told_and_the_rest_is_shown(cloud: StatusClients, pik: Pik) -> None:
@@ -248,13 +248,13 @@ def tables(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_counting_reads_every_page_and_tells_the_sum(tables: Any) -> None:
-    told: list[int] = []
+    shown: list[int] = []
     stack = Stack("s", "", {"EventsTableName": "events"})
-    table = count_table(SimpleNamespace(dynamodb=tables), stack, "EventsTable", told.append)  # type: ignore[arg-type]
+    table = count_table(SimpleNamespace(dynamodb=tables), stack, "EventsTable", shown.append)  # type: ignore[arg-type]
     assert (table.items, table.exact, table.status) == (30, True, "ACTIVE")
-    assert len(told) >= 2
-    assert told == sorted(told)
-    assert told[-1] == 30
+    assert len(shown) >= 2
+    assert shown == sorted(shown)
+    assert shown[-1] == 30
 
 
 def test_exact_counts_are_shown_as_exact(cloud: StatusClients, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
