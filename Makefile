@@ -12,7 +12,7 @@ help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 12
 
-setup: ## make .venv ready (the others do it by themselves); PYTHON=python3.13 chooses the interpreter
+setup: ## make .venv ready (the other targets do it automatically); PYTHON=python3.13 chooses the interpreter
 	@$(PYTHON) scripts/bootstrap.py
 
 run: setup ## run the whole pipeline on this machine until Ctrl-C; PORT=8080 chooses the port
@@ -25,7 +25,7 @@ test: setup ## all tests; those of the local engine in one process after the oth
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/e2e
 	$(BIN)/python -m pytest -q tests/e2e
 
-simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the first that fails; SEED=s begins there or is told alone
+simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the first that fails; SEED=s begins there or shows that seed alone
 	@$(BIN)/python -m tests.simulation --seeds '$(SEEDS)' --seed '$(SEED)'
 
 lint: setup ## ruff, mypy, cfn-lint, sam validate
@@ -39,7 +39,7 @@ bench: setup ## measure cost, rate, CPU and cold start; ARGS=--save renews the f
 docs: setup ## renew the tables of docs/reference and draw the diagrams of docs/diagrams (these need Node.js)
 	@PYTHONPATH=src $(BIN)/python -m scripts.docs
 
-gameday: setup ## break the pipeline on purpose and check what comes of it; SCENARIO=poison, without one lists them
+gameday: setup ## break the pipeline on purpose and check the outcome; SCENARIO=poison, without one lists them
 	@$(BIN)/python -m scripts.gameday $(if $(SCENARIO),'$(SCENARIO)') $(ARGS)
 
 build: setup ## package the functions (sam build)
@@ -48,7 +48,7 @@ build: setup ## package the functions (sam build)
 deploy: build ## deploy to AWS; STAGE=dev, staging or prod
 	$(BIN)/sam deploy --config-env $(STAGE)
 
-lock: setup ## pin the development packages anew from requirements-dev.in
+lock: setup ## pin the development packages again from requirements-dev.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt \
 	  --no-header --custom-compile-command "make lock"
 

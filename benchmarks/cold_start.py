@@ -62,7 +62,7 @@ def _seconds(code: str, package: str) -> float:
 
 @contextmanager
 def _package() -> Iterator[str]:
-    """A directory with what `sam build` would put beside our code, and nothing else: botocore loads what it finds."""
+    """A directory with what `sam build` would put next to our code, and nothing else: botocore loads what it finds."""
     with tempfile.TemporaryDirectory() as directory:
         for distribution in _needed():
             for name in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:

@@ -19,7 +19,7 @@ from benchmarks.world import NAMES, api_request, event, silence
 from pik.adapters.client.clients import Clients
 from pik.adapters.dynamodb.items import to_item
 from pik.flows.ingest import IngestFlow
-from pik.settings import IngestSettings
+from pik.settings import IngestSettings, wants_tuned_clients
 
 TARGET_MS: Final = 1.5
 
@@ -54,7 +54,7 @@ def ingest_cpu(calls: int = 200, rounds: int = 9) -> Figure:
 
 
 def _ingest() -> Callable[[dict[str, Any]], object]:
-    clients = Clients()
+    clients = Clients(tuned=wants_tuned_clients(os.environ))
     for client in (clients.s3, clients.dynamodb):
         client.meta.events.register("before-send", _sent)
     ingest = IngestFlow(IngestSettings.from_env(NAMES.environment("ingest")), clients)

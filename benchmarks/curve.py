@@ -11,7 +11,8 @@ SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def curve(sizes: Sequence[int] = SIZES, events: int = 1_000) -> list[dict[str, Any]]:
-    """A point a size: dollars a million events, calls an event, events a second of one function at a time."""
+    """One point per size: dollars per million events, calls per event, and events per second of one function at a
+    time."""
     points = []
     for size in sizes:
         values = ingest_cost(size, max(3, min(20, events // size)))

@@ -46,7 +46,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 """As Lambda gives credentials: by the environment. Whatever the caller's own are, they are not looked at."""
 
 _OF_BOTOCORE: Final = frozenset({"ClientRequestToken", "ChecksumMode", "ChecksumAlgorithm"})
-"""What botocore itself adds to requests, which the in-memory AWS is not asked for."""
+"""What botocore itself adds to requests; the in-memory AWS does not request it."""
 
 
 class Wire:

@@ -13,7 +13,8 @@ from typing import Final
 
 import typer
 
-from pik_cli.shell.errors import EXPECTED, Misuse, PikError, explain
+from pik_cli.shell.errors import Misuse, explain
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.output import Output, OutputForm
 from pik_cli.shell.session import Session
 from pik_cli.shell.stack import Options
@@ -24,7 +25,6 @@ from scripts.gameday.sheet import Sheet, show
 from scripts.gameday.world import GamedayStack
 
 _LOCAL: Final = Path(__file__).resolve().parents[2] / ".local"
-_INTERRUPTED: Final = 130  # what shells expect of a command that Ctrl-C ended
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,11 +37,11 @@ def main(words: Sequence[str] | None = None) -> int:
             return _run(given, output)
     except KeyboardInterrupt:
         output.note("Stopped. `pik fault show` tells whether anything still fails on order.")
-        return _INTERRUPTED
+        return INTERRUPTED
     except typer.Abort:
         output.note("Not played.")
-        return 1
-    except (PikError, *EXPECTED) as error:
+        return FINDING
+    except Exception as error:
         known = explain(error)
         if known is None:
             raise
@@ -85,7 +85,7 @@ def _port(text: str) -> int:
 def _run(given: argparse.Namespace, output: Output) -> int:
     if not given.scenario:
         _list(output)
-        return 0
+        return FINE
     scenario = SCENARIOS.get(given.scenario)
     if scenario is None:
         raise Misuse(f"There is no scenario {given.scenario}.", f"There are {', '.join(SCENARIOS)}.")
@@ -123,17 +123,17 @@ def _play(scenario: Scenario, session: Session) -> tuple[Sheet, int]:
 def play(game: Game, stack_name: str, clock: Callable[[], float] = time.monotonic) -> tuple[Sheet, int]:
     """Play it to its end, or to where it cannot go on; the sheet, and the exit status."""
     began = clock()
-    stopped, code = "", 1
+    stopped, code = "", FINDING
     try:
         game.scenario.play(game)
-    except (PikError, *EXPECTED) as error:
+    except Exception as error:
         known = explain(error)
         if known is None:
             raise
         stopped, code = f"{known.message} {known.fix}".strip(), known.exit_code
     results = outcome(game.scenario, game.results, stopped)
     sheet = Sheet(game.scenario, stack_name, game.tag, clock() - began, results, stopped)
-    return sheet, 0 if sheet.won else code
+    return sheet, FINE if sheet.won else code
 
 
 def _list(output: Output) -> None:

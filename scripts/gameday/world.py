@@ -22,8 +22,8 @@ from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, choose_signer
 from pik_cli.shell.errors import Refusal, Unreachable
 from pik_cli.shell.failure_mode import OUTPUT
 from pik_cli.shell.limits import CLI_RETRIES
+from pik_cli.shell.queues import read_queue
 from pik_cli.shell.session import Session
-from pik_cli.status.read import read_queue
 from scripts.gameday.orders import Order, OrderFacts
 
 _RUN_SECONDS: Final = 300.0

@@ -1,3 +1,3 @@
-"""The Pipeline Investigation Kit: pure rules in `domain`, AWS in `adapters`; the handlers beside it wire the two."""
+"""The Pipeline Investigation Kit: pure rules in `domain`, AWS in `adapters`; flows use the two."""
 
 __version__ = "0.1.0"

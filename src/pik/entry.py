@@ -1,9 +1,8 @@
-"""What all entry points share: a flow that is built once, during Lambda's init, and a log line for whatever it raises.
+"""What all entry points share: a flow that is built once, during Lambda's init, and a log line for every exception.
 
-An entry point imports nothing but this module. What is heavy, its build function imports, so that the order is written
-down here and not left to the alphabet of import lines: garbage collection off, load and build, garbage collection on.
-While modules and service models load, everything that is made stays, and looking through it takes an eighth of a cold
-start.
+An entry point imports nothing but this module; its build function imports what is heavy. So the order is written down
+here and does not depend on the alphabet of import lines: garbage collection off, load and build, garbage collection on.
+While modules and service models load, nothing becomes garbage, and collecting would take an eighth of a cold start.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Flow = Callable[[Any, Any], Any]
 class EntryPoint:
     """A Lambda handler. `build` makes the flow from the environment's variables.
 
-    In a function's process the flow is built at once, because init gets a full CPU; elsewhere at the first invocation.
+    In a Lambda function the flow is built at once, because init gets a full CPU; elsewhere at the first invocation.
     """
 
     def __init__(self, build: Callable[[Mapping[str, str]], Flow]) -> None:
@@ -36,12 +35,12 @@ class EntryPoint:
         return self._flow is not None
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
-        """One invocation. Raises what the flow raises, after logging it with its stack: a caller over HTTP gets a 500,
-        and nobody else would write it down."""
+        """One invocation. Raises what the flow raises, after logging it with its stack trace: a caller over HTTP gets a
+        500, and nothing else would record it."""
         flow = self._flow or self._load()
         try:
             return flow(event, context)
-        except Exception:  # whatever it is: it is raised again
+        except Exception:  # any failure: it is raised again
             from pik.observability import logger  # noqa: PLC0415 (loaded by the flow already, and heavy)
 
             logger.exception("the invocation failed")
@@ -54,7 +53,7 @@ class EntryPoint:
             self._flow = flow = self._build(environment())
         finally:
             if in_lambda(environment()):
-                gc.freeze()  # what was loaded is never looked through again, and what invocations leave behind is
+                gc.freeze()  # what was loaded is never scanned again; only what invocations leave behind is
             if was_enabled:
                 gc.enable()
         return flow

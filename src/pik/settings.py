@@ -1,4 +1,4 @@
-"""What a function is told by its environment, a frozen dataclass a handler. The only reader of the environment."""
+"""What a function reads from its environment: one frozen dataclass per handler. The only reader of the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def environment() -> Mapping[str, str]:
 
 
 def in_lambda(environ: Mapping[str, str]) -> bool:
-    """Whether this is a function's process: then clients are built during init, which gets a full CPU."""
+    """Whether this process is a Lambda function's: clients are then built during init, which gets a full CPU."""
     return "AWS_LAMBDA_FUNCTION_NAME" in environ
 
 
@@ -30,15 +30,18 @@ def wants_tuned_clients(environ: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What is common to the settings below."""
+    """What the settings below share."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """A variable for each field, named as it is, in capitals; a text with a default may be empty.
+        """Reads one variable per field: the field's name in capitals. A text with a default may be empty.
 
         Raises SettingsError.
         """
-        readers = {it.name: _READERS[it.type if it.default is MISSING else f"{it.type} or empty"] for it in fields(cls)}
+        readers = {
+            field.name: _READERS[field.type if field.default is MISSING else f"{field.type} or empty"]
+            for field in fields(cls)
+        }
         return cls(**{name: read(environ, name.upper()) for name, read in readers.items()})
 
 
@@ -81,7 +84,7 @@ class PublisherSettings(_Settings):
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSettings(_Settings):
-    """What `processor.handler` needs. `max_receive_count` is the queue's: deliveries before the DeadLetterQueue.
+    """What `processor.handler` needs. `max_receive_count` is the queue's: deliveries before the dead-letter queue.
     `redact_paths` are JSON Pointers into payloads. `failure_mode_parameter`: empty where no fault may be injected."""
 
     raw_bucket: str
@@ -150,14 +153,14 @@ def _text_or_empty(environ: Mapping[str, str], name: str) -> str:
 
 
 def _pointers(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    found = tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
-    wrong = [text for text in found if not text.startswith("/")]
+    pointers = tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
+    wrong = [text for text in pointers if not text.startswith("/")]
     if wrong:
-        # A path that finds nothing would let through what it is meant to hide, so nothing runs with it.
+        # A path that matches nothing would reveal what it is meant to hide, so the function does not start.
         raise SettingsError(
             f"environment variable {name} names {wrong[0]!r}; it takes JSON Pointers, like /card/number"
         )
-    return found
+    return pointers
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
@@ -181,4 +184,4 @@ _READERS: Final[Mapping[Any, Callable[[Mapping[str, str], str], Any]]] = {
     "bool": _switch,
     "tuple[str, ...]": _pointers,
 }
-"""By the type that a field is annotated with."""
+"""The reader for each field annotation."""

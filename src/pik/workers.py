@@ -1,4 +1,4 @@
-"""Threads for calls to AWS that do not wait for each other."""
+"""Threads for independent calls to AWS."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads)
 
     def start(self, function: Callable[[A], B], items: Iterable[A]) -> list[Future[B | Exception]]:
-        """Begins the calls; each future's result is the value, or the exception that was raised instead."""
+        """Starts the calls; each future's result is the value, or the exception that was raised instead."""
         return [self._pool.submit(_attempt, function, item) for item in items]
 
     def run(self, function: Callable[[A], B], items: Iterable[A], seconds: float | None = None) -> list[B | Exception]:
-        """The values in order; in the place of a call that failed stands its exception.
+        """The values in order; for a call that failed, its exception.
 
-        A call that is not done within `seconds` is given up, and DeadlineNear stands in its place: it never begins, or
-        goes on while nobody waits for it, so it must not matter whether it was made.
+        A call that is not done within `seconds` is given up, and its result is DeadlineNear: it either never starts, or
+        continues while nobody waits for it, so it must not matter whether it was made.
         """
         futures = self.start(function, items)
         if seconds is None:
@@ -35,18 +35,18 @@ class Workers:
         return [future.result() if future in done else _given_up(future) for future in futures]
 
     def soon(self, call: Callable[[], A]) -> Future[A]:
-        """Begins one call, which the caller does not wait for yet; the future raises what it raised."""
+        """Starts one call, for which the caller does not wait yet; the future raises what the call raised."""
         return self._pool.submit(call)
 
 
 def _given_up(future: Future[B | Exception]) -> Exception:
     future.cancel()
-    return DeadlineNear("the call was not done in the time that there was for it")
+    return DeadlineNear("the call was not finished within the time available")
 
 
 def _attempt(function: Callable[[A], B], item: A) -> B | Exception:
     try:
         return function(item)
-    # Whatever one call fails with, it must not take the others down; the caller decides by the exception.
+    # A failed call must not fail the others; the caller decides by the exception.
     except Exception as error:  # noqa: BLE001
         return error

@@ -59,6 +59,7 @@ REDRIVE = {
     "redrive-run.json": (404, "unknown_redrive"),
     "redrive-start.json": (202, "RUNNING"),
     "redrive-start-dry-run.json": (200, None),
+    "redrive-start-diffs-of-a-start.json": (400, "diffs_only_needs"),
     "redrive-start-rescue.json": (202, "RUNNING"),
     "redrive-start-too-many.json": (400, "needs_all"),
     "redrive-start-too-young.json": (400, "needs_force"),

@@ -205,15 +205,15 @@ def _unprocessed_items_ignored(patches: Patches) -> None:
 
 @_plant("UnprocessedKeys ignored")
 def _unprocessed_keys_ignored(patches: Patches) -> None:
-    real = BatchTable._ask_until_done
+    real = BatchTable._send_until_done
 
-    def ask_until_done(self: Any, ask: Any, asked: Any) -> None:
-        if "Keys" in asked:
-            ask(asked)
+    def send_until_done(self: Any, send: Any, request: Any) -> None:
+        if "Keys" in request:
+            send(request)
         else:
-            real(self, ask, asked)
+            real(self, send, request)
 
-    patches.set(BatchTable, "_ask_until_done", ask_until_done)
+    patches.set(BatchTable, "_send_until_done", send_until_done)
 
 
 @_plant("error swallowed")

@@ -102,7 +102,7 @@ def backend(machine: Path, monkeypatch: pytest.MonkeyPatch, no_waiting: None) ->
     found = RedriveBackend()
     write_state(machine, "http://127.0.0.1:9")
     transport = httpx.MockTransport(found)
-    monkeypatch.setattr("pik_cli.shell.session.http_client", lambda local: httpx.Client(transport=transport))
+    monkeypatch.setattr("pik_cli.shell.api.http_client", lambda local: httpx.Client(transport=transport))
     monkeypatch.setattr("pik_cli.shell.session.StackAws", lambda _target: found)
     monkeypatch.setattr("pik_cli.dlq.follow.time.sleep", lambda seconds: None)
     monkeypatch.setattr("pik.observability.metrics.flush_metrics", lambda: None)  # it prints

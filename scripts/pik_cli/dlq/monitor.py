@@ -19,8 +19,8 @@ from pik_cli.dlq.advice import level_of
 from pik_cli.dlq.status import running
 from pik_cli.shell.errors import Unreachable, explain
 from pik_cli.shell.output import Output, make_table, safe
+from pik_cli.shell.queues import read_queue
 from pik_cli.shell.session import Session, session_of
-from pik_cli.status.read import read_queue
 
 _KEPT: Final = 15  # looks on the screen
 _COLUMNS: Final = ("time", "messages", "in flight", "in/min", "out/min", "work queue", "running")

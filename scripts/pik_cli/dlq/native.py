@@ -16,8 +16,8 @@ from pik_cli.shell.errors import Refusal, error_code
 from pik_cli.shell.exit_codes import INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from pik_cli.shell.output import Output, plural
+from pik_cli.shell.queues import read_queue
 from pik_cli.shell.session import Session, session_of
-from pik_cli.status.read import read_queue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -12,6 +12,7 @@ from pik.domain.shared.limits import (
     MAX_PREVIEW_MESSAGES,
     MAX_REDRIVE_MESSAGES,
     PREVIEW_SAMPLES,
+    REDRIVE_ATTEMPT_BUDGET,
     REDRIVE_MIN_AGE_SECONDS,
 )
 from pik_cli.dlq import options
@@ -39,9 +40,10 @@ class RedriveOrder:
 
     @property
     def preview_query(self) -> dict[str, Any]:
-        """The filters, with the age that a start asks for by itself, so that both take the same."""
+        """The filters, with the age and the budget that a start has by default, so that both take the same."""
         youngest = 0 if self.force else REDRIVE_MIN_AGE_SECONDS
-        return {"min_age_seconds": youngest} | self.filters.members()
+        budget = self.how.get("attempt_budget", REDRIVE_ATTEMPT_BUDGET)
+        return {"min_age_seconds": youngest, "attempt_budget": budget} | self.filters.members()
 
     @property
     def most(self) -> int:
@@ -205,9 +207,7 @@ def run_redrive(session: Session, wanted: RedriveOrder, *, dry_run: bool, yes: b
             return _nothing(output, preview)
         manifest = _manifest(wanted, preview)
     body = wanted.body(manifest)
-    rehearsal: dict[str, Any] = {}
-    if not yes or "transform" in wanted.how:
-        rehearsal = api.start(body | {"dry_run": True}).answer
+    rehearsal = _rehearse(api, wanted, manifest, preview=bool(preview), yes=yes)
     if not output.json_wanted:
         _show_before(output, preview or rehearsal, rehearsal)
     selected = _selected(preview, rehearsal)
@@ -215,6 +215,18 @@ def run_redrive(session: Session, wanted: RedriveOrder, *, dry_run: bool, yes: b
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
     ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(wanted)}?", yes=yes)
     return conclude(session, api, api.start(body), wait=wait)
+
+
+def _rehearse(
+    api: RedriveApi, wanted: RedriveOrder, manifest: str | None, *, preview: bool, yes: bool
+) -> dict[str, Any]:
+    """What a person must see before the question and no preview has shown. Each sweep of the queue hides its messages
+    for a moment and costs a receive for ten of them, so the payloads of a preview come from its manifest."""
+    transform = wanted.how.get("transform")
+    if preview and manifest:
+        diffs = {"manifest_id": manifest, "transform": transform, "diffs_only": True, "dry_run": True}
+        return api.start(diffs).answer if transform else {}
+    return api.start(wanted.body(manifest) | {"dry_run": True}).answer if transform or not yes else {}
 
 
 def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool) -> int:

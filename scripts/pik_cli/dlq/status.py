@@ -14,8 +14,8 @@ from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
 from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step, span
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.shell.errors import PikError, Unreachable, concerns_caller, describe, error_code
+from pik_cli.shell.queues import QueueCounts, read_queue
 from pik_cli.shell.session import Session, session_of
-from pik_cli.status.read import QueueCounts, read_queue
 
 STATE_MACHINE: Final = "RedriveStateMachineArn"
 _RUNS: Final = 10  # running at once, that are listed; one is usual

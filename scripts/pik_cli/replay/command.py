@@ -19,7 +19,7 @@ from pik.domain.replay.run import COMPLETE
 from pik.domain.shared.limits import MAX_REPLAY_LIMIT
 from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, json_object, message_of
 from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
-from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
 from pik_cli.shell.session import Session, session_of
@@ -171,7 +171,7 @@ def _run(found: ReplayProgress, api: HttpApi, output: Output) -> int:
         raise
     _account(found, output, time.monotonic() - began)
     totals = found.totals
-    return 1 if totals["failed"] or not totals["sent"] else 0
+    return FINDING if totals["failed"] or not totals["sent"] else FINE
 
 
 def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) -> None:

@@ -24,7 +24,7 @@ from pik_cli.send.run import Sender, SendRun, send_all
 from pik_cli.send.source import Form, begin, content_sha, items
 from pik_cli.shell.api import Backoff, Health, HttpApi, choose_signer, read_health
 from pik_cli.shell.errors import Misuse, PikError
-from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_BATCH_EVENTS, CLI_CONCURRENCY, CLI_MAX_CONCURRENCY, CLI_MAX_RETRIES, CLI_RETRIES
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
@@ -120,7 +120,7 @@ def _check(session: Session, source: Source, how: How) -> int:
     found = check(batches, default_type, bool(switches.get("allow_unknown_types", True)))
     target = health.url.removesuffix("/health") + "/events" if health else ""
     show_check(found, SendFacts(source.name, target, form), default_type, session.output)
-    return 1 if found.tally.has_findings else 0
+    return FINDING if found.tally.has_findings else FINE
 
 
 def _health_if_any(session: Session) -> Health | None:
@@ -164,7 +164,7 @@ def _exit_code(session: Session, run: SendRun) -> int:
     if run.error:
         session.output.error(run.error)
         return run.error.exit_code
-    return 1 if run.total().has_findings else 0
+    return FINDING if run.total().has_findings else FINE
 
 
 def _authorized(session: Session, auth: str | None) -> tuple[HttpApi, str]:

@@ -1,4 +1,4 @@
-"""Every bound of the `pik` command, with its unit and reason; the pipeline's own are in `pik.domain.shared.limits`."""
+"""Every bound of the `pik` command, with its unit and its reason. `pik.domain.shared.limits` has the pipeline's."""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ _LOCAL_VARIABLES: Final[dict[str, Any]] = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-_NAME_A_STACK: Final = "Name one with --stack or PIK_STACK, or start a local one with `make run`."
+_NAME_A_STACK: Final = (
+    "Name one with --stack or PIK_STACK, or start a local engine: `make run` in a checkout of the kit, "
+    "which installs the engine too; then run pik in that directory."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,13 @@ class StackAws:
     def _config(self) -> Config:
         from botocore.config import Config
 
-        local = self._target.local is not None
         return Config(
             connect_timeout=5,  # seconds; a person waits
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 4},
             max_pool_connections=16,
             user_agent_extra=f"pik/{__version__}",
-            **({"proxies": {}} if local else {}),
+            proxies={} if self._target.local else None,
         )
 
     def _client(self, service: str) -> Any:

@@ -6,20 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.text import Text
 
 from pik_cli.shell.errors import Unreachable, explain
+from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.output import Output, make_table, safe
 from pik_cli.shell.session import Session, session_of
 from pik_cli.status.findings import StatusFinding, findings
 from pik_cli.status.health import switch
 from pik_cli.status.read import TABLES, Snapshot, SourceMapping, TableState, count_table, read_all
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _STALE: Final = "about; up to 6 h old"
 
@@ -56,7 +56,7 @@ def status(
         session.output.document(as_json(snapshot, found))
     else:
         session.output.show(page(snapshot, found, lines=session.output.stdout.is_terminal))
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(FINDING if found else FINE)
 
 
 def look(session: Session, count: bool) -> Snapshot:
@@ -76,6 +76,9 @@ def _counted(session: Session, name: str) -> TableState:
 
 def _watch(session: Session, count: bool, interval: float) -> None:
     """Look again and again. The first look may fail; later ones say so and go on, for a network comes back."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from rich.live import Live
+
     output = session.output
     first = look(session, count)
 
@@ -115,6 +118,9 @@ def _print_one(seen: Snapshot | str, output: Output) -> None:
 
 
 def _live_page(seen: Snapshot | str) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
     if isinstance(seen, str):
         return Text(safe(seen))
     # Findings first and no lines: what does not fit on the screen is cut at its end.
@@ -128,10 +134,15 @@ def _now() -> str:
 
 def page(snapshot: Snapshot, found: list[StatusFinding], *, lines: bool) -> RenderableType:
     """The snapshot for people, its findings last, where they are seen."""
+    from rich.console import Group
+    from rich.text import Text
+
     return Group(*_facts(snapshot, lines=lines), Text(), *_sentences(found))
 
 
 def _facts(snapshot: Snapshot, *, lines: bool) -> list[RenderableType]:
+    from rich.text import Text
+
     api = snapshot.api
     where = f" in {snapshot.region}" if snapshot.region else ""
     heading = f"Stack {snapshot.stack.name}{where}: {snapshot.stack.status}"
@@ -169,6 +180,8 @@ def _precision(table: TableState) -> str:
 
 
 def _sentences(found: list[StatusFinding]) -> list[RenderableType]:
+    from rich.text import Text
+
     if not found:
         return [Text("Nothing wants attention.")]
     parts: list[RenderableType] = [Text(f"{len(found)} finding{'s' if len(found) > 1 else ''}:", style="bold")]

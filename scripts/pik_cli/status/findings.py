@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pik_cli.shell.output import plural
-from pik_cli.status.read import QueueCounts, Snapshot, SourceMapping, TableState
+from pik_cli.shell.queues import QueueCounts
+from pik_cli.status.read import Snapshot, SourceMapping, TableState
 
 
 @dataclass(frozen=True, slots=True)

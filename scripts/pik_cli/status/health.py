@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from pik_cli.shell.api import Health, read_health
+from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.output import Output
 from pik_cli.shell.session import session_of
 
@@ -28,7 +29,7 @@ def health(context: typer.Context) -> None:
         session.output.document(as_json(found))
     else:
         _show(found, session.output)
-    raise typer.Exit(1 if found.problem else 0)
+    raise typer.Exit(FINDING if found.problem else FINE)
 
 
 def as_json(found: Health) -> dict[str, Any]:

@@ -5,45 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-from botocore.exceptions import ClientError
-
-from pik_cli.shell.api import HttpApi, read_health
-from pik_cli.shell.errors import concerns_caller, error_code
 from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_parameter
 from pik_cli.shell.limits import CLI_STATUS_THREADS
+from pik_cli.shell.queues import QUEUES, QueueCounts, attempt, no_output, read_queue
 from pik_cli.shell.stack import Stack, StackAws
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from pik_cli.shell.api import HttpApi
 
-QUEUES: Final = {
-    "WorkQueue": "WorkQueueUrl",
-    "WorkDeadLetterQueue": "WorkDeadLetterQueueUrl",
-    "BusDeadLetterQueue": "BusDeadLetterQueueUrl",
-}
 MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": "ProcessorQueueMappingId"}
 TABLES: Final = {
     name: f"{name}Name"
     for name in ("EventsTable", "DedupeTable", "AggregatesTable", "AppliedTable", "FailuresTable", "RunsTable")
 }
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """Messages of a queue, as SQS counts them (approximately); None for a count that the endpoint does not give."""
-
-    name: str
-    visible: int | None = None
-    in_flight: int | None = None
-    delayed: int | None = None
-    problem: str = ""
-
-    @property
-    def total(self) -> int:
-        """Messages in whatever state."""
-        return sum(count or 0 for count in (self.visible, self.in_flight, self.delayed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +102,12 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
         )
 
 
-def read_queue(aws: StackAws, stack: Stack, name: str) -> QueueCounts:
-    """The counts of one queue."""
-    url = stack.outputs.get(QUEUES[name])
-    if url is None:
-        return QueueCounts(name, problem=_no_output(QUEUES[name]))
-    found, problem = _attempt(lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]))
-    if found is None:
-        return QueueCounts(name, problem=problem)
-    attributes = found.get("Attributes", {})
-    return QueueCounts(
-        name,
-        visible=_whole(attributes.get("ApproximateNumberOfMessages")),
-        in_flight=_whole(attributes.get("ApproximateNumberOfMessagesNotVisible")),
-        delayed=_whole(attributes.get("ApproximateNumberOfMessagesDelayed")),
-    )
-
-
 def read_mapping(aws: StackAws, stack: Stack, name: str) -> SourceMapping:
     """One event source mapping."""
     uuid = stack.outputs.get(MAPPINGS[name])
     if uuid is None:
-        return SourceMapping(name, problem=_no_output(MAPPINGS[name]))
-    found, problem = _attempt(lambda: aws.functions.get_event_source_mapping(UUID=uuid))
+        return SourceMapping(name, problem=no_output(MAPPINGS[name]))
+    found, problem = attempt(lambda: aws.functions.get_event_source_mapping(UUID=uuid))
     if found is None:
         return SourceMapping(name, uuid, problem=problem)
     return SourceMapping(
@@ -165,8 +124,8 @@ def read_table(aws: StackAws, stack: Stack, name: str) -> TableState:
     """A table's state, and the count that comes with it for free."""
     table = stack.outputs.get(TABLES[name])
     if table is None:
-        return TableState(name, problem=_no_output(TABLES[name]))
-    found, problem = _attempt(lambda: aws.dynamodb.describe_table(TableName=table)["Table"])
+        return TableState(name, problem=no_output(TABLES[name]))
+    found, problem = attempt(lambda: aws.dynamodb.describe_table(TableName=table)["Table"])
     if found is None:
         return TableState(name, problem=problem)
     return TableState(name, found.get("TableStatus", ""), found.get("ItemCount"))
@@ -187,7 +146,7 @@ def count_table(aws: StackAws, stack: Stack, name: str, progress: Callable[[int]
             progress(items)
         return items
 
-    total, problem = _attempt(count)
+    total, problem = attempt(count)
     return TableState(name, table.status, total, exact=total is not None, problem=problem)
 
 
@@ -196,12 +155,16 @@ def read_failure_mode(aws: StackAws, stack: Stack) -> FaultState | None:
     name = stack.outputs.get(OUTPUT)
     if name is None:
         return None
-    found, problem = _attempt(lambda: read_parameter(aws, name))
+    found, problem = attempt(lambda: read_parameter(aws, name))
     return found or FaultState(problem=problem)
 
 
 def read_api(api: HttpApi, aws: StackAws) -> ApiState:
-    """The API's own word."""
+    """The API's own report."""
+    import httpx
+
+    from pik_cli.shell.api import read_health
+
     try:
         health = read_health(api, aws)
     except httpx.TransportError as error:
@@ -213,21 +176,3 @@ def read_api(api: HttpApi, aws: StackAws) -> ApiState:
         health.switches or None,
         health.problem,
     )
-
-
-def _attempt(call: Callable[[], _T]) -> tuple[_T | None, str]:
-    """What a call gives, or why AWS refused it. Raises ClientError when every other call would be refused too."""
-    try:
-        return call(), ""
-    except ClientError as error:
-        if concerns_caller(error):
-            raise
-        return None, f"{error.operation_name}: {error_code(error)}"
-
-
-def _no_output(name: str) -> str:
-    return f"the stack has no output {name}"
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None

@@ -1,4 +1,4 @@
-"""EventBus: publishes announcements in batches and says which of them the bus did not take."""
+"""EventBus: publishes announcements in batches and reports which of them the bus did not accept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EventBus:
         self._sleep = sleep
 
     def publish(self, announcements: Sequence[Announcement]) -> dict[str, Exception]:
-        """Publishes, batches in parallel; entries that EventBridge refuses are sent again, at most BUS_ROUNDS times.
+        """Publishes batches in parallel; entries that EventBridge refuses are sent again, at most BUS_ROUNDS times.
 
         Returns the ids of those that are not on the bus, with the reason. A call that fails as a whole is final: the
         SDK has repeated it already.

@@ -1,7 +1,7 @@
-"""Faults on order: the stores of a stack for trials, which fail as its failure mode says.
+"""Injected faults: the stores of a stack for trials, which fail as its failure mode says.
 
-Only where template.yaml's EnableFaultInjection is true does anything of this run. What is injected says so in its
-error, and so in the log and the failure ledger.
+None of this runs unless template.yaml's EnableFaultInjection is true. An injected fault says so in its error, and so in
+the log and the failure ledger.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _REFUSALS: Final = {
 
 
 class FaultModeParameter:
-    """The mode that an SSM parameter names. `clock` counts seconds; `tell` hears of a parameter that cannot be read or
-    names no mode, which is as good as none, once each time that it is looked up."""
+    """The mode that an SSM parameter names. `clock` counts seconds; `report` is called with the error each time that
+    the parameter cannot be read or does not name a mode, which then counts as no mode."""
 
     def __init__(
-        self, ssm: SSMClient, parameter: str, clock: Callable[[], float], tell: Callable[[Exception], None]
+        self, ssm: SSMClient, parameter: str, clock: Callable[[], float], report: Callable[[Exception], None]
     ) -> None:
         self._ssm = ssm
         self._parameter = parameter
         self._clock = clock
-        self._tell = tell
-        self._lock = Lock()  # the reads of a batch ask at once, and one of them looks
+        self._report = report
+        self._lock = Lock()  # the reads of a batch ask concurrently, and one of them reads the parameter
         self._mode = NO_FAULT
         self._good_until = float("-inf")
 
@@ -60,12 +60,12 @@ class FaultModeParameter:
         try:
             return parse_fault_mode(self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"])
         except (UnknownFaultMode, *AWS_FAILURES) as error:
-            self._tell(error)
+            self._report(error)
             return NO_FAULT
 
 
 class FaultyRawStore(RawStore):
-    """RawBucket whose reads fail on order; nothing is ever written otherwise than by the real one."""
+    """RawBucket whose reads fail as the mode says; writes are those of the real one."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class FaultyRawStore(RawStore):
         self._chance = chance
 
     def read(self, key: str, offset: int, length: int) -> bytes:
-        """As RawStore's, unless the mode says otherwise. Raises ClientError, ReadTimeoutError."""
+        """Reads as RawStore does, unless the mode says otherwise. Raises ClientError, ReadTimeoutError."""
         mode = self._mode.now()
         if mode.spares(self._chance()):
             return super().read(key, offset, length)
@@ -99,14 +99,14 @@ class FaultyRawStore(RawStore):
 
 
 class FaultyWorkQueue(WorkQueue):
-    """WorkQueue, to which each message is sent twice on order."""
+    """WorkQueue, to which each message is sent twice if the mode says so."""
 
     def __init__(self, sqs: SQSClient, url: str, workers: Workers, mode: FaultModeParameter) -> None:
         super().__init__(sqs, url, workers)
         self._mode = mode
 
     def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
-        """As WorkQueue's; whether the copies arrived is nobody's concern."""
+        """Sends as WorkQueue does; failures of the copies are ignored."""
         failed = super().send(messages)
         if self._mode.now().kind is FaultKind.DUPLICATE_SUBMIT:
             super().send({number: it for number, it in messages.items() if number not in failed})

@@ -21,9 +21,10 @@ class StateMachine:
         self._arn = arn
 
     def start(self, name: str, given: Mapping[str, Any]) -> str:
-        """Starts the execution of this name, or finds it started: there is one of a name. Its ARN.
+        """Starts the execution with this name, unless it was started before: names are unique. Returns its ARN.
 
-        Raises ClientError."""
+        Raises ClientError.
+        """
         try:
             answer = self._stepfunctions.start_execution(
                 stateMachineArn=self._arn, name=name, input=json.dumps(given, sort_keys=True)

@@ -1,4 +1,4 @@
-"""An entity's day: how it is read, and how versions are appended until the events in hand are in it."""
+"""An entity's day: how it is read, and how versions are appended until the given events are counted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pik.adapters.dynamodb.applied_events import AppliedEvents
     from pik.domain.event.work import Input
 
-Left = Callable[[], int]  # milliseconds of the function's time
+Left = Callable[[], int]  # milliseconds of the function's time that are left
 
 
 class DayReader:
@@ -34,7 +34,7 @@ class DayReader:
         self._applied = applied
 
     def look(self, key: DayKey, event_ids: Sequence[str]) -> Past:
-        """The day's latest version and what became of these events: one read, on a big day two.
+        """The day's latest version and which of these events it counted: one read, two on a big day.
 
         Raises RowsUnprocessed, ClientError, and botocore's exceptions for what never got an answer.
         """
@@ -43,7 +43,8 @@ class DayReader:
 
 
 class DayWriter:
-    """Counts events in an entity's day: look, ask for the next step, take it; if another processor was first, again."""
+    """Counts events in an entity's day: reads it, plans the next version and writes that; if another processor was
+    first, reads again."""
 
     def __init__(
         self,
@@ -59,17 +60,17 @@ class DayWriter:
         self._sleep = sleep
 
     def look(self, key: DayKey, event_ids: Sequence[str]) -> Past:
-        """The day as it stands. Raises as DayReader does."""
+        """The current state of the day. Raises as DayReader does."""
         return self._reader.look(key, event_ids)
 
     def count(self, key: DayKey, events: Sequence[Input], past: Past | Exception, time_left: Left) -> DayOutcome:
-        """Never raises: versions that were written stand, and a failure belongs to the other events alone."""
+        """Never raises: written versions stay, and a failure concerns the other events alone."""
         tally = DayOutcome(key)
         try:
             if isinstance(past, Exception):
                 raise past
             self._count(tally, events, past, time_left)
-        # Whatever it is, it is the outcome of the events that are left, and their messages fail with it.
+        # Any failure is the outcome of the remaining events, whose messages fail with it.
         except Exception as error:  # noqa: BLE001
             tally.error = error
         return tally
@@ -85,17 +86,17 @@ class DayWriter:
                 tally.add(latest)
                 pending = pending[len(latest.added) :]
                 continue
-            # The SDK repeats a put whose answer was lost, and then meets its own version: that one is announced.
+            # The SDK repeats a put whose answer was lost, and then finds its own version, which must be announced.
             tally.contested |= set(step.version.added)
             lost += 1
             if lost == MAX_VERSION_ATTEMPTS:
                 raise Contended(f"{lost} writes in a row lost their race for {tally.key}")
             self._sleep(_backoff(lost))
-            past = self.look(tally.key, [it.work.event_id for it in pending])
+            past = self.look(tally.key, [event.work.event_id for event in pending])
             latest, pending = past.latest, tally.sift(past, pending)
 
     def _write(self, step: VersionWrite) -> bool:
-        """Whether the version was written. The markers come first: whoever can read the version relies on them."""
+        """Whether the version was written. The markers come first, because readers of the version rely on them."""
         self._applied.mark(step.markers)
         return self._days.append(step.version)
 

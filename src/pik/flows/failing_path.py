@@ -26,10 +26,10 @@ Sleep = Callable[[float], None]
 
 
 class FailingPath:
-    """What becomes of messages that failed: the ledger, the bus, the dead-letter queue, and a wait for those that stay.
+    """What happens to messages that failed: the ledger, the bus, the dead-letter queue, and a wait for those that stay.
 
-    In this order, because only the dead-letter queue takes a message away: whoever dies before that leaves it in
-    WorkQueue, and whoever dies after leaves it in both, where it can be told to be one. All of it can happen twice.
+    In this order, because only the dead-letter queue removes a message: an invocation that dies before that leaves it
+    in WorkQueue, and one that dies after leaves it in both, which its ids reveal. Every step can be repeated.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class FailingPath:
         """The ids of the messages that are done, because they are in the dead-letter queue; all others must stay."""
         if not failed:
             return set()
-        for it in failed:
-            _log_failure(it)
+        for failure in failed:
+            _log_failure(failure)
         recorded = self._record(failed, context)
         buried = self._bury([it for it in failed if it.is_dead and (recorded or it.attempt.last)])
         self._put_off([it for it in failed if it.message_id not in buried])
@@ -55,53 +55,54 @@ class FailingPath:
     def _record(self, failed: Sequence[Failed], context: LambdaContext) -> bool:
         """Every failed attempt is in the ledger before the batch answers."""
         invocation = LogReference(context.function_name, context.aws_request_id, context.log_stream_name)
-        told = [(it.attempt, it.cause, it.disposition.value) for it in failed]
+        attempts = [(it.attempt, it.cause, it.disposition.value) for it in failed]
         try:
-            self._ledger.write(ledger_rows(told, invocation, failed[0].failed_at, self._failures_ttl_days))
-        # A ledger that fails, however it does, must not hide what failed first: the messages stay all the same, and the
-        # last time the reason is on the message itself.
+            self._ledger.write(ledger_rows(attempts, invocation, failed[0].failed_at, self._failures_ttl_days))
+        # A failure of the ledger must not hide the first failure: the messages stay in the queue anyway, and after the
+        # last attempt the reason is on the message itself.
         except Exception:  # noqa: BLE001
             logger.exception("the failure ledger was not written", messages=[it.message_id for it in failed])
             return False
         return True
 
     def _bury(self, dead: Sequence[Failed]) -> set[str]:
-        """Announces them and sends them to the dead-letter queue; the ids of those that are known to be there.
+        """Announces them and sends them to the dead-letter queue; returns the ids of those that are known to be there.
 
-        One that cannot be announced has another turn, unless this was the last: then SQS would move it without a word.
+        A message that cannot be announced is retried, unless this was the last attempt: SQS would then move it without
+        a reason.
         """
         announcements = {it.message_id: it.announcement() for it in dead}
-        untold = self._bus.publish(list(announcements.values()))
-        ready = [it for it in dead if it.attempt.last or announcements[it.message_id].id not in untold]
+        unannounced = self._bus.publish(list(announcements.values()))
+        ready = [it for it in dead if it.attempt.last or announcements[it.message_id].id not in unannounced]
         unsent = self._dead_letters.send({place: it.letter() for place, it in enumerate(ready)})
-        for what, errors in (("failures were not announced", untold), ("dead letters were not sent", unsent)):
+        for what, errors in (("failures were not announced", unannounced), ("dead letters were not sent", unsent)):
             if errors:
                 logger.error(what, count=len(errors), exc_info=next(iter(errors.values())))
         return {it.message_id for place, it in enumerate(ready) if place not in unsent}
 
     def _put_off(self, kept: Sequence[Failed]) -> None:
-        """Hides messages for a while; those of which that fails come back when the queue's own time is over."""
+        """Hides messages for a while; where that fails, they come back after the queue's own visibility timeout."""
         seconds = {it.delivery.receipt: random.randint(1, it.longest_wait) for it in kept}  # noqa: S311 (jitter)
         unchanged = self._visibility.hide(seconds)
         if unchanged:
             logger.warning("waits were not set", count=len(unchanged), exc_info=next(iter(unchanged.values())))
 
 
-def _log_failure(it: Failed) -> None:
+def _log_failure(failure: Failed) -> None:
     facts: dict[str, Any] = {
-        "message_id": it.message_id,
-        "event_id": it.attempt.event_id,
-        "attempt": it.attempt.number,
-        "category": it.cause.category,
-        "disposition": it.disposition,
-        "fingerprint": it.cause.fingerprint,
-        "reason": it.cause.message,
+        "message_id": failure.message_id,
+        "event_id": failure.attempt.event_id,
+        "attempt": failure.attempt.number,
+        "category": failure.cause.category,
+        "disposition": failure.disposition,
+        "fingerprint": failure.cause.fingerprint,
+        "reason": failure.cause.message,
     }
-    if not it.cause.known:
-        # As text and not as exc_info: the logger would write out what `clean` takes out.
-        stack = it.clean("".join(traceback.format_exception(it.error)))
+    if not failure.cause.known:
+        # As text and not as exc_info: the logger would write what `clean` removes.
+        stack = failure.clean("".join(traceback.format_exception(failure.error)))
         logger.error("attempt failed for a reason that nobody has named yet", exception=stack, **facts)
-    elif it.cause.category is Category.PERMANENT:
-        logger.critical("attempt failed until a person acts", fix=advice(it.error), **facts)
+    elif failure.cause.category is Category.PERMANENT:
+        logger.critical("attempt failed until a person acts", fix=advice(failure.error), **facts)
     else:
         logger.warning("attempt failed", **facts)

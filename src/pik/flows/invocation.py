@@ -1,4 +1,4 @@
-"""The invocation that a function is in."""
+"""The invocation in which a function runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 TimeLeft = Callable[[], int]
-"""Milliseconds of the function's time."""
+"""Milliseconds of the function's time that are left."""
 
 
 class InvocationContext(Protocol):
-    """What is needed of Lambda's context object."""
+    """The part of Lambda's context object that the flows need."""
 
     def get_remaining_time_in_millis(self) -> int: ...

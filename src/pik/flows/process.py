@@ -1,7 +1,9 @@
-"""WorkQueue to aggregates: read each event's bytes, count it once in its entity's day, tell the bus, answer by message.
+"""WorkQueue to aggregates: read each event's bytes, count it once in its entity's day, announce it on the bus, answer
+per message.
 
 Outcomes are computed for the whole batch first, because events of one object share a read and events of one day share a
-version; what failed goes to the dead-letter queue or is put off; then the batch utility reports the messages that stay.
+version; failed messages go to the dead-letter queue or wait for a retry; then the batch utility reports the messages
+that stay.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ Sleep = Callable[[float], None]
 
 
 class ProcessFlow:
-    """One batch at a time; everything that it needs from outside is handed in."""
+    """One batch at a time; all of its dependencies are passed in."""
 
     def __init__(
         self,
@@ -91,11 +93,11 @@ class ProcessFlow:
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         deliveries, time_left = read_deliveries(event["Records"]), context.get_remaining_time_in_millis
-        pasts = self._start_looking(deliveries)  # needs no event's bytes, so it need not wait for them
+        pasts = self._start_looking(deliveries)  # needs no event's bytes, so it does not wait for them
         opened = self._open(deliveries, time_left)
         judged = judge(opened)
         if self._settings.dry_run:
-            self._say_what_would_be(opened, judged, pasts)
+            self._log_dry_run(opened, judged, pasts)
             return _answer(event, context, kept=opened.keys())
         tallies = self._count(judged, pasts, time_left)
         outcomes = self._announce(deliveries, judged, tallies)
@@ -110,20 +112,20 @@ class ProcessFlow:
         return dict(zip(groups, pasts, strict=True))
 
     def _open(self, deliveries: Sequence[Delivery], time_left: Left) -> Opened:
-        """Each message's event, or why there is none."""
+        """Each message's event, or the error that prevented it."""
         reads, refused = plan_reads(deliveries, self._settings.raw_bucket)
         opened: Opened = {**refused}
         seconds = _seconds_over_reserve(time_left) * READ_TIME_SHARE
-        for read, found in zip(reads, self._workers.run(self._read, reads, seconds), strict=True):
-            opened |= read.failed(found) if isinstance(found, Exception) else found
+        for read, events in zip(reads, self._workers.run(self._read, reads, seconds), strict=True):
+            opened |= read.failed(events) if isinstance(events, Exception) else events
         return opened
 
     def _read(self, read: ObjectRead) -> Opened:
         return read.open(self._raw.read(read.key, read.offset, read.length))
 
     def _count(self, opened: Opened, pasts: Pasts, time_left: Left) -> dict[DayKey, DayOutcome]:
-        """Each day's events counted, days in parallel. A day that is given up may still be written by its thread, once
-        more, which is found when its messages come back."""
+        """Counts each day's events, days in parallel. The thread of a day that is given up may still write one version,
+        which is found when its messages come back."""
         groups = group_by_day(it for it in opened.values() if isinstance(it, Input))
         tallies = self._workers.run(
             lambda group: self._writer.count(*group, pasts[group[0]].result(), time_left),
@@ -138,30 +140,32 @@ class ProcessFlow:
     def _announce(
         self, deliveries: Sequence[Delivery], opened: Opened, tallies: Mapping[DayKey, DayOutcome]
     ) -> Outcomes:
-        """Each message's outcome, after the versions that wait for it are on the bus: none is done before that."""
+        """Each message's outcome, after its version is on the bus: no message is done before that."""
         outcomes: Outcomes = {}
         waiting: dict[str, Due] = {}
-        for it in deliveries:
-            what = _due(it, opened[it.message_id], tallies)
-            if isinstance(what, Due):
-                waiting[it.message_id] = what
+        for delivery in deliveries:
+            due_or_outcome = _due(delivery, opened[delivery.message_id], tallies)
+            if isinstance(due_or_outcome, Due):
+                waiting[delivery.message_id] = due_or_outcome
             else:
-                outcomes[it.message_id] = what
+                outcomes[delivery.message_id] = due_or_outcome
         unannounced = self._publish(list(dict.fromkeys(waiting.values())), tallies)
         return outcomes | {message_id: unannounced.get(due) for message_id, due in waiting.items()}
 
     def _publish(self, due: Sequence[Due], tallies: Mapping[DayKey, DayOutcome]) -> dict[Due, Exception]:
-        """Announces versions, each once; those that are not on the bus, with the reason."""
-        found = self._workers.run(
+        """Announces each version once; returns those that are not on the bus, with the reason."""
+        versions = self._workers.run(
             lambda it: tallies[it.key].at_hand.get(it.number) or self._days.get(it.key, it.number), due
         )
-        failed = {it: version for it, version in zip(due, found, strict=True) if isinstance(version, Exception)}
-        ready = {it: announce(version) for it, version in zip(due, found, strict=True) if isinstance(version, Version)}
+        failed = {it: version for it, version in zip(due, versions, strict=True) if isinstance(version, Exception)}
+        ready = {
+            it: announce(version) for it, version in zip(due, versions, strict=True) if isinstance(version, Version)
+        }
         refused = self._bus.publish(list(ready.values()))
         return failed | {it: refused[ready[it].id] for it in ready if ready[it].id in refused}
 
     def _failed(self, deliveries: Sequence[Delivery], opened: Opened, outcomes: Outcomes) -> list[Failed]:
-        """The attempts that failed, each with what becomes of its message."""
+        """The attempts that failed, each with its disposition."""
         errors = {message_id: error for message_id, error in outcomes.items() if error is not None}
         limit, failed_at = self._settings.max_receive_count, times.from_datetime(self._now())
         cleaners = self._cleaners(opened) if errors else {}
@@ -172,19 +176,19 @@ class ProcessFlow:
         ]
 
     def _cleaners(self, opened: Opened) -> dict[str, Clean]:
-        """By message, what takes secrets out of a text: those of all events of its day, which may fail together. There
-        are none of events that could not be opened."""
+        """For each message, a function that removes secrets from a text: those of all events of its day, which may fail
+        together. Events that could not be opened have none."""
         if not self._settings.redact_paths:
             return {}
         events = {message_id: it for message_id, it in opened.items() if isinstance(it, Input)}
         days = {
-            key: cleaner([it.payload for it in them], self._settings.redact_paths)
-            for key, them in group_by_day(events.values()).items()
+            key: cleaner([it.payload for it in of_day], self._settings.redact_paths)
+            for key, of_day in group_by_day(events.values()).items()
         }
         return {message_id: days[DayKey.of(it.work)] for message_id, it in events.items()}
 
-    def _say_what_would_be(self, opened: Opened, judged: Opened, pasts: Pasts) -> None:
-        """What a dry run says instead of writing."""
+    def _log_dry_run(self, opened: Opened, judged: Opened, pasts: Pasts) -> None:
+        """Logs what a dry run would have written."""
         for key, events in group_by_day(it for it in judged.values() if isinstance(it, Input)).items():
             past = pasts[key].result()
             if isinstance(past, Exception):
@@ -206,7 +210,7 @@ class ProcessFlow:
 
 
 def _raw_store(settings: ProcessorSettings, clients: Clients, sleep: Sleep) -> RawStore:
-    """The real one, except on a stack for trials."""
+    """The real store, or one with fault injection on a stack for trials."""
     if not settings.failure_mode_parameter:
         return RawStore(clients.s3, settings.raw_bucket)
     from pik.adapters.fault_injection import FaultModeParameter, FaultyRawStore  # noqa: PLC0415 (only trials pay for it)
@@ -224,13 +228,13 @@ def _due(delivery: Delivery, event: Input | Exception, tallies: Mapping[DayKey, 
         return event
     try:
         return tallies[DayKey.of(event.work)].due(delivery, event.work.event_id)
-    # What kept the event from being counted, whatever it was, is this message's outcome.
+    # The failure that prevented the event from being counted is this message's outcome.
     except Exception as error:  # noqa: BLE001
         return error
 
 
 def _seconds_over_reserve(time_left: Left) -> float:
-    """Of the function's time, what may be used before the bus, the failing path and the answer."""
+    """The seconds that may be used before the bus, the failing path and the answer."""
     return max(0, time_left() - DEADLINE_RESERVE_MS) / 1000
 
 
@@ -257,7 +261,7 @@ def _observe(
 
 
 def _answer(event: dict[str, Any], context: LambdaContext, kept: Set[str]) -> PartialItemFailureResponse:
-    """The batch utility alone reports failures: its record handler raises, or it does not."""
+    """Only the batch utility reports failures: its record handler raises for the messages that stay."""
 
     def check(record: SQSRecord) -> None:
         if record.message_id in kept:

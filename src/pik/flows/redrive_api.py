@@ -7,7 +7,7 @@ to the state machine (`redrive_step`), which also does what a start of hours nee
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -31,7 +31,7 @@ from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive import preview as redrive_preview
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.freeze import LetterChoice, SweepGoal, choose, ledger_name, most_of
-from pik.domain.redrive.message import entry_of, with_payload
+from pik.domain.redrive.message import Entry, entry_of, with_payload
 from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest, read_cancel, read_preview, read_start
 from pik.domain.redrive.selection import Criteria, explained
 from pik.domain.redrive.transform import Transform
@@ -65,13 +65,13 @@ class Sight:
     queue: QueueState
     choice: LetterChoice
 
-    def told(self, now: str) -> answers.Json:
+    def describe(self, now: str) -> answers.Json:
         counts = {"visible": self.queue.visible, "in_flight": self.queue.in_flight, "delayed": self.queue.delayed}
-        return redrive_preview.told(self.choice, counts, now, self.queue.retention_seconds)
+        return redrive_preview.describe(self.choice, counts, now, self.queue.retention_seconds)
 
 
 class RedriveApiFlow:
-    """One request at a time; everything that it needs from outside is handed in."""
+    """One request at a time; everything that it needs from outside is passed in."""
 
     def __init__(
         self,
@@ -114,7 +114,9 @@ class RedriveApiFlow:
         manifest_id = None
         if choice.taken and not self._settings.dry_run:
             manifest_id = redrive_run.new_manifest_id(now, self._chance())
-            content = redrive_preview.manifest(manifest_id, preview, choice, call.requested_by, now)
+            content = redrive_preview.manifest(
+                manifest_id, preview, choice, self._entries(picked), call.requested_by, now
+            )
             self._files.put_manifest(manifest_id, content)
         logger.info(
             "redrive previewed", manifest_id=manifest_id, requested_by=call.requested_by, matched=len(choice.taken)
@@ -122,7 +124,7 @@ class RedriveApiFlow:
         words = redrive_preview.explanation(
             choice, sight.queue.in_flight, now, call.language, dry=self._settings.dry_run
         )
-        body = {"manifest_id": manifest_id, **sight.told(now), "samples": samples, "explanation": words}
+        body = {"manifest_id": manifest_id, **sight.describe(now), "samples": samples, "explanation": words}
         return response(200, body)
 
     def _look(self, criteria: Criteria, most: int, call: HttpCall, context: InvocationContext) -> Sight:
@@ -136,8 +138,8 @@ class RedriveApiFlow:
         # At once: whatever fails from here on, nobody is kept from these letters.
         kept = self._dead.release(swept.letters)
         if kept:
-            some = next(iter(kept.values()))
-            logger.warning("letters hidden for a minute more", count=len(kept), exc_info=some)
+            error = next(iter(kept.values()))
+            logger.warning("letters hidden for a minute more", count=len(kept), exc_info=error)
         ledger = self._failures.latest(ledger_name(it) for it in swept.letters if it.reason is None)
         letters = [explained(it, ledger.get(ledger_name(it))) for it in swept.letters]
         choice = choose(letters, criteria, most, call.received_at, state.retention_seconds, complete=swept.complete)
@@ -149,8 +151,11 @@ class RedriveApiFlow:
             rescue = self._rescue(str(request.rescue_id))
             if request.dry_run:
                 return _put_back_rehearsed(request, rescue, call.language)
-        named = self._named(request)
+        manifest = self._manifest(request)
+        if request.diffs_only:
+            return self._show_diffs(request, manifest, call)
         if request.dry_run:
+            named = frozenset(manifest["message_ids"]) if manifest else None
             return self._rehearse(request, named, call, context)
         run_id = redrive_run.new_run_id(call.received_at, self._chance())
         request_id = call.request_id
@@ -175,14 +180,27 @@ class RedriveApiFlow:
             raise InvalidEvent([Problem("/rescue_id", "unknown_rescue", {"given": run_id})])
         return row
 
-    def _named(self, request: RedriveRequest) -> frozenset[str] | None:
-        """The letters that a manifest names, None without one. Raises InvalidEvent."""
+    def _manifest(self, request: RedriveRequest) -> Mapping[str, Any] | None:
+        """What a preview wrote down, None for a request without a manifest. Raises InvalidEvent."""
         if request.manifest_id is None:
             return None
         manifest = self._files.get_manifest(request.manifest_id)
         if manifest is None:
             raise InvalidEvent([Problem("/manifest_id", "unknown_manifest", {"given": request.manifest_id})])
-        return frozenset(manifest["message_ids"])
+        found: Mapping[str, Any] = manifest
+        return found
+
+    def _show_diffs(self, request: RedriveRequest, manifest: Mapping[str, Any] | None, call: HttpCall) -> Response:
+        """What the samples of a preview would become, from its manifest and the raw events: the queue is not read."""
+        samples = [Entry.of(columns) for columns in (manifest or {}).get("samples", [])]
+        body = {
+            "dry_run": True,
+            "action": request.action,
+            "manifest_id": request.manifest_id,
+            "diffs": self._diffs(request.transform, samples),
+            "explanation": redrive_preview.no_change(call.language),
+        }
+        return response(200, body)
 
     def _rehearse(
         self, request: RedriveRequest, named: frozenset[str] | None, call: HttpCall, context: InvocationContext
@@ -194,26 +212,30 @@ class RedriveApiFlow:
         body = {
             "dry_run": True,
             "action": request.action,
-            **sight.told(call.received_at),
+            **sight.describe(call.received_at),
             "would": redrive_preview.would(sight.choice),
-            "diffs": self._diffs(request.transform, picked) if request.transform else [],
+            "diffs": self._diffs(request.transform, self._entries(picked)),
             "explanation": redrive_preview.rehearsal(sight.choice, sight.queue.in_flight, call.language),
         }
         return response(200, body)
 
-    def _diffs(self, transform: Transform, picked: Sequence[DeadLetter]) -> list[answers.Json]:
-        outcomes = self._workers.run(lambda letter: self._diff(transform, letter), picked)
-        found: list[answers.Json] = []
-        for outcome in outcomes:
+    def _entries(self, letters: Iterable[DeadLetter]) -> list[Entry]:
+        return [entry_of(letter, self._settings.max_receive_count, whole=False) for letter in letters]
+
+    def _diffs(self, transform: Transform | None, entries: Sequence[Entry]) -> list[answers.Json]:
+        if transform is None:
+            return []
+        diffs: list[answers.Json] = []
+        for outcome in self._workers.run(lambda entry: self._diff(transform, entry), entries):
             if isinstance(outcome, Exception):
                 raise outcome
-            found.append(outcome)
-        return found
+            diffs.append(outcome)
+        return diffs
 
-    def _diff(self, transform: Transform, letter: DeadLetter) -> answers.Json:
-        """The payload of one event before and after; `error` in place of what cannot be told."""
-        work = letter.work
-        diff: answers.Json = {"message_id": letter.message_id, "event_id": work.event_id if work else None}
+    def _diff(self, transform: Transform, entry: Entry) -> answers.Json:
+        """The payload of one event before and after; `error` in place of what cannot be shown."""
+        work = entry.work
+        diff: answers.Json = {"message_id": entry.message_id, "event_id": work.event_id if work else None}
         if work is None:
             return diff | {"error": "the message cannot be read"}
         if work.ref.bucket != self._settings.raw_bucket:
@@ -222,7 +244,6 @@ class RedriveApiFlow:
         try:
             data = self._raw.read(work.ref.key, work.ref.offset, work.ref.length)
             diff["before"] = payload_with_sha(parse_json(data), work.payload_sha)
-            entry = entry_of(letter, self._settings.max_receive_count, whole=False)
             body, _ = with_payload(entry, transform, data, _schemas())
         except (Failure, InvalidEvent) as error:
             return diff | {"error": str(error)}
@@ -247,7 +268,7 @@ class RedriveApiFlow:
         row = self._run(run_id)
         if row is None:
             raise InvalidEvent([Problem("path:run_id", "unknown_redrive", {"given": run_id})], 404)
-        return response(200, redrive_run.shown(row, call.received_at, call.language))
+        return response(200, redrive_run.describe(row, call.received_at, call.language))
 
     def _cancel(self, call: HttpCall, context: InvocationContext) -> Response:
         run_id = read_cancel(call.read_json())
@@ -259,7 +280,7 @@ class RedriveApiFlow:
         changes = {"cancel_requested": True, "status": redrive_run.CANCELLING, "updated_at": call.received_at}
         expected: dict[str, Sequence[Any]] = {"status": redrive_run.UNDER_WAY}
         if redrive_run.is_abandoned(row, call.received_at):
-            # Nothing will come and see the wish.
+            # No step will run and see the request.
             changes["status"] = redrive_run.CANCELLED
             expected["updated_at"] = [row["updated_at"]]
         changed = False

@@ -1,7 +1,7 @@
 """POST /replay and GET /replay/{run_id}: send a window's stored events through the queue again.
 
-Parse what is asked for, read the index rows of the window, decide which become messages, send them, say what became of
-the others. What does not fit the time of one request goes on with the token of its answer.
+Parse the request, read the index rows of the window, decide which become messages, send them, and report the others
+with their reasons. What does not fit the time of one request continues with the token of its answer.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplayCall:
-    """One invocation: which run it belongs to, where it begins, and who asked."""
+    """One invocation: which run it belongs to, where it begins, and who requested it."""
 
     run_id: str
     filters: ReplayFilters
@@ -61,7 +61,7 @@ class ReplayCall:
 
 
 class ReplayFlow:
-    """One request at a time; everything that it needs from outside is handed in."""
+    """One request at a time; all of its dependencies are passed in."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class ReplayFlow:
         row = self._runs.get(run_id) if is_run_id(run_id) else None
         if row is None or row["kind"] != replay_run.KIND:
             raise InvalidEvent([Problem("path:run_id", "unknown_run", {"given": run_id})], 404)
-        return response(200, replay_run.shown(row))
+        return response(200, replay_run.describe(row))
 
     def _start(self, call: HttpCall, context: InvocationContext) -> Response:
         run = self._read(call)
@@ -113,7 +113,7 @@ class ReplayFlow:
         try:
             outcome = sweep.run()
         except Exception as error:
-            # Whatever ended it, the run must not stay RUNNING on record. Raised again: it is no success.
+            # After any failure the record must not stay RUNNING. Raised again, because the request failed.
             self._note_failure(run, sweep, error)
             raise
         position = sweep.progress.position()
@@ -147,7 +147,7 @@ class ReplayFlow:
 
 
 class _Sweep:
-    """Reads pages and sends batches side by side until all is done, time is up, or something fails."""
+    """Reads pages and sends batches concurrently until all is done, time runs out, or something fails."""
 
     def __init__(
         self,
@@ -167,12 +167,12 @@ class _Sweep:
         self._stopped = ""
 
     def run(self) -> ReplayOutcome:
-        """Raises what is no passing failure of AWS."""
+        """Raises any failure that is not a transient one of AWS."""
         try:
             while self._step() and not self._stopped and self._has_time():
                 pass
         finally:
-            # A function that answers while its threads run would have them go on in the next request.
+            # Threads that still run after the answer would continue in the next request.
             wait([future for _, future in self._pending])
         progress = self.progress
         if progress.complete and not self._stopped:
@@ -181,12 +181,12 @@ class _Sweep:
         return self.outcome(replay_run.PARTIAL if did_something or not self._stopped else replay_run.FAILED)
 
     def outcome(self, status: str, stopped: str = "") -> ReplayOutcome:
-        """What was done up to now."""
+        """What was done so far."""
         progress = self.progress
         return ReplayOutcome(status, progress.sent, progress.skipped(), progress.failed, stopped or self._stopped)
 
     def _step(self) -> bool:
-        """Asks for pages, sends a batch, takes the pages that came; False when there was nothing to do."""
+        """Requests pages, sends a batch, takes the pages that arrived; False when there was nothing to do."""
         progress = self.progress
         if not progress.all_read and progress.backlog < REPLAY_BACKLOG_EVENTS:
             reads = progress.reads()
@@ -211,13 +211,13 @@ class _Sweep:
         failed = self._queue.send(batch) if self._queue else {}
         self.progress.was_sent(batch, failed)
         if failed:
-            # The rest of the window would fare no better just now; the token goes on before the first of these.
-            some = next(iter(failed.values()))
-            self._stopped = type(some).__name__
-            logger.error("messages not sent", run_id=self._run.run_id, count=len(failed), exc_info=some)
+            # The rest of the window would probably fail too; the token continues before the first of these.
+            error = next(iter(failed.values()))
+            self._stopped = type(error).__name__
+            logger.error("messages not sent", run_id=self._run.run_id, count=len(failed), exc_info=error)
 
     def _take(self) -> None:
-        """Hands over the pages that are there, in the order in which they were asked for. Raises."""
+        """Hands over the pages that have arrived, in the order of their requests. Raises what a read raised."""
         came = [(read, future) for read, future in self._pending if future.done()]
         self._pending = [(read, future) for read, future in self._pending if not future.done()]
         for read, future in came:

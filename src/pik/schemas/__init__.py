@@ -14,6 +14,6 @@ _SUFFIX: Final = ".json"
 
 
 def load_schemas() -> dict[str, dict[str, Any]]:
-    """Event type to schema, in the order of the types' names; read from the package anew at each call."""
+    """Event type to schema, in the order of the types' names; read from the package at each call."""
     texts = {file.name: file.read_text("utf-8") for file in files(__name__).iterdir() if file.name.endswith(_SUFFIX)}
     return {name.removesuffix(_SUFFIX): json.loads(texts[name]) for name in sorted(texts)}

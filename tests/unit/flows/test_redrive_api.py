@@ -174,6 +174,55 @@ def test_a_dry_start_shows_what_a_transform_makes_of_payloads(harness: RedriveAp
     assert harness.written() == set()
 
 
+def test_diffs_of_a_previews_samples_come_without_reading_the_queue(harness: RedriveApiHarness) -> None:
+    works = harness.pipeline.orders(4)
+    harness.letters.bury(works)
+    preview = harness.preview(samples=2)
+    harness.faults.always("receive_message", AssertionError("the queue is read"))
+    answer = harness.start(
+        dry_run=True,
+        diffs_only=True,
+        manifest_id=preview["manifest_id"],
+        transform={"set": {"payload.amount": 9}},
+    )
+    assert [diff["message_id"] for diff in answer["diffs"]] == [it["message_id"] for it in preview["samples"]]
+    for diff in answer["diffs"]:
+        assert diff["after"] == {**diff["before"], "amount": 9}
+    assert harness.written() == set()
+    assert answer["manifest_id"] == preview["manifest_id"]
+
+
+def test_a_manifest_without_samples_has_no_diffs(harness: RedriveApiHarness) -> None:
+    harness.letters.bury(harness.pipeline.orders(2))
+    preview = harness.preview(samples=0)
+    request = {"dry_run": True, "diffs_only": True, "transform": {"set": {"payload.amount": 9}}}
+    assert harness.start(manifest_id=preview["manifest_id"], **request)["diffs"] == []
+
+
+@pytest.mark.parametrize("lacking", ["manifest_id", "transform", "dry_run"])
+def test_diffs_need_a_manifest_a_transform_and_a_dry_run(harness: RedriveApiHarness, lacking: str) -> None:
+    body = {"dry_run": True, "manifest_id": MANIFEST_ID, "transform": {"set": {"amount": 9}}, "diffs_only": True}
+    del body[lacking]
+    status, answer = harness.ask("POST /redrive/start", body)
+    assert (status, answer["error"]["code"]) == (400, "diffs_only_needs")
+    assert f'Send "{lacking}" as well' in answer["error"]["message"]
+    assert harness.written() == set()
+
+
+def test_a_preview_with_a_budget_matches_what_a_start_takes(harness: RedriveApiHarness) -> None:
+    fine, tired = harness.pipeline.orders(2), harness.pipeline.orders(1, first=2)
+    harness.letters.bury(fine)
+    harness.letters.bury([replace(work, redrives=3, redrive_run="rdr-1") for work in tired])
+    assert harness.preview()["matched"] == 3
+    budgeted = harness.preview(attempt_budget=3)
+    assert (budgeted["matched"], budgeted["skipped"]) == (2, {"budget_exhausted": 1})
+    assert harness.start(dry_run=True)["would"] == {
+        "selected": 2,
+        "skipped": {"budget_exhausted": 1},
+        "already_gone": 0,
+    }
+
+
 def test_a_dry_start_tells_what_a_transform_cannot_do(harness: RedriveApiHarness) -> None:
     empty, gone, elsewhere = harness.pipeline.orders(3)
     gone = replace(gone, ref=replace(gone.ref, key="raw/none.json"))

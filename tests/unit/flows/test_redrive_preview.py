@@ -158,7 +158,7 @@ def test_a_dry_stack_previews_and_writes_nothing() -> None:
     answer = harness.preview()
     assert (answer["matched"], answer["manifest_id"]) == (3, None)
     assert harness.written() == set()
-    assert answer["explanation"].endswith("The stack is dry: no manifest was written.")
+    assert answer["explanation"].endswith("The stack is in dry run: no manifest was written.")
 
 
 def test_a_preview_is_explained_in_japanese(harness: RedriveApiHarness) -> None:

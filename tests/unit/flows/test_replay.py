@@ -116,7 +116,7 @@ def test_a_limit_that_the_run_has_used_up_is_told_as_the_reason(harness: ReplayH
     harness.context.remaining_ms = 0
     partial = harness.ok(**ENTITY, limit=3)
     assert (partial["status"], partial["sent"]) == ("PARTIAL", 0)
-    assert "no row was read yet" in partial["explanation"]
+    assert "no row has been read yet" in partial["explanation"]
     harness.context.remaining_ms = 30_000
     answer = harness.ok(**ENTITY, limit=3, next_token=partial["next_token"])
     assert (answer["run_id"], answer["status"], answer["totals"]["sent"]) == (partial["run_id"], "COMPLETE", 3)

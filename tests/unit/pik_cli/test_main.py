@@ -46,7 +46,7 @@ def test_every_help_has_examples_whose_command_lines_parse(pik: Pik, command: tu
 def parse(args: list[str]) -> None:
     """Parse a command line down to its command's last option without running it. Raises a usage error."""
     group: Any = typer.main.get_command(app)
-    context = group.make_context("pik", hoist(args, group._value_options()), resilient_parsing=False)
+    context = group.make_context("pik", hoist(args, group.value_options), resilient_parsing=False)
     name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
     assert name in COMMANDS
     command.make_context(name, rest, parent=context)
@@ -188,7 +188,7 @@ COMMAND_OPTIONS = {"logs": frozenset({"--grep", "--since"}), "status": frozenset
     ],
 )
 def test_global_options_may_stand_after_the_command(line: str, expected: str) -> None:
-    assert hoist(line.split(), COMMAND_OPTIONS) == expected.split()
+    assert hoist(line.split(), COMMAND_OPTIONS.get) == expected.split()
 
 
 def test_the_version_is_shown(pik: Pik) -> None:

@@ -44,7 +44,7 @@ _CONFIG: Final = Config(
     s3={"us_east_1_regional_endpoint": "regional"},
 )
 
-_TUNED: Final = _CONFIG.merge(
+TUNED: Final = _CONFIG.merge(
     Config(
         # botocore puts its own text together for each request, a fifth of a call's CPU. CloudTrail shows this one.
         user_agent=f"{USER_AGENT} botocore/{botocore.__version__}",
@@ -54,7 +54,7 @@ _TUNED: Final = _CONFIG.merge(
     )
 )
 
-_PLAIN: Final = _CONFIG.merge(Config(user_agent_extra=USER_AGENT))
+PLAIN: Final = _CONFIG.merge(Config(user_agent_extra=USER_AGENT))
 
 
 class _KnownServices(Loader):
@@ -67,7 +67,7 @@ class _KnownServices(Loader):
 class Clients:
     """One client per service, shared by all adapters and threads of a function (clients are thread-safe).
 
-    `tuned=False` leaves botocore as it is: the README beside this file says what the difference is.
+    `tuned=False` leaves botocore as it is: the README in this folder says what the difference is.
     """
 
     def __init__(self, *, tuned: bool = True) -> None:
@@ -110,13 +110,14 @@ class Clients:
 
     def _client(self, service: str) -> BaseClient:
         if not self._tuned:
-            return self._session.create_client(service, config=_PLAIN)
+            return self.session.create_client(service, config=PLAIN)
         # S3 has rules of its own for what of a request is signed.
-        config = _TUNED if service == "s3" else _TUNED.merge(Config(signature_version=SIGNATURE_VERSION))
-        return self._session.create_client(service, config=config)
+        config = TUNED if service == "s3" else TUNED.merge(Config(signature_version=SIGNATURE_VERSION))
+        return self.session.create_client(service, config=config)
 
     @cached_property
-    def _session(self) -> Session:
+    def session(self) -> Session:
+        """What makes the clients."""
         session = Session()
         if self._tuned:
             session.register_component("data_loader", _KnownServices())

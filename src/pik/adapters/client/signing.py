@@ -1,6 +1,6 @@
 """Signature Version 4 as botocore makes it, at half of its CPU, which is a third of a call's.
 
-botocore derives the signing key anew for each request, though it is the same for a day and may be kept
+botocore derives the signing key for each request, though it is the same for a day and may be kept
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html), and it twice takes the
 headers, which are its own and sound, through the header parser of e-mails.
 """
@@ -36,7 +36,7 @@ class Signer(SigV4Auth):
         self._headers: Headers | None = None
 
     def headers_to_sign(self, request: AWSRequest) -> Any:
-        """Asked for twice: for the signature, and for the list of what it covers."""
+        """Called twice per request: for the signature, and for the list of what it covers."""
         if self._headers is None:
             headers = Headers()
             for given, value in request.headers.raw_items():
@@ -48,7 +48,7 @@ class Signer(SigV4Auth):
         return self._headers
 
     def payload(self, request: AWSRequest) -> str:
-        """The hash of the body; a request that is asked for its body prepares itself, headers and all, once more."""
+        """The hash of the body; reading a request's `body` would prepare the whole request, headers included, again."""
         if isinstance(request.data, bytes) and request.context.get("payload_signing_enabled", True):
             return sha256(request.data).hexdigest()
         return str(super().payload(request))

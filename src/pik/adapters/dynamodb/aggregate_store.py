@@ -1,4 +1,4 @@
-"""AggregatesTable: reads versions and appends new ones. Nothing here can change or delete a row that is there."""
+"""AggregatesTable: reads versions and appends new ones. Nothing here can change or delete an existing row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AggregateStore:
         self._table = table
 
     def latest(self, key: DayKey) -> Version | None:
-        """The latest version of a day; one item is read, however many there are."""
+        """The latest version of a day; reads one item only."""
         answer = self._dynamodb.query(
             TableName=self._table,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :versions)",
@@ -41,11 +41,11 @@ class AggregateStore:
             ConsistentRead=True,
         )
         if "Item" not in answer:
-            raise MissingVersion(f"version {number} of {key} is referred to and not there")
+            raise MissingVersion(f"version {number} of {key} is referenced and does not exist")
         return Version.of(from_item(answer["Item"]))
 
     def append(self, version: Version) -> bool:
-        """Writes a version where none of its number is. False: there is one."""
+        """Writes a version; False if one with its number exists."""
         try:
             self._dynamodb.put_item(
                 TableName=self._table, Item=to_item(version.row()), ConditionExpression="attribute_not_exists(PK)"

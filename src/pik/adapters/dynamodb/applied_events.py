@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AppliedEvents:
-    """One table; a marker always says the same, so writing one again changes nothing."""
+    """One table; a marker never changes, so writing one again has no effect."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
         self._rows = BatchTable(dynamodb, table, sleep)

@@ -1,4 +1,4 @@
-"""Rows of one table, many a call; what DynamoDB leaves unprocessed is asked for again, a bounded number of times."""
+"""Rows of one table, many per call. What DynamoDB leaves unprocessed is requested again, a bounded number of times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pik.domain.shared.row import Row
 
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 
 
 class BatchTable:
@@ -27,36 +27,36 @@ class BatchTable:
         self._sleep = sleep
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Writes all rows, whatever is there; their keys must differ."""
+        """Writes all rows, over existing ones too; their keys must differ."""
         for at in range(0, len(rows), BATCH_PUTS):
             requests = [{"PutRequest": {"Item": to_item(row)}} for row in rows[at : at + BATCH_PUTS]]
-            self._ask_until_done(self._put, requests)
+            self._send_until_done(self._put, requests)
 
     def get(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-        """The rows that are there, read consistently and in no order; the keys must differ."""
-        found: list[dict[str, Any]] = []
+        """The rows that exist, read consistently and in no order; the keys must differ."""
+        rows: list[dict[str, Any]] = []
 
-        def get(asked: Any) -> Any:
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: asked})
-            found.extend(map(from_item, answer["Responses"].get(self._table, [])))
+        def get(request: Any) -> Any:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: request})
+            rows.extend(map(from_item, answer["Responses"].get(self._table, [])))
             return answer.get("UnprocessedKeys", {}).get(self._table)
 
         for at in range(0, len(keys), BATCH_KEYS):
-            asked = {"Keys": [to_item(key) for key in keys[at : at + BATCH_KEYS]], "ConsistentRead": True}
-            self._ask_until_done(get, asked)
-        return found
+            request = {"Keys": [to_item(key) for key in keys[at : at + BATCH_KEYS]], "ConsistentRead": True}
+            self._send_until_done(get, request)
+        return rows
 
     def _put(self, requests: Any) -> Any:
         answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests})
         return answer.get("UnprocessedItems", {}).get(self._table)
 
-    def _ask_until_done(self, ask: Callable[[Asked], Asked | None], asked: Asked) -> None:
-        """`ask` returns what was left unprocessed, in the form in which it is asked again."""
+    def _send_until_done(self, send: Callable[[Request], Request | None], request: Request) -> None:
+        """`send` returns what was left unprocessed, as the next request."""
         for round_number in range(BATCH_ROUNDS):
-            left = ask(asked)
-            if not left:
+            unprocessed = send(request)
+            if not unprocessed:
                 return
-            asked = left
+            request = unprocessed
             if round_number + 1 < BATCH_ROUNDS:
                 self._sleep(random.uniform(0, BATCH_BACKOFF_SECONDS * 2**round_number))  # noqa: S311 (jitter)
-        raise RowsUnprocessed(f"DynamoDB left rows of {self._table} unprocessed in {BATCH_ROUNDS} calls")
+        raise RowsUnprocessed(f"DynamoDB left rows of {self._table} unprocessed after {BATCH_ROUNDS} calls")

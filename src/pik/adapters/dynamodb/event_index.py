@@ -35,7 +35,7 @@ class EventIndex:
         self._tables: dict[Table, str] = {"events": events_table, "dedupe": dedupe_table}
 
     def write(self, actions: Sequence[Action]) -> list[ActionOutcome]:
-        """What became of each action, in order: all were written, or none was. Raises ClientError."""
+        """The outcome of each action, in order: all were written, or none was. Raises ClientError."""
         if len(actions) == 1 and isinstance(actions[0], Put):
             return [self._put(actions[0])]
         return self._transact(actions)
@@ -92,4 +92,4 @@ def _outcome(action: Action, reason: Mapping[str, Any], error: ClientError) -> A
         return Exists(from_item(reason["Item"])) if "Item" in reason else ActionResult.MISSING
     if reason["Code"] in _PASSING:
         return ActionResult.NOT_WRITTEN
-    raise error  # a row that DynamoDB will never take, such as one over 400 KB: a bug, not bad luck
+    raise error  # a row that DynamoDB will never accept, such as one over 400 KB: a bug, not a passing failure

@@ -23,7 +23,7 @@ _COLUMNS: Final = ("SK", "status", *EVENT_MEMBERS, *REFERENCE_MEMBERS, "first_ev
 
 _NAMES: Final = {f"#{place}": name for place, name in enumerate(_COLUMNS)}  # `source` and `status` are reserved words
 _PROJECTION: Final = ", ".join(_NAMES)
-_NEXT: Final = "!"  # sorts before `#`, the only character with which a key goes on from a shorter one
+_NEXT: Final = "!"  # sorts before `#`, the only character that can follow a shorter key
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Page:
 
 
 class EventReader:
-    """Reads index rows. Texts and numbers alone, so the client may hand answers over as sent."""
+    """Reads index rows. They hold only texts and numbers, so the client may return answers as sent."""
 
     def __init__(self, dynamodb: DynamoDBClient, events_table: str) -> None:
         self._dynamodb = dynamodb
@@ -71,5 +71,5 @@ def _row(item: Mapping[str, Any]) -> Row:
     try:
         return from_item(item)
     except (TypeError, ValueError):
-        # An attribute of a kind that the kit never writes: the row's key is enough to count it as unreadable.
+        # An attribute of a type that the kit never writes: the row's key is enough to count it as unreadable.
         return {"SK": item["SK"]["S"]}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FailureLedger:
-    """One table; its rows have keys of their own, so writing one again changes nothing."""
+    """One table; each row has its own key, so writing one again has no effect."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
         self._rows = BatchTable(dynamodb, table, sleep)

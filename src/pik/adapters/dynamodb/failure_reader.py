@@ -1,4 +1,4 @@
-"""FailuresTable, as redrive reads it: what the ledger says of an event, and of the events of one redrive run."""
+"""FailuresTable, as redrive reads it: the ledger's rows of an event, and those of one redrive run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FailureReader:
         self._workers = workers
 
     def latest(self, event_ids: Iterable[str]) -> dict[str, Row]:
-        """The last row of each event that has one. Read consistently, so a failure that just happened is there."""
+        """The last row of each event that has one. Read consistently, so a failure that just happened is included."""
         return {event_id: rows[0] for event_id, rows in self.rows(event_ids, 1).items()}
 
     def rows(self, event_ids: Iterable[str], most: int) -> dict[str, list[Row]]:
@@ -36,17 +36,18 @@ class FailureReader:
         """
         wanted = list(dict.fromkeys(event_ids))
         answers = self._workers.run(lambda event_id: self._last_rows(event_id, most), wanted)
-        found: dict[str, list[Row]] = {}
+        by_event: dict[str, list[Row]] = {}
         for event_id, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Exception):
                 raise answer
             if answer:
-                found[event_id] = answer
-        return found
+                by_event[event_id] = answer
+        return by_event
 
     def of_run(self, redrive_run: str) -> list[Row]:
-        """The failed attempts of a redrive run's messages, the last first. From an index: the last second may lack."""
-        found: list[Row] = []
+        """The failed attempts of a redrive run's messages, the last first. Read from an index, which may lack the last
+        second."""
+        rows: list[Row] = []
         start: dict[str, object] = {}
         for _ in range(MAX_LEDGER_PAGES):
             answer = self._dynamodb.query(
@@ -57,11 +58,11 @@ class FailureReader:
                 ScanIndexForward=False,
                 **start,  # type: ignore[arg-type]
             )
-            found += [from_item(item) for item in answer["Items"]]
+            rows += [from_item(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-        return found
+        return rows
 
     def _last_rows(self, event_id: str, most: int) -> list[Row]:
         answer = self._dynamodb.query(

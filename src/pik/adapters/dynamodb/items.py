@@ -1,4 +1,4 @@
-"""Rows to DynamoDB items and back. Rows hold what the kit's tables hold: text, whole numbers, bytes, lists and maps."""
+"""Rows to DynamoDB items and back. Rows hold text, whole numbers, booleans, bytes, lists and maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 
 def to_item(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as an item; members that are None are left out. Raises TypeError for a type that no table holds."""
+    """A row as an item; members that are None are left out. Raises TypeError for a type that the kit's tables do not
+    hold."""
     return {name: _to_attribute(value) for name, value in row.items() if value is not None}
 
 

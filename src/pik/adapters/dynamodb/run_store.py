@@ -1,4 +1,4 @@
-"""RunsTable: what operators have run."""
+"""RunsTable: the runs that operators have started."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 class RunStore:
-    """One row a run."""
+    """One row per run."""
 
     def __init__(self, dynamodb: DynamoDBClient, runs_table: str) -> None:
         self._dynamodb = dynamodb
         self._table = runs_table
 
     def begin(self, row: Row) -> None:
-        """Adds a run's row, over none but this very request's own (the SDK repeats writes whose answer was lost).
+        """Adds a run's row. It replaces only the row of the same request, because the SDK repeats writes whose answer
+        was lost.
 
         Raises ClientError.
         """
@@ -49,8 +50,8 @@ class RunStore:
         )
 
     def change(self, run_id: str, changes: Row, expected: Mapping[str, Sequence[Any]]) -> tuple[bool, Row | None]:
-        """Sets attributes of a run if each of `expected` has one of its values: whether it did, and the row as it now
-        is, None when there is no such run. Raises ClientError."""
+        """Sets attributes of a run if each attribute in `expected` has one of the values there. Returns whether it did,
+        and the current row, None when there is no such run. Raises ClientError."""
         names = {f"#s{place}": name for place, name in enumerate(changes)}
         values = {f":s{place}": value for place, value in enumerate(changes.values())}
         conditions = ["attribute_exists(PK)"]

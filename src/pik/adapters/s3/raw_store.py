@@ -21,7 +21,7 @@ class RawStore:
         self.bucket = bucket
 
     def put(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
-        """Write an object that does not exist. Keys carry the request's id, so one that does exist is this write,
+        """Writes an object that does not exist. Keys carry the request's id, so an existing object is this write,
         repeated by the SDK after a lost answer. Raises ClientError."""
         try:
             self._s3.put_object(

@@ -1,6 +1,6 @@
 """What redrives and previews keep in RawBucket: manifests, selections, wave notes, reports, rescued messages.
 
-Files are written once. Their keys carry the id of the run, so one that is there already is this very write, repeated.
+Files are written once. Their keys carry the id of the run, so an existing file is this write, repeated.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ def manifest_key(manifest_id: str) -> str:
 
 
 def selection_key(run_id: str) -> str:
-    """Where the first part of a run's selection is, which is written last: where it is, all are."""
+    """Where the first part of a run's selection is. It is written last: if it exists, all parts do."""
     return f"redrive/runs/{run_id}/selection.json"
 
 
 def part_key(run_id: str, part: int, frozen_at: str) -> str:
-    """Where another part is. By the time of the freeze too: an attempt that died may have left parts of its own."""
+    """Where another part is. The key has the time of the freeze too, because an attempt that died may have left
+    parts."""
     return f"redrive/runs/{run_id}/selection-{_NO_DIGITS.sub('', frozen_at)}-{part:04d}.json"
 
 
 def wave_key(run_id: str, wave: int) -> str:
-    """Where it is noted what a wave changed in payloads."""
+    """Where the changes of a wave to payloads are noted."""
     return f"redrive/runs/{run_id}/wave-{wave:04d}.json"
 
 
@@ -55,7 +56,7 @@ def report_key(run_id: str) -> str:
 
 
 def rescued_key(run_id: str, wave: int, began_at: str) -> str:
-    """Where a wave of rescued messages is; by the day on which the run began, whenever the wave is written."""
+    """Where a wave of rescued messages is; by the day on which the run began, not that of the wave."""
     return f"rescued/date={times.day_of(began_at)}/{run_id}-{wave:04d}.ndjson"
 
 
@@ -68,7 +69,7 @@ class RedriveFiles:
         self._last: tuple[str, list[Entry]] = ("", [])
 
     def put(self, key: str, value: Any) -> bool:
-        """Writes a value as JSON, unless the file is there; whether it did."""
+        """Writes a value as JSON, unless the file exists; returns whether it did."""
         return self._put(key, _ENCODER.encode(value).encode(), _JSON)
 
     def get(self, key: str) -> Any:
@@ -77,7 +78,7 @@ class RedriveFiles:
         return None if data is None else json.loads(data)
 
     def put_lines(self, key: str, values: Iterable[Any]) -> None:
-        """Writes values as NDJSON, unless the file is there."""
+        """Writes values as NDJSON, unless the file exists."""
         self._put(key, "".join(f"{_ENCODER.encode(value)}\n" for value in values).encode(), _NDJSON)
 
     def get_lines(self, key: str) -> list[Any] | None:
@@ -87,7 +88,7 @@ class RedriveFiles:
 
     def put_selection(self, run_id: str, facts: Row, entries: Sequence[Entry]) -> Row:
         """Writes a run's selection, and facts about it (`frozen_at` among them) into its first part, which is written
-        last. Returns the facts that are there: others, when another attempt was first."""
+        last. Returns the stored facts: those of another attempt if that was first."""
         step = REDRIVE_PART_MESSAGES
         parts = [entries[at : at + step] for at in range(0, max(1, len(entries)), step)]
         for number in reversed(range(1, len(parts))):
@@ -96,21 +97,21 @@ class RedriveFiles:
         if self.put(key, {**facts, "entries": _columns(parts[0])}):
             self._last = (key, list(parts[0]))  # the process that freezes often sends the first wave too
             return facts
-        there: Row = self.get(key)
-        return there
+        stored: Row = self.get(key)
+        return stored
 
     def entries(self, run_id: str, frozen_at: str, start: int, end: int) -> list[Entry]:
-        """A stretch of a run's selection. Raises LookupError."""
+        """The entries from `start` to `end` of a run's selection. Raises LookupError."""
         step = REDRIVE_PART_MESSAGES
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for number in range(start // step, math.ceil(end / step)):
             first = number * step
-            found += self._part(run_id, frozen_at, number)[max(0, start - first) : end - first]
-        return found
+            entries += self._part(run_id, frozen_at, number)[max(0, start - first) : end - first]
+        return entries
 
     def _part(self, run_id: str, frozen_at: str, number: int) -> list[Entry]:
         key = part_key(run_id, number, frozen_at) if number else selection_key(run_id)
-        if self._last[0] != key:  # it is written once, so what was read for the wave before is what is there
+        if self._last[0] != key:  # a part is written once, so the one read for the wave before is current
             part = self.get(key)
             if part is None:
                 raise LookupError(f"the selection is gone: {key}; its letters are visible again when their hold ends")

@@ -76,7 +76,7 @@ class DeadLetterQueue:
         """Receives what the queue has, up to `max_read` letters, or until `enough` says so of one of them. All that it
         returns stays hidden for `hold_seconds`; the caller releases what it does not want.
 
-        `state`: the queue's, when the caller has just asked for it. `attributes`: of the messages, those that matter to
+        `state`: the queue's, when the caller has just read it. `attributes`: of the messages, those that matter to
         the caller; each costs CPU. A raising sweep has released what it received.
         """
         sweep = QueueSweep(max_read, enough, (state or self.state()).visible)

@@ -1,4 +1,4 @@
-"""What SQS answers to a batch, entry by entry."""
+"""SQS's answer to a batch, entry by entry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pik.domain.shared.failures import EntryRefused
 K = TypeVar("K")
 
 
-def refused(answer: Mapping[str, Any], asked: Mapping[str, K]) -> dict[K, Exception]:
-    """What was asked, by the ids of its entries, and is not known to be done, with the reason. Only what is named as
-    done is done: an answer that forgets an entry must not lose it."""
+def refused(answer: Mapping[str, Any], entries: Mapping[str, K]) -> dict[K, Exception]:
+    """The values of the entries that are not known to be done, with the reason. Only entries in `Successful` are done:
+    an entry that the answer omits must not be lost."""
     done = {entry["Id"] for entry in answer.get("Successful", [])}
-    if done >= asked.keys():
+    if done >= entries.keys():
         return {}
     reasons = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-    return {it: _reason(reasons.get(entry_id)) for entry_id, it in asked.items() if entry_id not in done}
+    return {value: _reason(reasons.get(entry_id)) for entry_id, value in entries.items() if entry_id not in done}
 
 
 def _reason(entry: Mapping[str, Any] | None) -> EntryRefused:

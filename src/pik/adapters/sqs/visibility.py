@@ -1,4 +1,4 @@
-"""How long messages that were received stay hidden: the wait before they are delivered again."""
+"""Visibility timeouts: how long received messages stay hidden before they are delivered again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Visibility:
-    """Of the messages of one queue."""
+    """The visibility of one queue's messages."""
 
     def __init__(self, sqs: SQSClient, url: str, workers: Workers) -> None:
         self._sqs = sqs
@@ -25,9 +25,9 @@ class Visibility:
         self._workers = workers
 
     def hide(self, seconds: Mapping[str, int]) -> dict[str, Exception]:
-        """Hides deliveries, by receipt handle, for so many seconds from now on; batches in parallel, each asked once.
+        """Hides deliveries, by receipt handle, for these seconds from now on; batches in parallel, each sent once.
 
-        Returns those of which it is not known, with the reason: they come back when the queue's own time is over.
+        Returns those that are not known to be hidden, with the reason: they come back after the queue's own timeout.
         """
         batches = list(packs(seconds, lambda _: 0, MAX_VISIBILITY_ENTRIES, max_bytes=0))
         outcomes = self._workers.run(lambda batch: self._hide(batch, seconds), batches)

@@ -1,4 +1,5 @@
-"""WorkQueue, or its dead-letter queue: sends messages in batches and says which of them are not safely there."""
+"""WorkQueue, or its dead-letter queue: sends messages in batches and reports which of them are not known to be
+there."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ class WorkQueue:
         self._workers = workers
 
     def send(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
-        """Sends messages that the caller has numbered, batches in parallel, and what failed once again at once.
+        """Sends messages that the caller has numbered, batches in parallel, and sends failed ones once more at once.
 
         Returns the numbers of those that are not known to be in the queue, with the reason.
         """
@@ -42,7 +43,7 @@ class WorkQueue:
         return failed
 
     def send_pack(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
-        """As `send`, of what fits one call, and in the caller's thread: for callers that have threads of their own."""
+        """Like `send`, for what fits one call, in the caller's thread: for callers that have their own threads."""
         failed: dict[int, Exception] = {}
         pending = list(messages)
         for _ in range(SEND_ROUNDS):

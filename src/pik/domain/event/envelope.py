@@ -1,4 +1,4 @@
-"""What an event says of itself, in whichever form it came: the kit's own, a CloudEvent, or a bare payload."""
+"""The envelope of an event, in any of its forms: the kit's own, a CloudEvent, or a bare payload."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pik.domain.shared.failures import HashMismatch
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 BARE_SOURCE: Final = "direct"
-"""The source of a body without an envelope: nobody said who sent it."""
+"""The source of a body without an envelope, which does not name its sender."""
 
 _KIT_MARKS: Final = frozenset({"event_type", "payload"})
 
 
 class Schemas(Protocol):
-    """What identification asks of the schemas; `pik.domain.validation.SchemaRegistry` answers."""
+    """What identification needs of the schemas; `pik.domain.http.validation.SchemaRegistry` provides it."""
 
     def problems(self, event_type: str, payload: Any, base: str = ...) -> list[Problem]: ...
 
@@ -32,7 +32,7 @@ class Schemas(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the producer said. `entity_id` and `event_time` may be absent; paths are where type and payload stood."""
+    """What the producer sent. `entity_id` and `event_time` may be absent; the paths say where type and payload were."""
 
     source: str
     event_type: str
@@ -77,11 +77,11 @@ def open_envelope(
 
 def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "") -> Event:
     """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent."""
-    found = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
-    if found:
-        # The registry knows no envelope, so it cannot know where an unknown type stood.
+    problems = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
+    if problems:
+        # The registry does not know the envelope, so it cannot name the place of an unknown type.
         raise InvalidEvent(
-            [Problem(envelope.type_path, it.code, it.params) if it.code == "unknown_type" else it for it in found]
+            [Problem(envelope.type_path, it.code, it.params) if it.code == "unknown_type" else it for it in problems]
         )
     entity_id = envelope.entity_id or schemas.entity_of(envelope.event_type, envelope.payload)
     if not entity_id:
@@ -111,13 +111,13 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
 
 
 def preferred_language(payload: Any) -> str | None:
-    """The language that the event itself asks to be answered in."""
+    """The language that the event itself requests for its answer."""
     language = payload.get("preferredLanguage") if isinstance(payload, dict) else None
     return language if isinstance(language, str) else None
 
 
 def payload_with_sha(value: Any, sha: str) -> Any:
-    """The payload within a stored event, found by its hash: a reference names bytes and a hash, not a form.
+    """The payload within a stored event, found by its hash: a reference names bytes and a hash, not a format.
 
     Raises HashMismatch.
     """

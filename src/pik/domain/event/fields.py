@@ -1,6 +1,6 @@
 """An event's members: the one list of what rows, messages and announcements say of an event.
 
-The index row, the dedupe row, the work message, its check, what a replay reads and what the bus is told are all made
+The index row, the dedupe row, the work message, its check, what a replay reads and what the bus announces are all made
 from this list. To add a member, add it to EventFields, with a default: rows and messages that were written before do
 not have it.
 """
@@ -62,8 +62,8 @@ def is_time(value: Any) -> str:
 def member(check: Check, *, identifying: bool = False, announced: bool = False, default: Any = MISSING) -> Any:
     """A member of an event.
 
-    `identifying`: every event with the same id has the same value, so a dedupe row need not keep it. `announced`: the
-    bus is told.
+    `identifying`: every event with the same id has the same value, so a dedupe row need not keep it. `announced`: it is
+    on the bus.
     """
     return field(default=default, metadata={"check": check, "identifying": identifying, "announced": announced})
 

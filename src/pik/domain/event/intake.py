@@ -1,4 +1,4 @@
-"""What a request brings: the events that may go on, and what is wrong with the others."""
+"""The events of a request: those that are accepted for storage, and what is wrong with the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pik.domain.shared.problems import InvalidEvent, Problem
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A sound event; `index` is its place in the answer, `part` its place in the body."""
+    """A valid event; `index` is its place in the answer, `part` its place in the body."""
 
     index: int
     part: Part
@@ -21,7 +21,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that is rejected, with every reason, and the language that it asked for."""
+    """An event that is rejected, with every reason, and the language that it requested."""
 
     index: int
     part: Part
@@ -32,7 +32,7 @@ class Refused:
 def take_in(
     request: RequestBody, schemas: Schemas, default_type: str, received_at: str
 ) -> tuple[list[Taken], list[Refused]]:
-    """Sorts a request's parts into sound events and rejected ones, both in the order of the body."""
+    """Sorts a request's parts into valid events and rejected ones, both in the order of the body."""
     taken: list[Taken] = []
     refused: list[Refused] = []
     for index, part in enumerate(request.parts):
@@ -50,4 +50,4 @@ def _language(value: Any) -> str | None:
     if not isinstance(value, dict):
         return None
     nested = (value[name] for name in ("payload", "data") if name in value)
-    return next((found for found in map(preferred_language, (*nested, value)) if found), None)
+    return next((language for language in map(preferred_language, (*nested, value)) if language), None)

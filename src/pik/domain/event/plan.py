@@ -12,8 +12,8 @@ Each step is a group of writes, all or nothing; what became of them decides the 
       v
     Repair  a row of its own + the first's index row, only if absent        written: DUPLICATE or CONFLICT
 
-Whoever writes the first's index row, its INSERT is in the stream exactly once; and every event that was received and
-not rejected has exactly one row.
+Any request may write the first's index row, and its INSERT is in the stream exactly once; and every event that was
+received and not rejected has exactly one row.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end: the status that the producer is told, and what is known of the first event with this id."""
+    """The end: the status that the producer gets, and what is known of the first event with this id."""
 
     status: Status
     first: Mapping[str, Any]
@@ -116,9 +116,9 @@ class Claim:
     together: bool
 
     def actions(self) -> tuple[Put, ...]:
-        it = self.submission
-        claim = Put("dedupe", dedupe_row(it.event, it.ref, it.request_id, self.ttl_days))
-        return (claim, *Index(it, self.ttl_days).actions()) if self.together else (claim,)
+        submission = self.submission
+        claim = Put("dedupe", dedupe_row(submission.event, submission.ref, submission.request_id, self.ttl_days))
+        return (claim, *Index(submission, self.ttl_days).actions()) if self.together else (claim,)
 
     def next(self, outcomes: Sequence[ActionOutcome]) -> IngestStep | Settled:
         claim, *index = outcomes
@@ -139,8 +139,8 @@ class Index:
     ttl_days: int
 
     def actions(self) -> tuple[Put, ...]:
-        it = self.submission
-        return (Put("events", accepted_row(it.event, it.ref, it.request_id)),)
+        submission = self.submission
+        return (Put("events", accepted_row(submission.event, submission.ref, submission.request_id)),)
 
     def next(self, outcomes: Sequence[ActionOutcome]) -> IngestStep | Settled:
         (index,) = outcomes
@@ -149,8 +149,8 @@ class Index:
             return Note(self.submission, known_from_index(index.row))
         if index is ActionResult.NOT_WRITTEN:
             return self
-        it = self.submission
-        return Settled(ACCEPTED, dedupe_row(it.event, it.ref, it.request_id, self.ttl_days))
+        submission = self.submission
+        return Settled(ACCEPTED, dedupe_row(submission.event, submission.ref, submission.request_id, self.ttl_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,8 @@ class Note:
         return Settled(self.status, self.first)
 
     def _own_row(self) -> Put:
-        it = self.submission
-        return Put("events", noted_row(it.event, it.ref, it.request_id, it.index, self.status, self.first))
+        own = self.submission
+        return Put("events", noted_row(own.event, own.ref, own.request_id, own.index, self.status, self.first))
 
 
 @dataclass(frozen=True, slots=True)

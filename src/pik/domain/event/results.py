@@ -1,4 +1,4 @@
-"""What the producer is told of its events: one result for each, in the producer's language."""
+"""The answer to the producer: one result per event, in the producer's language."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pik.domain.shared.problems import Problem
 
 _SINGLE_STATUS: Final = {ACCEPTED: 202, DUPLICATE: 200, CONFLICT: 409, REJECTED: 400}
 _REASONS: Final = {DUPLICATE: "already_received", CONFLICT: "kept_unprocessed"}
-_MAX_DETAILS: Final = 20  # of a whole batch: each event's own are in its result
+_MAX_DETAILS: Final = 20  # of a whole batch; each event's own problems are in its result
 
 
 @dataclass(frozen=True, slots=True)
 class EventResult:
-    """What became of one event of a request, and where its bytes are kept."""
+    """The outcome of one event of a request, and where its bytes are kept."""
 
     status: str
     s3_bucket: str
@@ -33,7 +33,7 @@ class EventResult:
 
 
 def single(result: EventResult, accept_language: str | None, *, status: int | None = None) -> tuple[int, Json]:
-    """HTTP status and body for a request of one event; `status` is a refusal's own (413, 415)."""
+    """HTTP status and body for a request of one event; `status`: that of a refusal (413, 415)."""
     body = _result(result, accept_language)
     if result.problems:
         body["error"] = error(result.problems, accept_language, result.language)
@@ -41,7 +41,8 @@ def single(result: EventResult, accept_language: str | None, *, status: int | No
 
 
 def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[int, Json]:
-    """HTTP status and body for a request of many: 202, 207 when some were not accepted, 400 when all were rejected."""
+    """HTTP status and body for a request of several events: 202, 207 when some were not accepted, 400 when all were
+    rejected."""
     counts = Counter(result.status for result in results)
     listed = []
     for result in results:
@@ -70,7 +71,7 @@ def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[i
 def rejected_document(
     refused: Sequence[Refused], data: bytes, received_at: str, request_id: str, headers: Mapping[str, str]
 ) -> Json:
-    """What is kept of rejected events: every byte of them, and why. English, for the operators."""
+    """What is stored of rejected events: all of their bytes, and the reasons, in English for the operators."""
     return {
         "received_at": received_at,
         "request_id": request_id,

@@ -51,7 +51,7 @@ def accepted_row(event: Event, ref: RawRef, request_id: str) -> Row:
 
 
 def noted_row(event: Event, ref: RawRef, request_id: str, index: int, status: Status, first: Mapping[str, Any]) -> Row:
-    """The row of a duplicate or a conflict: one of its own, beside the first and never over it. `first` is the dedupe
+    """The row of a duplicate or a conflict: its own row, which never replaces the first's. `first` is the dedupe
     row; its event time is the one that counts, should the duplicate ever be replayed."""
     key = f"{time_key(event.event_time, event.event_id)}#{status}#{event.received_at}#{request_id}#{index:03d}"
     return _index_row(event, ref, request_id, status, key) | {"first_event_time": first["event_time"]}

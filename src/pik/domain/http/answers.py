@@ -19,12 +19,12 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
     listed = details(problems, accept_language, preferred)
     return {
         "code": problems[0].code,
-        "message": " ".join(f"{it['path']}: {it['message']}" for it in listed[:_MAX_IN_MESSAGE]),
+        "message": " ".join(f"{detail['path']}: {detail['message']}" for detail in listed[:_MAX_IN_MESSAGE]),
         "details": listed,
     }
 
 
 def details(problems: Iterable[Problem], accept_language: str | None, preferred: str | None = None) -> list[Json]:
-    """Each problem with its place, in words."""
+    """Each problem as text, with its place."""
     language = pick_language(accept_language, preferred)
     return [{"path": it.path, "message": render(it.code, it.params, language)} for it in problems]

@@ -10,13 +10,13 @@ Language = Literal["en", "ja"]
 _ENGLISH: Final[Mapping[str, str]] = {
     # the body and its JSON
     "malformed_json": "This is not valid JSON: {detail}. Correct that place and send it again.",
-    "duplicate_member": 'The member "{member}" stands more than once in one object. Send each member once.',
+    "duplicate_member": 'The member "{member}" appears more than once in one object. Send each member once.',
     "not_a_number": "{literal} is not a number in JSON. Send a finite number, or null in its place.",
     "number_out_of_range": "The number {literal} is too large for a double-precision number. "
     "Send a smaller one, or send it as a string.",
-    "integer_too_large": "The integer {literal} lies beyond 9007199254740991 (2^53 - 1), where readers of JSON start "
-    "to round. Send it as a string.",
-    "lone_surrogate": "The text holds half of a surrogate pair, which is no character. Send both halves, or remove it.",
+    "integer_too_large": "The integer {literal} is beyond 9007199254740991 (2^53 - 1), where JSON parsers start to "
+    "round. Send it as a string.",
+    "lone_surrogate": "The text holds half of a surrogate pair, not a character. Send both halves, or remove it.",
     "invalid_utf8": "The text is not valid UTF-8 at byte {offset}. Encode it as UTF-8.",
     "too_deep": "Arrays and objects are nested more than {maximum} levels deep. Send a flatter value.",
     "empty_body": "The body is empty. Send an event as JSON.",
@@ -45,80 +45,83 @@ _ENGLISH: Final[Mapping[str, str]] = {
     # the request as a whole
     "idempotency_conflict": "An event with this idempotency key and a different payload was first seen at "
     "{first_seen}. Use a new key for a new event.",
-    "already_received": "This event was received before. Nothing more will happen for it.",
-    "kept_unprocessed": "It was kept as it came. It is not processed.",
+    "already_received": "This event was received before. It is not processed again.",
+    "kept_unprocessed": "It was stored as received. It is not processed.",
     "all_rejected": "All events of the request were rejected ({count}). "
     "Correct the errors listed with each and send them again.",
     "unknown_route": "There is nothing at {given}. Check the method and the path.",
-    "unavailable": "This could not be done just now. Send the same request again in a moment.",
+    "unavailable": "The service is temporarily unavailable. Send the same request again in a moment.",
     # replay
     "request_not_an_object": "A request must be a JSON object, but this is {given}. Send an object.",
     "replay_without_scope": "Nothing says which events to replay. Send entity_id, or source and event_type.",
-    "replay_with_two_scopes": "A replay is of an entity, or of a source and an event type. Send one of the two.",
+    "replay_with_two_scopes": "A replay takes either an entity, or a source and an event type. Send one of the two.",
     "unscoped_window": 'The window has no "{member}". Send both start_time and end_time.',
     "empty_window": "The window is empty: start_time {start} is not before end_time {end}. Correct them.",
     "window_too_long": "The window touches {days} days; at most {maximum} are allowed for a source. "
     "Replay it in several parts.",
-    "broken_token": "The token cannot be read. Send next_token as it was answered, or leave it out to begin anew.",
-    "foreign_token": "The token belongs to a replay with other filters, or DryRun was switched since. "
-    "Send the filters that it was answered to, or leave it out to begin anew.",
+    "broken_token": "The token cannot be read. Send next_token exactly as it was returned, "
+    "or omit it to start from the beginning.",
+    "foreign_token": "The token belongs to a replay with other filters, or DryRun has changed since. "
+    "Send the filters that it was returned for, or omit it to start from the beginning.",
     "unknown_run": 'There is no replay "{given}". Check the run_id; a dry run is not recorded.',
     "replay_sent": "Of {scanned} rows that were read, {count} went to the queue.",
     "replay_found_nothing": "Nothing was sent: the window holds no event of this scope. "
-    "Event times count, not arrival; names are case-sensitive.",
-    "replay_read_nothing": "Nothing was sent: no row was read yet.",
+    "The window selects by event time, not by arrival; names are case-sensitive.",
+    "replay_read_nothing": "Nothing was sent: no row has been read yet.",
     "replay_all_skipped": "Nothing was sent: each of the {count} rows that were read has a reason ({detail}).",
     "replay_all_limited": "Nothing was sent: the limit had been reached before the {count} rows that were read.",
     "replay_partial": "More remains: send the same request with next_token.",
     "replay_failed": "{count} messages did not reach the queue: send the same request with next_token in a moment.",
     "replay_stopped": "Reading stopped early ({detail}): send the same request with next_token in a moment.",
     "replay_limited": "The limit of {maximum} was reached; the window may hold more.",
-    "replay_dry_run": "This was a dry run: nothing was sent or recorded, the counts say what would have been.",
+    "replay_dry_run": "This was a dry run: nothing was sent or recorded. The counts show what would have been sent.",
     # redrive
-    "needs_force": "Messages that failed less than {minimum} seconds ago tell whether the cause is still there. "
+    "needs_force": "Messages that failed less than {minimum} seconds ago show whether the cause still exists. "
     "Wait, or send force: true.",
-    "needs_all": "A redrive takes at most {maximum} messages unless it is told to take all. "
-    "Send fewer, or all: true beside it.",
-    "not_of_action": 'The member "{member}" means nothing to the action {action}. Remove it.',
-    "redrive_with_two_scopes": "A manifest names its messages one by one. Send manifest_id, or {member}, not both.",
-    "empty_transform": "The transform changes nothing. Send set, or jmespath, or leave it out.",
+    "diffs_only_needs": '"diffs_only" shows what the samples of a preview would become. Send "{member}" as well.',
+    "needs_all": "A redrive takes at most {maximum} messages unless all is true. "
+    "Send a smaller max_messages, or add all: true.",
+    "not_of_action": 'The member "{member}" does not apply to the action {action}. Remove it.',
+    "redrive_with_two_scopes": "A manifest lists its messages individually. Send manifest_id or {member}, not both.",
+    "empty_transform": "The transform changes nothing. Send set or jmespath, or omit the transform.",
     "too_many_places": "The transform sets {count} places; at most {maximum} are allowed. Set fewer, or use jmespath.",
-    "bad_place": '"{given}" names no place in a payload. Send one such as payload.amount, items.0.price, or /a.b.',
+    "bad_place": '"{given}" is not a place in a payload. Send one such as payload.amount, items.0.price, or /a.b.',
     "bad_jmespath": "This is not a JMESPath expression: {detail}. Correct it.",
     "unknown_manifest": 'There is no manifest "{given}"; manifests are kept for 90 days. Make a new preview.',
     "unknown_rescue": 'There is no rescue "{given}". Send the run_id of a run whose action was rescue.',
     "unknown_redrive": 'There is no redrive "{given}". Check the run_id; a dry run is not recorded.',
-    "run_is_over": "The redrive {given} is over ({status}). Nothing is left to cancel; read what it did.",
+    "run_is_over": "The redrive {given} is over ({status}). Nothing is left to cancel; its record shows what it did.",
     "preview_matched": "Of {read} messages that were read, {count} match.",
     "preview_matched_nothing": "Nothing matches: {read} messages were read.",
-    "preview_skipped": "{count} do not count, each for a reason ({detail}).",
-    "preview_young": "{count} failed less than {minimum} seconds ago: a redrive leaves them unless it is sent force.",
+    "preview_skipped": "{count} were skipped, each for a reason ({detail}).",
+    "preview_young": "{count} failed less than {minimum} seconds ago: a redrive skips them unless force is true.",
     "preview_in_flight": "{count} more are held by a redrive, or by another preview, and were not seen.",
     "preview_incomplete": "There may be more: the limit or the time of one preview was reached.",
-    "preview_dry_run": "The stack is dry: no manifest was written.",
-    "redrive_running": "It is under way: {count} of {selected} messages so far.",
+    "preview_dry_run": "The stack is in dry run: no manifest was written.",
+    "redrive_running": "It is in progress: {count} of {selected} messages so far.",
     "redrive_moved": "Of {selected} messages that were selected, {count} went back to the queue.",
     "redrive_rescued": "Of {selected} messages that were selected, {count} were moved to the bucket.",
     "redrive_put_back": "Of {selected} messages of the rescue, {count} were put back into the dead-letter queue.",
-    "redrive_found_nothing": "Nothing was moved: no message was there to select.",
-    "redrive_skipped": "Left where they are, each for a reason: {count} ({detail}).",
-    "redrive_already_gone": "{count} of those that were asked for were not in the dead-letter queue any more.",
-    "redrive_failed": "{count} could not be moved and are still where they were: start another redrive in a moment.",
-    "redrive_kept": "{count} may still be in the dead-letter queue too: taking them again does no harm.",
-    "redrive_unconfirmed": "Of {count} of them nothing is known since: they have not failed, and were not looked up "
-    "or not counted yet.",
-    "redrive_stopped": "It stopped by itself ({detail}): start another for the others.",
-    "redrive_stopped_failing": "It stopped by itself: {failing} of {redriven} failed again, most with: {detail}. "
-    "Read the new reasons, mend the cause, start anew.",
-    "redrive_stopped_undecided": "It stopped by itself: what became of {undecided} of its first messages was not known "
-    "in time. See that the processor runs, then start anew.",
-    "redrive_stopped_late": "It stopped by itself: its time was up. Start another for the others.",
-    "redrive_stopped_unsent": "It stopped by itself: no message of its last wave could be sent. "
-    "Read the log of the step function, then start anew.",
-    "redrive_broken": "It ended with an error ({detail}). What was counted was moved; start another for the others.",
-    "redrive_abandoned": "No step has touched it since {since}, so nothing carries it out any more: "
-    "cancel it to close it. What it held comes back to the dead-letter queue by itself.",
-    "redrive_cancelling": "It was told to stop, and does so before its next wave.",
+    "redrive_found_nothing": "Nothing was moved: there was no message to select.",
+    "redrive_skipped": "Not moved, each for a reason: {count} ({detail}).",
+    "redrive_already_gone": "{count} of the requested messages were no longer in the dead-letter queue.",
+    "redrive_failed": "{count} could not be moved and are still where they were. Start another redrive in a moment.",
+    "redrive_kept": "{count} may also still be in the dead-letter queue; redriving them again does no harm.",
+    "redrive_unconfirmed": "The outcome of {count} of them is not known: they have not failed, and were either not "
+    "counted yet or not checked.",
+    "redrive_stopped": "It stopped early ({detail}). Start another redrive for the remaining messages.",
+    "redrive_stopped_failing": "It stopped early: {failing} of {redriven} failed again, most of them with: {detail}. "
+    "Read the new reasons, fix the cause, and start another redrive.",
+    "redrive_stopped_undecided": "It stopped early: the outcome of {undecided} of its first messages was not known "
+    "in time. Check that the processor runs, then start another redrive.",
+    "redrive_stopped_late": "It stopped early: its time ran out. Start another redrive for the remaining messages.",
+    "redrive_stopped_unsent": "It stopped early: no message of its last wave could be sent. "
+    "Read the log of the step function, then start another redrive.",
+    "redrive_broken": "It ended with an error ({detail}). The messages counted here were moved. "
+    "Start another redrive for the others.",
+    "redrive_abandoned": "No step has run since {since}, so the redrive will make no more progress: "
+    "cancel it to close it. The messages that it held return to the dead-letter queue automatically.",
+    "redrive_cancelling": "A cancellation was requested; it stops before its next wave.",
     "redrive_cancelled": "It was stopped on request.",
     "redrive_would": "Of {read} messages that were read, {count} would be taken.",
     "redrive_dry_run": "This was a dry run: nothing was moved or recorded.",
@@ -219,6 +222,7 @@ _JAPANESE: Final[Mapping[str, str]] = {
     # redrive
     "needs_force": "失敗から {minimum} 秒未満のメッセージは、原因が残っているかどうかを示します。"
     "待つか、force: trueを付けて送ってください。",
+    "diffs_only_needs": '"diffs_only" はプレビューの見本がどう変わるかを示します。"{member}" も送ってください。',
     "needs_all": "allを指定しない場合、一度に扱えるのは {maximum} 件までです。"
     "件数を減らすか、all: trueを付けてください。",
     "not_of_action": "メンバー「{member}」は {action} では意味を持ちません。取り除いてください。",

@@ -1,7 +1,7 @@
-"""Findings in words: every code in English and in Japanese, each saying what is wrong and what to do.
+"""Findings as text: each code has an English and a Japanese message, which says what is wrong and what to do.
 
-What the sender wrote is echoed only in part and with its control characters made visible, so that a message can be
-shown, logged and sent as it is.
+What the sender wrote is echoed only in part and with its control characters made visible, so that a message is safe to
+show, log and send.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _JOINERS: Final = frozenset("\u200c\u200d")  # parts of words and of emoji
 
 
 def render(code: str, params: Mapping[str, str | int], language: Language) -> str:
-    """The message of a finding. A code or parameter without a text still gives a message, for an answer must go out."""
+    """The message of a finding. A code or parameter without a text still gives a message, because an answer must be
+    sent."""
     catalog = CATALOGS[language]
     if code not in catalog:
         code, params = "other", {"detail": code}
@@ -45,15 +46,15 @@ def render(code: str, params: Mapping[str, str | int], language: Language) -> st
 
 
 def pick_language(accept_language: str | None, preferred: str | None) -> Language:
-    """The language to answer in: the event's own wish, else the best of Accept-Language (RFC 9110), else English.
+    """The language to answer in: the event's own choice, else the best of Accept-Language (RFC 9110), else English.
 
-    Regional tags (`ja-JP`) match their language. What cannot be read is passed over; nothing raises.
+    Regional tags (`ja-JP`) match their language. What cannot be read is ignored; nothing is raised.
     """
     return _supported(preferred or "") or _best(accept_language or "")
 
 
 class _Shown(dict[str, str]):
-    """Parameters as they are shown; one that was not given shows as a question mark."""
+    """Parameters as they are shown; a missing one is shown as a question mark."""
 
     def __missing__(self, name: str) -> str:
         return "?"

@@ -1,4 +1,4 @@
-"""Values of a payload that must not be told: what a failure says passes through here before anybody reads it."""
+"""Removes the values of a payload that nobody may see from a failure's text, before anybody reads it."""
 
 from __future__ import annotations
 
@@ -17,47 +17,48 @@ Clean = Callable[[str], str]
 
 
 def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
-    """What takes the values at these places (JSON Pointers) of payloads out of a text, and all values below them.
+    """A function that removes from a text the values at these places (JSON Pointers) of the payloads, and all values
+    below them.
 
-    A value is looked for as itself, as JSON and as Python write it. A member's name, true, false and null are no
-    values. Where there are more than MAX_REDACTED_VALUES, nothing of the text is left.
+    A value is searched for as it is, as JSON writes it and as Python writes it. Member names, true, false and null are
+    not redacted. If there are more than MAX_REDACTED_VALUES values, the whole text is redacted.
     """
-    found = (value for it in payloads for path in paths for part in _at(it, path) for value in _leaves(part))
-    values = list(islice(found, MAX_REDACTED_VALUES + 1))
+    leaves = (leaf for payload in payloads for path in paths for part in _at(payload, path) for leaf in _leaves(part))
+    values = list(islice(leaves, MAX_REDACTED_VALUES + 1))
     if not values:
         return str
     if len(values) > MAX_REDACTED_VALUES:
         return lambda text: REDACTED
-    # The longest first: of two values that begin alike, the rest of one must not be left.
+    # Longest first: if one value is the start of another, the rest of the longer one must not remain.
     pattern = re.compile("|".join(sorted(set(_patterns(values)), key=lambda it: (-len(it), it))))
     return lambda text: pattern.sub(REDACTED, text)
 
 
 def _at(payload: Any, path: str) -> list[Any]:
     """The value at a JSON Pointer, or nothing."""
-    found = payload
+    value = payload
     for token in path.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict) and name in found:
-            found = found[name]
-        elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name) < len(found):
-            found = found[int(name)]
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
         else:
             return []
-    return [found]
+    return [value]
 
 
 def _leaves(value: Any) -> Iterator[str | int | float]:
     pending = [value]
     while pending:
-        it = pending.pop()
-        if isinstance(it, dict):
-            pending.extend(it.values())
-        elif isinstance(it, list):
-            pending.extend(it)
+        part = pending.pop()
+        if isinstance(part, dict):
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
         # bool before int: True is an int in Python
-        elif not isinstance(it, bool) and isinstance(it, str | int | float) and it != "":
-            yield it
+        elif not isinstance(part, bool) and isinstance(part, str | int | float) and part != "":
+            yield part
 
 
 def _patterns(values: Sequence[str | int | float]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""An HTTP request taken apart: its bytes, and in them one event or many, each with its place."""
+"""An HTTP request split into its events: the body's bytes, and one or many events in them, each with its place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _MAX_METADATA_BYTES: Final = 1_500  # S3 refuses an object whose metadata exceed
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One event as sent: its parsed value or why it could not be parsed, and the place of its bytes in the body."""
+    """One event as sent: its parsed value or the reason why it could not be parsed, and the place of its bytes in the
+    body."""
 
     path: str
     offset: int
@@ -40,7 +41,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """The parts of a body. `many` decides the form of the answer; `attributes` are a binary CloudEvent's headers."""
+    """The parts of a body. `many` decides the form of the answer; `attributes` come from a binary CloudEvent's
+    headers."""
 
     parts: tuple[Part, ...]
     media_type: str
@@ -49,14 +51,14 @@ class RequestBody:
 
 
 def body_bytes(body: str | None, is_base64: bool) -> bytes:
-    """The bytes that the producer sent. API Gateway passes what it takes for binary base64-encoded.
+    """The bytes that the producer sent. API Gateway base64-encodes what it takes for binary.
 
-    Raises InvalidEvent for a body that claims to be base64 and is not.
+    Raises InvalidEvent for a body that is flagged as base64 and is not.
     """
     if body is None:
         return b""
     if not is_base64:
-        # A lone surrogate cannot be UTF-8; passed on as it is, the parser names its place.
+        # A lone surrogate cannot be UTF-8; it is passed on so that the parser names its place.
         return body.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
@@ -65,7 +67,7 @@ def body_bytes(body: str | None, is_base64: bool) -> bytes:
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """The supported media type of a request, parameters removed. Raises InvalidEvent (status 415)."""
+    """The supported media type of a request, without parameters. Raises InvalidEvent (status 415)."""
     given = headers.get("content-type", "")
     name = given.partition(";")[0].strip().lower()
     name = _ALIASES.get(name, name)
@@ -86,8 +88,8 @@ def object_suffix(kind: str) -> str:
 
 
 def object_metadata(request_id: str, received_at: str, attributes: Mapping[str, str] | None) -> dict[str, str]:
-    """What the body alone does not say: a binary CloudEvent's attributes are headers. Printable ASCII, bounded; the
-    five that name the event are in its index row whatever their size."""
+    """What the body alone does not hold: a binary CloudEvent's attributes are headers. Printable ASCII, bounded; the
+    five that identify the event are in its index row at any size."""
     kept = {"request-id": quote(request_id), "received-at": received_at}
     room = _MAX_METADATA_BYTES
     for name, value in (attributes or {}).items():
@@ -101,7 +103,7 @@ def object_metadata(request_id: str, received_at: str, attributes: Mapping[str, 
 def split(data: bytes, headers: Mapping[str, str]) -> RequestBody:
     """The events of a body. `headers` have lower-case names.
 
-    Raises InvalidEvent: empty or oversize (413) bodies, unsupported media types (415), a text that cannot be read.
+    Raises InvalidEvent: empty or oversize (413) bodies, unsupported media types (415), text that cannot be parsed.
     """
     if not data.strip():
         raise InvalidEvent([Problem("body", "empty_body")])

@@ -1,4 +1,4 @@
-"""HTTP responses as API Gateway takes them of a function (payload format 2.0)."""
+"""HTTP responses in the form that API Gateway expects from a function (payload format 2.0)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Response = dict[str, Any]
 
 
 def dump(body: Any) -> str:
-    """JSON for people and programs: every script in its own letters."""
+    """JSON for people and programs: text in any script is written as it is, without escapes."""
     return json.dumps(body, ensure_ascii=False)
 
 
 def response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON body under a status."""
+    """A response with a status and a JSON body."""
     return {
         "statusCode": status,
         "headers": {"content-type": "application/json; charset=utf-8", **(headers or {})},
@@ -27,7 +27,7 @@ def response(status: int, body: Json, headers: Mapping[str, str] | None = None) 
     }
 
 
-def unavailable(accept_language: str | None, beside: Json | None = None) -> Response:
-    """503: nothing is wrong with the request, and it may be sent again in a second."""
+def unavailable(accept_language: str | None, members: Json | None = None) -> Response:
+    """503: the request is not at fault, and may be sent again in a second. `members` are added to the body."""
     error = answers.error([Problem("body", "unavailable")], accept_language)
-    return response(503, {"error": error, **(beside or {})}, {"retry-after": "1"})
+    return response(503, {"error": error, **(members or {})}, {"retry-after": "1"})

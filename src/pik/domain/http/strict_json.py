@@ -1,7 +1,7 @@
-"""JSON as I-JSON (RFC 7493) has it: one meaning or a clear refusal, never a silent repair.
+"""JSON as I-JSON (RFC 7493) defines it: one meaning or a clear refusal, never a silent repair.
 
-Python's parser keeps the last of two equal members, reads NaN, and makes infinity of 1e999. Two readers of such a text
-can disagree on what it says, so it must not become an event: its hash would stand for more than one payload.
+Python's parser keeps the last of two equal members, accepts NaN, and reads 1e999 as infinity. Two parsers can disagree
+on what such a text means, so it must not become an event: its hash would represent more than one payload.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pik.domain.shared.limits import MAX_NESTING, MAX_SAFE_INTEGER
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 _WHITE_SPACE: Final = re.compile(r"[ \t\n\r]*")
-_LONG_DIGITS: Final = 16  # a text that is shorter is an integer below 2**53 - 1
+_LONG_DIGITS: Final = 16  # a shorter text is an integer below 2**53 - 1
 _KINDS: Final = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-_SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; longer texts need no conversion to be refused
+_SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; a longer text is refused without conversion
 
 
 class MalformedJson(InvalidEvent):
-    """A text that is not JSON, or JSON that two readers may read differently."""
+    """A text that is not JSON, or JSON that two parsers may read differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Defect:
-    """Stands in the parsed tree where something was refused, so that its path can be found."""
+    """Takes the place of a refused value in the parsed tree, so that its path can be found."""
 
     code: str
     params: dict[str, str | int]
@@ -45,7 +45,7 @@ class Element:
 
 
 def parse_json(data: bytes, base: str = "") -> Any:
-    """The value of a JSON text in UTF-8. `base` is prefixed to the paths of what is found.
+    """The value of a JSON text in UTF-8. `base` is the prefix of the problems' paths.
 
     Raises MalformedJson: not UTF-8, not JSON, duplicate members, NaN or infinity, integers beyond 2**53 - 1, lone
     surrogates, more than MAX_NESTING levels.
@@ -68,7 +68,7 @@ def kind_of(value: Any) -> str:
 
 
 def parse_array(data: bytes) -> list[Element]:
-    """The elements of a JSON array, each with its place in bytes; an element that is refused spoils only itself.
+    """The elements of a JSON array, each with its place in bytes; a refused element does not affect the others.
 
     Raises MalformedJson when the text as a whole cannot be read.
     """
@@ -108,7 +108,7 @@ def _read(text: str, at: int, base: str) -> tuple[Any, int, bool]:
     try:
         try:
             return *_SOUND.raw_decode(text, at), True
-        except _Unsound:  # read once more, now to find where
+        except _Unsound:  # parse again, to find the place
             return *_MARKING.raw_decode(text, at), False
     except json.JSONDecodeError as error:
         raise _syntax(base, error.msg, text, error.pos) from error
@@ -117,13 +117,13 @@ def _read(text: str, at: int, base: str) -> tuple[Any, int, bool]:
 
 
 def _problems(value: Any, text: str, base: str, *, sound: bool) -> tuple[Problem, ...]:
-    """The first thing refused in `value`; the whole tree is walked only when there may be one."""
+    """The first refused value in `value`; the tree is walked only when there may be one."""
     may_be_deep = text.count("[") + text.count("{") > MAX_NESTING
     may_have_surrogates = "\\u" in text
     if sound and not (may_be_deep or may_have_surrogates):
         return ()
-    found = next(_walk(value, base), None)
-    return (found,) if found else ()
+    problem = next(_walk(value, base), None)
+    return (problem,) if problem else ()
 
 
 class _Unsound(Exception):

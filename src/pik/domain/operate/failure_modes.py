@@ -10,7 +10,7 @@ from typing import Final
 
 from pik.domain.shared.limits import MAX_ECHO_CHARS, SLOW_DOWNSTREAM_SECONDS
 
-_SPOILED: Final = b"injected fault: poison_payload; "  # no piece of it is JSON
+_SPOILED: Final = b"injected fault: poison_payload; "  # no part of it is JSON
 
 
 class FaultKind(StrEnum):
@@ -30,24 +30,24 @@ EFFECTS: Final[Mapping[str, str]] = {
     "poison_payload": "the processor reads bytes that are not the event: VALIDATION",
     "slow_downstream": f"each read of raw bytes takes {SLOW_DOWNSTREAM_SECONDS:.0f} s and then times out: TIMEOUT",
     "random_fail_pNN": "NN of 100 reads of raw bytes fail with InternalError (NN is 1 to 100): TRANSIENT",
-    "duplicate_submit": "the publisher sends each message twice: the event counts once all the same",
+    "duplicate_submit": "the publisher sends each message twice: the event still counts once",
     "throttle": "each read of raw bytes is throttled: TRANSIENT",
     "access_denied": "each read of raw bytes is forbidden: PERMANENT, with a CRITICAL log line",
 }
-"""Every mode by its name, and what it does."""
+"""Each mode's name, and what it does."""
 
 PATTERN: Final = (
     "^(none|poison_payload|slow_downstream|random_fail_p(0?[1-9]|[1-9][0-9]|100)"
     "|duplicate_submit|throttle|access_denied)$"
 )
-"""What the parameter may hold; template.yaml has the same, so that SSM refuses anything else by itself."""
+"""What the parameter may hold; template.yaml has the same pattern, so that SSM refuses anything else."""
 
 _FORM: Final = re.compile(PATTERN)
 _SPARED: Final = frozenset({FaultKind.NONE, FaultKind.DUPLICATE_SUBMIT})
 
 
 class UnknownFaultMode(ValueError):
-    """A text is no failure mode; the message names those that there are."""
+    """A text is not a failure mode; the message lists the modes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class FaultMode:
 
     @property
     def effect(self) -> str:
-        """What it does, in words."""
+        """What it does, as text."""
         return EFFECTS["random_fail_pNN" if self.kind is FaultKind.RANDOM_FAIL else str(self.kind)]
 
     def spares(self, chance: float) -> bool:
-        """Whether a read of raw bytes goes through; `chance` lies in [0, 1)."""
+        """Whether a read of raw bytes succeeds; `chance` is in [0, 1)."""
         return self.kind in _SPARED or chance * 100 >= self.percent
 
 
@@ -74,10 +74,10 @@ NO_FAULT: Final = FaultMode(FaultKind.NONE)
 
 
 def parse_fault_mode(text: str) -> FaultMode:
-    """The mode of a parameter's value or of a command line. Raises UnknownMode."""
+    """The mode of a parameter's value or of a command line. Raises UnknownFaultMode."""
     name = text.strip()
     if not _FORM.fullmatch(name):
-        raise UnknownFaultMode(f"{name[:MAX_ECHO_CHARS]!r} is no failure mode; there are {', '.join(EFFECTS)}")
+        raise UnknownFaultMode(f"{name[:MAX_ECHO_CHARS]!r} is not a failure mode; the modes are {', '.join(EFFECTS)}")
     stem = f"{FaultKind.RANDOM_FAIL}_p"
     return (
         FaultMode(FaultKind.RANDOM_FAIL, int(name.removeprefix(stem)))
@@ -87,5 +87,5 @@ def parse_fault_mode(text: str) -> FaultMode:
 
 
 def poison(length: int) -> bytes:
-    """As many bytes as were asked for, of which no piece is an event."""
+    """`length` bytes, no part of which is an event."""
     return (_SPOILED * (length // len(_SPOILED) + 1))[:length]

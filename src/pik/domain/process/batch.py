@@ -28,7 +28,7 @@ _ORDER: Final = "order"
 
 
 class BrokenReference(ValidationFailure):
-    """The message points to bytes that are not there, or to a bucket that is not RawBucket."""
+    """The message points to bytes that do not exist, or to a bucket other than RawBucket."""
 
 
 class AmountOverLimit(ProcessingFailure):
@@ -44,13 +44,13 @@ class MissingVersion(PermanentFailure):
 
 
 class StaysInQueue(Exception):
-    """What the batch utility is told of a message that is not done; why has been said elsewhere, and cleaned."""
+    """Reports to the batch utility that a message is not done; the cleaned reason was logged elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One record of a batch. `work` is None when the body could not be read; then `error` says why. `receipt` is what
-    SQS knows this delivery by; `sent_at` is when the message was sent to WorkQueue."""
+    """One record of a batch. `work` is None when the body could not be read; then `error` says why. `receipt` is the
+    delivery's receipt handle; `sent_at` is when the message was sent to WorkQueue."""
 
     message_id: str
     receive_count: int
@@ -63,7 +63,7 @@ class Delivery:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether an earlier attempt may have counted the event and died before it announced that."""
+        """Whether an earlier attempt may have counted the event and died before announcing that."""
         work = self.work
         return self.receive_count > 1 or (work is not None and (work.attempts_before > 0 or work.origin == "redrive"))
 
@@ -102,16 +102,16 @@ def _read(record: Mapping[str, Any]) -> Delivery:
 
 
 def _died_after(record: Mapping[str, Any]) -> int:
-    """Attempts that a dead letter had seen before somebody moved it back as it was: its reason still says so."""
+    """Attempts before somebody moved a dead letter back unchanged: its reason still has their number."""
     attributes = record.get("messageAttributes", {})
-    reason = Reason.of({name: it["stringValue"] for name, it in attributes.items() if "stringValue" in it})
+    reason = Reason.of({name: value["stringValue"] for name, value in attributes.items() if "stringValue" in value})
     return reason.attempts if reason else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRead:
-    """One read: the bytes of an object from the first that its messages need to the last. Events of one request lie
-    side by side, so what lies between them is little."""
+    """One read: the bytes of an object from the first to the last that its messages need. Events of one request are
+    adjacent, so little else is read."""
 
     key: str
     offset: int
@@ -119,7 +119,7 @@ class ObjectRead:
     deliveries: tuple[Delivery, ...]
 
     def open(self, data: bytes) -> dict[str, Input | Exception]:
-        """Each message's event from the bytes that were read, or why there is none."""
+        """Each message's event from the bytes that were read, or the error that prevented it."""
         return {it.message_id: self._open(it.work, data) for it in self.deliveries if it.work}
 
     def failed(self, error: Exception) -> dict[str, Input | Exception]:
@@ -136,23 +136,24 @@ class ObjectRead:
                     f"{self.key} ends at {end}; the event is {work.ref.length} from {work.ref.offset}"
                 )
             return open_event(work, piece)
-        # Whatever is wrong with one event, the others of the object are sound.
+        # A failure of one event must not affect the others of the object.
         except Exception as error:  # noqa: BLE001
             return error
 
 
 def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[ObjectRead], dict[str, Exception]]:
-    """One read an object, and what is wrong with the messages that name no bytes in the bucket of raw events."""
+    """One read per object, and the errors of the messages that do not name bytes in the bucket of raw events."""
     reads: dict[str, ObjectRead] = {}
     refused: dict[str, Exception] = {}
-    for it in deliveries:
-        if it.work is None:
-            refused[it.message_id] = it.error or BadWork("work message: unreadable")
-        elif it.work.ref.bucket != bucket:
-            # A message must not make the function read what it may read for other reasons.
-            refused[it.message_id] = BrokenReference(f"the event is in {it.work.ref.bucket!r}, not in {bucket!r}")
+    for delivery in deliveries:
+        work = delivery.work
+        if work is None:
+            refused[delivery.message_id] = delivery.error or BadWork("work message: unreadable")
+        elif work.ref.bucket != bucket:
+            # A message must not make the function read other data to which it has access.
+            refused[delivery.message_id] = BrokenReference(f"the event is in {work.ref.bucket!r}, not in {bucket!r}")
         else:
-            reads[it.work.ref.key] = _with(reads.get(it.work.ref.key), it, it.work.ref)
+            reads[work.ref.key] = _with(reads.get(work.ref.key), delivery, work.ref)
     return list(reads.values()), refused
 
 
@@ -165,19 +166,19 @@ def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRea
 
 
 def open_event(work: Work, data: bytes) -> Input:
-    """The event of a message from its bytes, found to be what was accepted. Raises MalformedJson, HashMismatch."""
+    """The event of a message from its bytes, verified to be what was accepted. Raises MalformedJson, HashMismatch."""
     return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
 
 
 def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
-    """What was opened, with the reason in the place of each event that breaks a business rule."""
+    """The opened events; each that breaks a business rule is replaced by the error."""
     return {message_id: _judged(it) if isinstance(it, Input) else it for message_id, it in opened.items()}
 
 
 def _judged(event: Input) -> Input | Exception:
     try:
         check_rules(event)
-    # Whatever a rule raises, it is about this event alone.
+    # What a rule raises concerns this event alone.
     except Exception as error:  # noqa: BLE001
         return error
     return event
@@ -191,7 +192,7 @@ def check_rules(event: Input) -> None:
 
 
 def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:
-    """The events of a batch by what they count towards, each event once however many messages carry it."""
+    """The events of a batch by the day that they count towards; an event that several messages carry is there once."""
     groups: dict[DayKey, dict[str, Input]] = {}
     for event in events:
         groups.setdefault(DayKey.of(event.work), {}).setdefault(event.work.event_id, event)
@@ -199,17 +200,18 @@ def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:
 
 
 def ids_by_day(deliveries: Iterable[Delivery]) -> dict[DayKey, list[str]]:
-    """The ids of a batch's events by what they count towards, before anything of them has been read."""
+    """The ids of a batch's events by the day that they count towards; needs only the messages, not the events'
+    bytes."""
     groups: dict[DayKey, dict[str, None]] = {}
-    for it in deliveries:
-        if it.work:
-            groups.setdefault(DayKey.of(it.work), {})[it.work.event_id] = None
+    for delivery in deliveries:
+        if delivery.work:
+            groups.setdefault(DayKey.of(delivery.work), {})[delivery.work.event_id] = None
     return {key: list(ids) for key, ids in groups.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A version that must be on the bus before a message is done."""
+    """A version that must be announced before a message is done."""
 
     key: DayKey
     number: int
@@ -217,10 +219,10 @@ class Due:
 
 @dataclass(slots=True)
 class DayOutcome:
-    """What became of the events of one day in this batch; numbers are versions, by event id.
+    """The outcome of one day's events in this batch; numbers are versions, by event id.
 
-    `counted` here and now; `known` to have been counted before; `contested`: counted, perhaps, by a write of this batch
-    whose answer was lost. `error` is why all others were not counted. `at_hand` are the versions read and written.
+    `counted` in this batch; `known` to have been counted before; `contested`: possibly counted by a write of this batch
+    whose answer was lost. `error` is why the others were not counted. `at_hand` are the versions read and written.
     """
 
     key: DayKey
@@ -231,7 +233,7 @@ class DayOutcome:
     error: Exception | None = None
 
     def sift(self, past: Past, events: Iterable[Input]) -> list[Input]:
-        """The events that are still to be counted; of the others it is noted which versions counted them."""
+        """The events that are still to be counted; for the others, notes which versions counted them."""
         fresh, known = past.sift(events)
         self.known |= known
         if past.latest:
@@ -239,16 +241,16 @@ class DayOutcome:
         return fresh
 
     def add(self, version: Version) -> None:
-        """A version that was written here and now."""
+        """Adds a version that this batch wrote."""
         self.counted |= dict.fromkeys(version.added, version.number)
         self.at_hand[version.number] = version
 
     def due(self, delivery: Delivery, event_id: str) -> Due | None:
         """The version to announce for a message; None when there is nothing left to do for it.
 
-        A first delivery of an event that was counted before is a duplicate: whoever counted it announces it. A repeated
-        one may be here because that one died first, so it announces again; consumers get a version at least once, under
-        a stable id. Raises what kept the event from being counted.
+        A first delivery of an event that was counted before is a duplicate: the processor that counted it announces it.
+        A repeated delivery may exist because that processor died first, so it announces again; consumers get a version
+        at least once, under a stable id. Raises what prevented the event from being counted.
         """
         if event_id in self.counted:
             return Due(self.key, self.counted[event_id])

@@ -1,4 +1,4 @@
-"""A message in WorkDeadLetterQueue: what it carries, why it is there, and when it will be lost."""
+"""A message in WorkDeadLetterQueue: what it carries, why it is there, and when it expires."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from pik.domain.event.work import BadWork, Work, parse_work
 from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_REASON_CHARS
 
-_UNFIT: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # SQS takes XML's characters
+_UNFIT: Final = re.compile(
+    r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # SQS accepts the characters that XML allows
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a message is dead, as the processor writes it on the message. `attempts` counts all attempts of the event;
-    times are normalised; `first_sent_at` is when the message that failed was sent to WorkQueue."""
+    times are normalized; `first_sent_at` is when the failed message was sent to WorkQueue."""
 
     category: str
     error_type: str
@@ -31,8 +33,8 @@ class Reason:
     run: str
 
     def attributes(self) -> dict[str, str]:
-        """The message attributes; SQS takes ten at most, none of them empty."""
-        found = {
+        """The message attributes; SQS accepts at most ten, none of them empty."""
+        attributes = {
             "category": self.category,
             "error_type": self.error_type,
             "fingerprint": self.fingerprint,
@@ -43,11 +45,11 @@ class Reason:
             "first_sent_at": self.first_sent_at,
             "run": self.run,
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in attributes.items() if value}
 
     @classmethod
     def of(cls, attributes: Mapping[str, str]) -> Reason | None:
-        """The reason on a message; None where there is none: SQS itself moved it, and the ledger knows more."""
+        """The reason on a message; None if it has none: then SQS itself moved it, and the ledger knows more."""
         if "category" not in attributes or "fingerprint" not in attributes:
             return None
         attempts = attributes.get("attempts", "")
@@ -66,9 +68,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One received message. `work` is None when the body is no work message; `receipt` is good until it is visible
-    again; `sent_at` is what its expiry counts from (SQS keeps it when it moves a message itself). `attributes` are
-    texts, `typed` those of other types, which the kit's own messages have none of."""
+    """One received message. `work` is None when the body is not a work message; `receipt` is valid until the
+    message is visible again; its retention counts from `sent_at` (which SQS keeps when it moves a message itself).
+    `attributes` are of type String, `typed` of other types; the kit's own messages have no typed ones."""
 
     message_id: str
     receipt: str
@@ -83,7 +85,7 @@ class DeadLetter:
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> DeadLetter:
-        """A message as ReceiveMessage answers it when all attributes are asked for."""
+        """A message as ReceiveMessage returns it when all attributes are requested."""
         system = message.get("Attributes", {})
         given = message.get("MessageAttributes", {})
         attributes = {name: value["StringValue"] for name, value in given.items() if value["DataType"] == "String"}
@@ -106,18 +108,18 @@ class DeadLetter:
 
     @property
     def died_at(self) -> str:
-        """When it failed for good, as far as the message tells: never earlier than it was sent."""
+        """When its last attempt failed, as far as the message shows; otherwise when it was sent."""
         return self.reason.failed_at if self.reason and self.reason.failed_at else self.sent_at
 
     def attempts(self, max_receive_count: int) -> int:
-        """All attempts of the event; of a message that SQS moved, the queue's limit on top of those before."""
+        """All attempts of the event; for a message that SQS moved, the queue's limit plus the attempts before."""
         if self.reason and self.reason.attempts:
             return self.reason.attempts
         return (self.work.attempts_before if self.work else 0) + max_receive_count
 
 
 def _in_json(attribute: Mapping[str, Any]) -> dict[str, str]:
-    """An attribute that is no text, as JSON has it: bytes in base64, which they are already where they came as sent."""
+    """A typed attribute for JSON: bytes as base64, which they already are when a client does not decode them."""
     return {
         name: value if isinstance(value, str) else b64encode(value).decode()
         for name, value in attribute.items()

@@ -1,5 +1,5 @@
-"""What becomes of a message whose attempt failed: it has another turn later, or it goes to WorkDeadLetterQueue with its
-reason. What is written about it, in the ledger, on the bus and on the message, says the same."""
+"""What happens to a message whose attempt failed: it is retried later, or it goes to WorkDeadLetterQueue with its
+reason. The ledger, the bus and the message itself state the same reason."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _ANNOUNCED: Final = (*ANNOUNCED, "run", "origin")
 
 
 class Disposition(StrEnum):
-    """What becomes of the message of a failed attempt."""
+    """What happens to the message of a failed attempt."""
 
     RETRY = "RETRY"
     DEAD_LETTER = "DEAD_LETTER"
 
 
 def decide(category: Category, *, last: bool) -> Disposition:
-    """What no retry can change is a dead letter at once, all else after the last attempt: SQS would move it then too,
-    and could not say why."""
+    """A failure that no retry can change makes a dead letter at once, any other after the last attempt: SQS would move
+    the message then too, but without a reason."""
     return Disposition.DEAD_LETTER if last or category in _HOPELESS else Disposition.RETRY
 
 
 def longest_wait(category: Category, receive_count: int) -> int:
-    """Seconds that a message of this many receives stays hidden at most; the wait itself is drawn between 1 and this
-    (full jitter), so that messages that failed together do not come back together."""
+    """The maximum of the seconds for which a message with this receive count stays hidden. The wait is random between 1
+    and this (full jitter), so that messages that failed together do not come back together."""
     base = PERMANENT_BACKOFF_SECONDS if category is Category.PERMANENT else RETRY_BACKOFF_SECONDS
     doublings = min(receive_count - 1, MAX_BACKOFF_SECONDS.bit_length())
     return min(base << doublings, MAX_BACKOFF_SECONDS)
@@ -53,7 +53,7 @@ def longest_wait(category: Category, receive_count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """One attempt that failed. `clean` takes out of any text what must not be told of the event."""
+    """One failed attempt. `clean` removes from a text what must not be shown of the event."""
 
     delivery: Delivery
     attempt: Attempt
@@ -84,7 +84,7 @@ class Failed:
         return longest_wait(self.cause.category, self.delivery.receive_count)
 
     def letter(self) -> Message:
-        """The message for WorkDeadLetterQueue: as it came, with the reason."""
+        """The message for WorkDeadLetterQueue: as received, with the reason."""
         work = self.delivery.work
         reason = Reason(
             category=self.cause.category,
@@ -101,7 +101,7 @@ class Failed:
         return Message(self.delivery.body, group, reason.attributes())
 
     def announcement(self) -> Announcement:
-        """`event.failed`. All receives of one message announce under one id; a redriven message has one of its own."""
+        """`event.failed`. All deliveries of one message announce under one id; a redriven message has its own."""
         work = self.delivery.work
         parts = [self.attempt.ledger_event, work.run if work else "", work.attempts_before if work else 0]
         stable_id = hashlib.sha256(canonical_json([FAILED, *parts])).hexdigest()

@@ -1,7 +1,7 @@
-"""The metrics of an entity's day. A metric is a monoid: how events are ordered and batched cannot change its value.
+"""The metrics of an entity's day. A metric is a monoid: the order and batching of events cannot change its value.
 
-To add one, append it to REGISTRY. Versions written before do not have it: what is missing counts as the identity, so a
-new metric starts with the next event, and a shadow replay computes it for days gone by.
+To add one, append it to REGISTRY. Versions written before do not have it: a missing value counts as the identity, so a
+new metric starts with the next event, and a shadow replay computes it for past days.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _EXACT: Final = Context(prec=MAX_SUM_DIGITS, traps=[DivisionByZero, Inexact, Inv
 
 @dataclass(frozen=True, slots=True)
 class Metric(Generic[V]):
-    """`lift` is one event's value; `combine` must be associative and commutative, with `identity` as its neutral."""
+    """`lift` is one event's value; `combine` must be associative and commutative, with `identity` as its neutral
+    element."""
 
     name: str
     identity: V
@@ -33,7 +34,7 @@ class Metric(Generic[V]):
 
 
 def amount_of(payload: object) -> Decimal | None:
-    """The payload's `amount`, exactly as its shortest decimal reads; None when it is no finite JSON number."""
+    """The payload's `amount`, exactly as its shortest decimal reads; None when it is not a finite JSON number."""
     amount = payload.get("amount") if isinstance(payload, dict) else None
     # bool before int: True is an int in Python
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
@@ -42,7 +43,7 @@ def amount_of(payload: object) -> Decimal | None:
 
 
 def plain(number: Decimal) -> str:
-    """A number's one text: no exponent, no trailing zeros, no negative zero; so equal sums are equal texts."""
+    """The only text of a number: no exponent, no trailing zeros, no negative zero; so equal sums are equal texts."""
     return format(number.normalize(_EXACT), "f") if number else "0"
 
 
@@ -52,12 +53,12 @@ def add(a: str, b: str) -> str:
 
 
 def earlier(a: str, b: str) -> str:
-    """The earlier of two normalised times; the empty text is no time."""
+    """The earlier of two normalized times; the empty text means no time."""
     return min(a or b, b or a)
 
 
 def later(a: str, b: str) -> str:
-    """The later of two normalised times; the empty text is no time."""
+    """The later of two normalized times; the empty text means no time."""
     return max(a, b)
 
 

@@ -1,18 +1,18 @@
 """The versions of an entity's day: which events are new to it, and what to write for them so that each counts once.
 
-A version is one put on the condition that it is not there: version, lock and dedupe in one write. It carries event ids:
-on a small day those of all events so far, on a big day those that it added itself. What a version will not carry on
-gets markers before it is written, rows of another table that say which version counted an event:
+A version is one conditional put that fails if the version exists: version, lock and dedupe in one write. It carries
+event ids: on a small day those of all events so far, on a big day those that it added itself. Before a version is
+written, the ids that it no longer carries get markers, rows of another table that say which version counted an event:
 
-    up to INLINE_IDS events    VER#1 (ids) -> VER#2 (ids) -> ...    one put a version
-    ever after                 markers of what VER#n carries, then VER#n+1 (the ids that it adds)
+    up to INLINE_IDS events    VER#1 (ids) -> VER#2 (ids) -> ...    one put per version
+    from then on               markers of what VER#n carries, then VER#n+1 (the ids that it adds)
 
-So once version n can be read, all events before it have markers, because its writer wrote them first: what n carries
-and what has a marker are all of the past. Whoever checks new events against the two and then puts version n+1 on its
-condition has checked and written in one step, for the put fails if anything was counted since. A writer that dies in
+So once version n can be read, all events before it have markers, because its writer wrote them first: the ids that n
+carries and those with a marker are the whole past. A writer that checks new events against both and then puts version
+n+1 has checked and written in one step, because the put fails if anything was counted in between. A writer that dies in
 between leaves markers that are true anyway; one that loses the race starts again from the version that won.
 
-The next event costs the same, whether a hundred came before it or a hundred thousand. Versions and markers are never
+The next event costs the same after a hundred events and after a hundred thousand. Versions and markers are never
 changed.
 """
 
@@ -40,7 +40,7 @@ PROCESSED: Final = "events.processed"
 
 _MODULUS: Final = 1 << 256
 _ID_BYTES: Final = 32
-_SHORT_BYTES: Final = 16  # of an id; two of a day's events share them once in 10**29 days of 100,000 events
+_SHORT_BYTES: Final = 16  # of an id; two events of a day collide once in 10**29 days of 100,000 events
 _SHORT_DIGITS: Final = 2 * _SHORT_BYTES
 _ENTRY_BYTES: Final = _SHORT_BYTES + 1  # a version's number fits one byte: each adds one of INLINE_IDS events or more
 
@@ -70,13 +70,14 @@ class DayKey:
         return f"{self.versions}{number:010d}"
 
     def marker_pk(self, event_id: str) -> str:
-        """The key of an event's marker: no entity, which the event id stands for too, so a hot day has no hot key."""
+        """The key of an event's marker: without the entity, which the event id implies, so a busy day has no hot
+        key."""
         return f"RUN#{self.run}#DAY#{self.day}#EID#{short(event_id)}"
 
 
 def short(event_id: str) -> str:
-    """The digits of an event id that stand for it wherever it is checked whether the event has been counted: version
-    rows and markers must agree, and the bytes of a version row are paid for with every event."""
+    """The digits of an event id that identify it in version rows and markers, which must agree. Fewer bytes in a
+    version row are cheaper, and every event pays for them."""
     return event_id[:_SHORT_DIGITS]
 
 
@@ -86,14 +87,14 @@ def input_hash(event_id: str, payload_sha: str) -> str:
 
 
 def combine_hashes(a: str, b: str) -> str:
-    """The sum of two hashes modulo 2**256: a set of events has one hash, however they were ordered or batched."""
+    """The sum of two hashes modulo 2**256: a set of events has one hash for every order and batching."""
     return f"{(int(a, 16) + int(b, 16)) % _MODULUS:064x}"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One row of AggregatesTable. `applied` says which version added each event (short ids), while the day is small;
-    None when it is big. `added` has whole ids. `replayed`: every event added came from a replay."""
+    """One row of AggregatesTable. `applied` says which version added each event (short ids) while the day is small;
+    it is None when the day is big. `added` has whole ids. `replayed`: every event added came from a replay."""
 
     key: DayKey
     number: int
@@ -108,7 +109,7 @@ class Version:
 
     @property
     def carried(self) -> Mapping[str, int]:
-        """The events that this row knows of (short ids), and the versions that counted them."""
+        """The events that this row carries (short ids), and the versions that counted them."""
         if self.applied is not None:
             return self.applied
         return {short(event_id): self.number for event_id in self.added}
@@ -154,7 +155,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One row of AppliedTable: which version counted an event. It always says the same, so it can be put again."""
+    """One row of AppliedTable: which version counted an event. It never changes, so it can be put again."""
 
     key: DayKey
     event_id: str
@@ -166,7 +167,7 @@ class Marker:
 
 
 def in_doubt(latest: Version | None, event_ids: Iterable[str]) -> list[str]:
-    """The events of which only markers can say whether they were counted; none if the latest version carries all."""
+    """The events for which only markers can say whether they were counted; none if the latest version carries all."""
     carried = latest.carried if latest else {}
     if latest is None or len(carried) == latest.input_count:
         return []
@@ -175,14 +176,14 @@ def in_doubt(latest: Version | None, event_ids: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A day as its next version finds it: the latest version, and the versions that counted the events in hand."""
+    """A day before its next version: the latest version, and the versions that counted the current events."""
 
     latest: Version | None
     counted: Mapping[str, int]
 
     @classmethod
     def of(cls, latest: Version | None, event_ids: Iterable[str], marked: Mapping[str, int]) -> Past:
-        """`marked`: what markers say of the events that were in doubt."""
+        """`marked`: what markers say about the events that were in doubt."""
         carried = latest.carried if latest else {}
         known = {event_id: carried[short(event_id)] for event_id in event_ids if short(event_id) in carried}
         return cls(latest, {**known, **marked})
@@ -202,7 +203,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class VersionWrite:
-    """What to write: first the markers, however often, then the version, and only where none is."""
+    """What to write: first the markers, which may be repeated, then the version, if it does not exist."""
 
     markers: tuple[Marker, ...]
     version: Version
@@ -233,7 +234,7 @@ def plan_version(key: DayKey, latest: Version | None, fresh: Sequence[Input], co
 
 
 def _markers_between(latest: Version, following: Version) -> Iterator[Marker]:
-    """Those of the events that the latest version carries and the following one will not."""
+    """Markers of the events that the latest version carries and the following one will not."""
     kept = following.carried
     for event_id, by in latest.carried.items():
         if event_id not in kept:
@@ -242,7 +243,8 @@ def _markers_between(latest: Version, following: Version) -> Iterator[Marker]:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """An entry for the bus. `id` is the same whenever the same thing is announced: consumers may drop repeats by it."""
+    """An entry for the bus. `id` is the same for every repeat of an announcement, so that consumers can drop
+    repeats."""
 
     id: str
     detail_type: str
@@ -250,7 +252,7 @@ class Announcement:
 
 
 def announce(version: Version) -> Announcement:
-    """`events.processed` of a version; from its row alone, so that announcing it again says the same."""
+    """`events.processed` of a version; made from its row alone, so that a repeat is identical."""
     key = version.key
     stable_id = hashlib.sha256(canonical_json([key.pk, key.version_sk(version.number)])).hexdigest()
     detail = {

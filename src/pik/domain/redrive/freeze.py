@@ -93,17 +93,17 @@ def choose(
     taken: list[DeadLetter] = []
     refused: list[DeadLetter] = []
     skipped: Counter[str] = Counter()
-    for it in sorted(letters, key=lambda it: (it.sent_at, it.message_id)):
-        reason = criteria.refusal(it, now, retention_seconds)
+    for letter in sorted(letters, key=lambda it: (it.sent_at, it.message_id)):
+        reason = criteria.refusal(letter, now, retention_seconds)
         if not reason and len(taken) >= most:
             reason = LIMIT_REACHED
         if reason:
             skipped[reason] += 1
-            refused.append(it)
+            refused.append(letter)
         else:
-            taken.append(it)
-    asked = criteria.message_ids or frozenset()
-    missing = len(asked - {it.message_id for it in letters})
+            taken.append(letter)
+    wanted = criteria.message_ids or frozenset()
+    missing = len(wanted - {it.message_id for it in letters})
     return LetterChoice(taken, refused, dict(skipped), missing, complete)
 
 

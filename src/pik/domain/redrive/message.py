@@ -107,7 +107,7 @@ def put_back(entry: Entry) -> Message:
 def delay_of(redrives: int, *, backoff: bool, jitter_seconds: int, chance: float) -> int:
     """Seconds for which SQS holds a redriven message back. `chance` from 0 up to 1; the sum is what SQS takes at most.
 
-    Only an event that was redriven before is backed off: with the first redrive its cause is taken to be mended.
+    Only an event that was redriven before is backed off: with the first redrive its cause is assumed to be fixed.
     """
     back = BACKOFF_DELAY_SECONDS * 2**redrives if backoff and redrives else 0
     return min(back, MAX_JITTER_SECONDS - jitter_seconds) + int(chance * (jitter_seconds + 1))

@@ -1,4 +1,4 @@
-"""What a preview tells of the dead letters it saw: why they are there, how old they are, and when they will be lost."""
+"""What a preview reports about the dead letters it read: why they are there, how old they are, and when they expire."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pik.domain.http.answers import Json
 from pik.domain.http.messages import Language, render
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.freeze import LetterChoice
+from pik.domain.redrive.message import Entry, rescued
 from pik.domain.redrive.request import PreviewRequest
 from pik.domain.redrive.run import listed
 from pik.domain.redrive.selection import age_seconds, seconds_left
@@ -20,10 +21,10 @@ from pik.domain.shared import times
 from pik.domain.shared.limits import PREVIEW_GROUP_ENTITIES, REDRIVE_MIN_AGE_SECONDS
 
 UNKNOWN: Final = "UNKNOWN"
-"""Category of a letter for which neither its attributes nor the ledger has a reason."""
+"""Category of a letter without a reason in its attributes or in the ledger."""
 
 
-def told(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
+def describe(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
     """What an answer says of the letters that were seen. `queue`: SQS's own counts."""
     return {
         "queue": dict(queue),
@@ -38,13 +39,20 @@ def told(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_sec
 
 
 def would(choice: LetterChoice) -> Json:
-    """What a start would do with the letters that were seen, counted as a run counts."""
+    """What a start would do with the letters that were read, with the counts of a run."""
     totals = choice.totals()
     return {"selected": len(choice.taken), "skipped": totals["skipped"], "already_gone": totals["already_gone"]}
 
 
-def manifest(manifest_id: str, preview: PreviewRequest, choice: LetterChoice, requested_by: str, now: str) -> Json:
-    """What a preview writes down for a start: the letters that it showed, by id."""
+def manifest(
+    manifest_id: str,
+    preview: PreviewRequest,
+    choice: LetterChoice,
+    samples: Sequence[Entry],
+    requested_by: str,
+    now: str,
+) -> Json:
+    """What a preview writes down for a start: the letters that it showed, by id, and the samples among them."""
     return {
         "manifest_id": manifest_id,
         "created_at": now,
@@ -52,25 +60,26 @@ def manifest(manifest_id: str, preview: PreviewRequest, choice: LetterChoice, re
         "criteria": preview.criteria.columns(),
         "complete": choice.complete,
         "message_ids": [letter.message_id for letter in choice.taken],
+        "samples": [rescued(entry) for entry in samples],
     }
 
 
 def groups(matched: Iterable[DeadLetter]) -> list[Json]:
     """The matched letters by cause, the most frequent first."""
-    found = [_group(key, letters) for key, letters in _by_cause(matched).items()]
-    return sorted(found, key=lambda it: (-it["count"], it["first_failed_at"], it["fingerprint"]))
+    listed_groups = [_group(key, letters) for key, letters in _by_cause(matched).items()]
+    return sorted(listed_groups, key=lambda it: (-it["count"], it["first_failed_at"], it["fingerprint"]))
 
 
 def ages(matched: Sequence[DeadLetter], now: str) -> Json | None:
-    """How long ago the matched failed for good."""
+    """How long ago the last attempts of the matched letters failed."""
     if not matched:
         return None
-    found = sorted(age_seconds(letter, now) for letter in matched)
-    return {"oldest_seconds": found[-1], "median_seconds": median_low(found), "newest_seconds": found[0]}
+    seconds = sorted(age_seconds(letter, now) for letter in matched)
+    return {"oldest_seconds": seconds[-1], "median_seconds": median_low(seconds), "newest_seconds": seconds[0]}
 
 
 def expiry(matched: Sequence[DeadLetter], now: str, retention_seconds: int) -> Json | None:
-    """When SQS will drop the first of the matched."""
+    """When SQS will drop the first of the matched letters."""
     if not matched:
         return None
     first = min(matched, key=lambda it: it.sent_at)
@@ -82,9 +91,9 @@ def expiry(matched: Sequence[DeadLetter], now: str, retention_seconds: int) -> J
 
 
 def picked(matched: Iterable[DeadLetter], most: int) -> list[DeadLetter]:
-    """The letters to show: one of each cause in turn, those of the most frequent first."""
+    """The letters to show: one of each cause in turn, starting with the most frequent cause."""
     causes = sorted(_by_cause(matched).values(), key=len, reverse=True)
-    in_turn = (it for it in chain.from_iterable(zip_longest(*causes)) if it is not None)
+    in_turn = (letter for letter in chain.from_iterable(zip_longest(*causes)) if letter is not None)
     return [letter for letter, _ in zip(in_turn, range(most), strict=False)]
 
 
@@ -113,31 +122,36 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
 
 
 def explanation(choice: LetterChoice, in_flight: int, now: str, language: Language, *, dry: bool) -> str:
-    """What a preview saw, in sentences. `in_flight`: letters that others hold; `dry`: the stack is."""
+    """What a preview read, in sentences. `in_flight`: letters that others hold; `dry`: the stack is in dry run."""
     young = sum(age_seconds(letter, now) < REDRIVE_MIN_AGE_SECONDS for letter in choice.taken)
     warned = render("preview_young", {"count": young, "minimum": REDRIVE_MIN_AGE_SECONDS}, language) if young else ""
-    found = [
+    sentences = [
         _counted(choice, "preview_matched", language),
         *_skipped(choice, language),
         warned,
         *_unseen(choice, in_flight, language),
         render("preview_dry_run", {}, language) if dry else "",
     ]
-    return _sentences(found, language)
+    return _join(sentences, language)
+
+
+def no_change(language: Language) -> str:
+    """What every rehearsal ends with."""
+    return render("redrive_dry_run", {}, language)
 
 
 def rehearsal(choice: LetterChoice, in_flight: int, language: Language) -> str:
-    """What a dry start would have done, in sentences."""
+    """What a start in dry run would have done, in sentences."""
     already_gone = choice.totals()["already_gone"]
     gone = render("redrive_already_gone", {"count": already_gone}, language) if already_gone else ""
-    found = [
+    sentences = [
         _counted(choice, "redrive_would", language),
         *_skipped(choice, language),
         gone,
         *_unseen(choice, in_flight, language),
         render("redrive_dry_run", {}, language),
     ]
-    return _sentences(found, language)
+    return _join(sentences, language)
 
 
 def _counted(choice: LetterChoice, code: str, language: Language) -> str:
@@ -157,19 +171,19 @@ def _skipped(choice: LetterChoice, language: Language) -> list[str]:
 
 
 def _unseen(choice: LetterChoice, in_flight: int, language: Language) -> list[str]:
-    found = [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
-    return found if choice.complete else [*found, render("preview_incomplete", {}, language)]
+    sentences = [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
+    return sentences if choice.complete else [*sentences, render("preview_incomplete", {}, language)]
 
 
-def _sentences(found: Iterable[str], language: Language) -> str:
-    return ("" if language == "ja" else " ").join(filter(None, found))
+def _join(sentences: Iterable[str], language: Language) -> str:
+    return ("" if language == "ja" else " ").join(filter(None, sentences))
 
 
 def _by_cause(letters: Iterable[DeadLetter]) -> dict[tuple[str, str, str], list[DeadLetter]]:
-    found: dict[tuple[str, str, str], list[DeadLetter]] = {}
+    causes: dict[tuple[str, str, str], list[DeadLetter]] = {}
     for letter in letters:
-        found.setdefault(_cause(letter)[:3], []).append(letter)
-    return found
+        causes.setdefault(_cause(letter)[:3], []).append(letter)
+    return causes
 
 
 def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:

@@ -1,4 +1,4 @@
-"""The record of a redrive in RunsTable, its id, and what a person is told of it."""
+"""The record of a redrive in RunsTable, its id, and how it is shown to a person."""
 
 from __future__ import annotations
 
@@ -52,19 +52,20 @@ _ENDS: Final = {
 
 
 def new_run_id(now: str, chance: str) -> str:
-    """An id that sorts by time, such as rdr-20261120T101530Z-0a1b2c3d. `now`: normalised; `chance`: 8 hex digits."""
+    """An id that sorts by time, such as rdr-20261120T101530Z-0a1b2c3d. `now`: normalized; `chance`: 8 hex digits."""
     return run_id_of("rdr", now, chance)
 
 
 def new_manifest_id(now: str, chance: str) -> str:
-    """The id of a preview's manifest, in the same form."""
+    """The id of a preview's manifest, in the same format."""
     return run_id_of("mft", now, chance)
 
 
 def no_totals() -> Row:
     """The totals of a run that has done nothing. `selected` is the sum of `redriven` (or `rescued`), `skipped`,
-    `already_gone` and `failed`. Of the redriven, `kept` are those whose dead letter may still be there, and
-    `unconfirmed` those of which nothing is known since: no failure, and nobody looked, or they were not yet counted."""
+    `already_gone` and `failed`. Of the redriven, `kept` are those whose dead letter may still exist, and
+    `unconfirmed` those whose outcome is not known: they have not failed, and either were not checked or not yet
+    counted."""
     return {
         "selected": 0,
         "redriven": 0,
@@ -78,7 +79,7 @@ def no_totals() -> Row:
 
 
 def first_record(run_id: str, request: RedriveRequest, requested_by: str, request_id: str, now: str) -> Row:
-    """The row of a run that begins."""
+    """The row of a new run."""
     return {
         "PK": run_key(run_id),
         "run_id": run_id,
@@ -100,46 +101,48 @@ def first_record(run_id: str, request: RedriveRequest, requested_by: str, reques
     }
 
 
-def shown(row: Row, now: str, language: Language) -> Json:
-    """A run as GET /redrive/{run_id} tells it. `now` is normalised."""
+def describe(row: Row, now: str, language: Language) -> Json:
+    """A run as GET /redrive/{run_id} shows it. `now` is normalized."""
     body = {name: value for name, value in row.items() if name != "PK"}
-    words = [explanation(row, language)]
+    sentences = [explanation(row, language)]
     if is_abandoned(row, now):
-        words.append(render("redrive_abandoned", {"since": row["updated_at"]}, language))
-    told = ("" if language == "ja" else " ").join(words)
-    return body | {"request": RedriveRequest.of(row["request"]).shown(), "explanation": told}
+        sentences.append(render("redrive_abandoned", {"since": row["updated_at"]}, language))
+    text = ("" if language == "ja" else " ").join(sentences)
+    return body | {"request": RedriveRequest.of(row["request"]).shown(), "explanation": text}
 
 
 def explanation(row: Mapping[str, Any], language: Language) -> str:
-    """What became of the messages and why, in sentences."""
+    """What happened to the messages and why, in sentences."""
     totals = row["totals"]
-    found = _main_sentence(row, totals, language)
+    sentences = _main_sentence(row, totals, language)
     skipped = totals["skipped"]
     if skipped:
-        found.append(render("redrive_skipped", {"count": sum(skipped.values()), "detail": listed(skipped)}, language))
+        params = {"count": sum(skipped.values()), "detail": listed(skipped)}
+        sentences.append(render("redrive_skipped", params, language))
     for name, code in _COUNTED.items():
         if totals.get(name):
-            found.append(render(code, {"count": totals[name]}, language))
+            sentences.append(render(code, {"count": totals[name]}, language))
     stopped = row["stopped"]
     if row["status"] == STOPPED:
         because = row.get("because", {})
         params = {name: because[name] for name in ("failing", "redriven", "undecided") if name in because}
         detail = str(because.get("message") or "").rstrip(".") if stopped == FAILING else stopped
-        found.append(render(_REASONS.get(stopped, "redrive_stopped"), {**params, "detail": detail or "?"}, language))
+        code = _REASONS.get(stopped, "redrive_stopped")
+        sentences.append(render(code, {**params, "detail": detail or "?"}, language))
     elif row["status"] in _ENDS:
-        found.append(render(_ENDS[row["status"]], {"detail": stopped or "?"}, language))
-    return ("" if language == "ja" else " ").join(found)
+        sentences.append(render(_ENDS[row["status"]], {"detail": stopped or "?"}, language))
+    return ("" if language == "ja" else " ").join(sentences)
 
 
 def put_back_rehearsal(count: int, language: Language) -> str:
-    """What a dry put-back would have done, in sentences."""
+    """What a put-back in dry run would have done, in sentences."""
     would = render("redrive_would", {"read": count, "count": count}, language)
     return would + ("" if language == "ja" else " ") + render("redrive_dry_run", {}, language)
 
 
 def is_abandoned(row: Mapping[str, Any], now: str) -> bool:
-    """Whether nothing carries out a run that is not over: its state machine never began, or failed to say how it ended.
-    `now` is normalised."""
+    """Whether no execution works on an unfinished run: its state machine never began, or failed to record its end.
+    `now` is normalized."""
     if row["status"] not in UNDER_WAY:
         return False
     began = row["updated_at"] != row["requested_at"]

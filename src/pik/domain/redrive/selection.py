@@ -1,4 +1,4 @@
-"""Which dead letters a redrive takes, and the reason for each that it does not."""
+"""Which dead letters a redrive takes, and the reason for each that it skips."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ STOPPED: Final = "stopped"
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What is asked of a letter; None asks nothing. Seconds of age count from when the event failed for good.
+    """What a letter must match; None matches all. Ages count from the event's last failure.
 
-    `expiring_within_seconds`: SQS drops it before that. `attempt_budget`: redrives that one event may have, asked for
-    only when letters are to be redriven, and then its message must be readable too. `message_ids`: a preview's letters.
+
+    `expiring_within_seconds`: SQS drops it before that. `attempt_budget`: redrives that one event may have; set only
+    when letters are to be redriven, which also requires a readable message. `message_ids`: a preview's letters.
     """
 
     category: str | None = None
@@ -42,10 +43,10 @@ class Criteria:
     message_ids: frozenset[str] | None = None
 
     def columns(self) -> Row:
-        """For the run's row; without `message_ids`, which are a file's, and without what is not asked."""
-        found = asdict(self)
-        found.pop("message_ids")
-        return {name: value for name, value in found.items() if value is not None}
+        """For the run's row; without `message_ids`, which are in a file, and without criteria that are None."""
+        criteria = asdict(self)
+        criteria.pop("message_ids")
+        return {name: value for name, value in criteria.items() if value is not None}
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Criteria:
@@ -55,17 +56,17 @@ class Criteria:
 
     @property
     def needs_reason(self) -> bool:
-        """Whether letters without a reason on them must be looked up in the ledger before they are judged."""
+        """Whether letters without a reason must be looked up in the ledger before they are judged."""
         return (self.category, self.error_type, self.fingerprint) != (None, None, None)
 
     def refusal(self, letter: DeadLetter, now: str, retention_seconds: int) -> str:
-        """Empty when the letter is wanted, else why not. `now` is normalised; the retention is the queue's."""
+        """Why the letter does not match; empty when it does. `now` is normalized; the retention is the queue's."""
         if not self._names(letter) or not self._expires(letter, now, retention_seconds):
             return FILTERED
         return self._unfit(letter) or self._wrong_age(letter, now)
 
     def _unfit(self, letter: DeadLetter) -> str:
-        """Why a letter cannot be redriven, where that is what is asked."""
+        """Why a letter cannot be redriven; empty when it can, or when letters are not to be redriven."""
         if self.attempt_budget is None:
             return ""
         if letter.work is None:
@@ -85,7 +86,7 @@ class Criteria:
         return most is None or seconds_left(letter, now, retention_seconds) <= most
 
     def _names(self, letter: DeadLetter) -> bool:
-        """Whether the letter is one of those that are named: by id, by what it carries, by why it is dead."""
+        """Whether the letter matches by id, by content and by cause."""
         if self.message_ids is not None and letter.message_id not in self.message_ids:
             return False
         work, reason = letter.work, letter.reason
@@ -96,7 +97,7 @@ class Criteria:
         return not self.needs_reason or (reason is not None and self._is_cause(reason))
 
     def _is_cause(self, reason: Reason) -> bool:
-        """Whether a letter died of what is asked for."""
+        """Whether a letter's reason matches."""
         return (
             self.category in {None, reason.category}
             and self.error_type in {None, reason.error_type}
@@ -105,12 +106,12 @@ class Criteria:
 
 
 def _is_of(given: str, fingerprint: str) -> bool:
-    """Whether a fingerprint is meant: whole, or by so many of its first digits that no other will have them."""
+    """Whether a fingerprint matches: the whole of it, or enough leading digits to be unambiguous."""
     return given == fingerprint or (len(given) >= LEAST_FINGERPRINT_DIGITS and fingerprint.startswith(given))
 
 
 def age_seconds(letter: DeadLetter, now: str) -> int:
-    """Whole seconds since the event failed for good; negative when the clocks that wrote the two differ."""
+    """Whole seconds since the event's last failure; negative when the two clocks differ."""
     return (times.to_datetime(now) - times.to_datetime(letter.died_at)) // timedelta(seconds=1)
 
 
@@ -121,8 +122,8 @@ def seconds_left(letter: DeadLetter, now: str, retention_seconds: int) -> int:
 
 
 def explained(letter: DeadLetter, row: Mapping[str, Any] | None) -> DeadLetter:
-    """A letter with the reason that the ledger has, where it carries none: SQS itself moved it. `row` is the event's
-    latest in FailuresTable."""
+    """A letter that SQS itself moved, and that so has no reason, with the reason from the ledger; any other unchanged.
+    `row` is the event's latest in FailuresTable."""
     if letter.reason is not None or row is None:
         return letter
     reason = Reason(

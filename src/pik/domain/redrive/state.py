@@ -14,7 +14,7 @@ from pik.domain.shared.row import Row
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """One wave. `redriven` of `size` left the dead-letter queue, but for `kept`, whose letters could not be deleted;
+    """One wave. `redriven` of `size` left the dead-letter queue, except for `kept`, whose letters could not be deleted;
     `unsent` are the places of the others in the selection. `decided` of the redriven are known to have failed or to be
     applied, `failing` of them have failed. `due_at`: when it may be judged; `checks`: how often it was. `key` is where
     a rescue keeps the wave's messages."""

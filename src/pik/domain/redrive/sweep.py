@@ -13,7 +13,7 @@ from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, SWEEP_EMPTY_RECEIVES, 
 
 @dataclass(slots=True)
 class QueueSweep:
-    """One sweep. Receives run side by side, so whoever calls `took` and `failed` does so one at a time.
+    """One sweep. Receives run side by side, and the caller calls `took` and `failed` one at a time.
 
     It is over when two receives brought nothing new and none that was begun after them did: one may be empty by chance,
     and a queue that keeps giving what it gave before has been seen, too. `visible` is the queue's own count,

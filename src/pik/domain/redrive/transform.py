@@ -1,4 +1,4 @@
-"""What a redrive changes in a payload: a JMESPath expression makes a new one of it, then single places are set."""
+"""What a redrive changes in a payload: a JMESPath expression makes a new payload, then single places are set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPACES: Final = re.compile(r"\s+")
 
 
 class TransformFailed(ValidationFailure):
-    """This payload does not have what the transform works on; the message names the place."""
+    """The transform does not fit this payload; the message names the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Transform:
     jmespath: str = ""
 
     def apply(self, payload: Any) -> Any:
-        """The new payload; the given one stays as it is. Raises TransformFailed."""
+        """The new payload; the given one is not changed. Raises TransformFailed."""
         if self.jmespath:
             try:
                 payload = jmespath.search(self.jmespath, payload)
@@ -51,19 +51,19 @@ class Transform:
 
 
 def read_transform(value: Any, base: str = "/transform") -> Transform:
-    """The transform that a request asks for; `base` is its own JSON Pointer. Raises InvalidEvent with every finding."""
+    """The transform of a request; `base` is its own JSON Pointer. Raises InvalidEvent with every problem."""
     if not isinstance(value, dict):
         raise InvalidEvent([Problem(base, "wrong_type", {"member": "transform", "expected": "object"})])
-    found = [
+    problems = [
         Problem(base + pointer(name), "additional_properties", {"member": name})
         for name in sorted(value.keys() - _MEMBERS)
     ]
     places, expression = value.get("set") or {}, value.get("jmespath") or ""
     if not places and not expression:
-        found.append(Problem(base, "empty_transform"))
-    found += _wrong_places(places, f"{base}/set") + _wrong_expression(expression, f"{base}/jmespath")
-    if found:
-        raise InvalidEvent(found)
+        problems.append(Problem(base, "empty_transform"))
+    problems += _wrong_places(places, f"{base}/set") + _wrong_expression(expression, f"{base}/jmespath")
+    if problems:
+        raise InvalidEvent(problems)
     return Transform(places, expression)
 
 
@@ -104,7 +104,7 @@ def _tokens(place: str) -> list[str]:
 
 
 def _put(payload: Any, place: str, value: Any) -> Any:
-    """The payload with `value` at a place; objects that lack on the way there are made."""
+    """The payload with `value` at a place; missing objects on the path are created."""
     *way, last = _tokens(place)
     at = payload
     for token in way:
@@ -122,7 +122,7 @@ def _put(payload: Any, place: str, value: Any) -> Any:
 
 
 def _inner(at: Any, token: str, place: str) -> Any:
-    """What stands one step further on the way; None where an object can be put."""
+    """The value one step further on the path; None if it is missing and an object can be created."""
     if isinstance(at, dict):
         return at.get(token)
     if isinstance(at, list):
@@ -132,7 +132,7 @@ def _inner(at: Any, token: str, place: str) -> Any:
 
 def _index(at: list[Any], token: str, place: str) -> int:
     if not _INDEX.fullmatch(token) or int(token) >= len(at):
-        raise TransformFailed(f"set {place}: {token!r} is no index of an array of {len(at)}")
+        raise TransformFailed(f"set {place}: {token!r} is not an index of an array of length {len(at)}")
     return int(token)
 
 

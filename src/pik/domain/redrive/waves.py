@@ -179,8 +179,8 @@ def _changed(wave: Wave, **changes: Any) -> Wave:
 def by_day(entries: Iterable[Entry]) -> dict[DayKey, list[str]]:
     """The events of entries by the day that they count towards, each once."""
     days: dict[DayKey, dict[str, None]] = {}
-    for it in entries:
-        days.setdefault(DayKey.of(it.event), {})[it.event.event_id] = None
+    for entry in entries:
+        days.setdefault(DayKey.of(entry.event), {})[entry.event.event_id] = None
     return {key: list(events) for key, events in days.items()}
 
 
@@ -203,10 +203,12 @@ def in_order(entries: Sequence[Entry], first: int) -> list[Entry]:
     in turn, for a canary that knows one cause says nothing of the others."""
     oldest = sorted(entries, key=lambda it: (it.sent_at, it.message_id))
     by_cause: dict[str, list[Entry]] = {}
-    for it in oldest:
-        by_cause.setdefault(it.fingerprint, []).append(it)
-    turns = [(turn, place, it) for place, of in enumerate(by_cause.values()) for turn, it in enumerate(of[:first])]
-    ahead = [it for _, _, it in sorted(turns, key=lambda it: it[:2])[:first]]
+    for entry in oldest:
+        by_cause.setdefault(entry.fingerprint, []).append(entry)
+    turns = [
+        (turn, place, entry) for place, of in enumerate(by_cause.values()) for turn, entry in enumerate(of[:first])
+    ]
+    ahead = [entry for _, _, entry in sorted(turns, key=lambda turn: turn[:2])[:first]]
     taken = {it.message_id for it in ahead}
     return [*ahead, *(it for it in oldest if it.message_id not in taken)]
 

@@ -1,8 +1,8 @@
-"""A replay's decisions: what becomes of each row, and how far it has come when it must stop.
+"""A replay's decisions: the outcome of each row, and the position when the replay must stop.
 
-A partition under way is a lane. Its rows are settled in order: skipped with a reason, or known to be in the queue. The
-position of a lane is its last settled row, so a replay that dies anywhere goes on there and has lost nothing; what lay
-behind a row that was not sent is read again, and perhaps sent twice, which the processor counts once.
+A partition in progress is a lane. Its rows are settled in order: skipped with a reason, or known to be in the queue.
+The position of a lane is its last settled row, so a replay that dies anywhere continues there and has lost nothing.
+Rows after one that was not sent are read again, and may be sent twice, which the processor counts once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def judge(row: Row, filters: ReplayFilters, run: str) -> Message | str:
     if status == DUPLICATE:
         if not filters.include_duplicates:
             return DUPLICATES
-        # The first's time is the one that counts: with its own, a duplicate would be another day's event.
+        # The first event's time counts: with its own time, a duplicate could be an event of another day.
         row = {**row, "event_time": row.get("first_event_time")}
     elif status != ACCEPTED:
         return UNREADABLE
@@ -53,7 +53,7 @@ def judge(row: Row, filters: ReplayFilters, run: str) -> Message | str:
 
 @dataclass(frozen=True, slots=True)
 class ReplayCounts:
-    """What became of rows: sent, or skipped for a reason."""
+    """The outcome of rows: sent, or skipped for a reason."""
 
     sent: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class ReplayCounts:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a replay goes on: the first partition that was not begun, the last settled SK of each under way, and what
-    became of all rows up to there."""
+    """Where a replay continues: the first partition that was not begun, the last settled SK of each lane, and the
+    outcome of all rows up to there."""
 
     following: int = 0
     lanes: Mapping[int, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page to ask for: the rows of a partition after a key."""
+    """A page to read: the rows of a partition after a key."""
 
     lane: int
     partition: Partition
@@ -94,7 +94,7 @@ class _Lane:
 
 
 class Progress:
-    """One invocation of a replay, from a position to the next. It asks for reads and sends, and is told their ends."""
+    """One invocation of a replay, from a position to the next. It requests reads and sends, and gets their results."""
 
     def __init__(self, filters: ReplayFilters, run: str, position: Position) -> None:
         self._filters = filters
@@ -111,19 +111,19 @@ class Progress:
         self.failed = 0
 
     def reads(self) -> list[PageRead]:
-        """The pages to ask for next: one of each lane that has more, new lanes opened up to their bound."""
+        """The pages to read next: one per lane that has more; opens new lanes up to their maximum."""
         while len(self._lanes) < REPLAY_LANES and self._following < self._filters.partition_count:
             self._lanes[self._following] = _Lane("", "")
             self._following += 1
-        found = []
+        pages = []
         for number, lane in self._lanes.items():
             if not lane.reading and lane.read_to is not None:
                 lane.reading = True
-                found.append(PageRead(number, self._filters.partition(number), lane.read_to))
-        return found
+                pages.append(PageRead(number, self._filters.partition(number), lane.read_to))
+        return pages
 
     def took(self, read: PageRead, rows: Iterable[Row], read_to: str | None) -> None:
-        """A page came: `rows` in order; `read_to` is where the next page begins, None at the partition's end."""
+        """A page was read: `rows` in order; `read_to` is where the next page begins, None at the partition's end."""
         lane = self._lanes[read.lane]
         lane.reading, lane.read_to = False, read_to
         for row in rows:
@@ -141,14 +141,15 @@ class Progress:
         return self._next_message
 
     def batch(self, size: int, whole: int) -> dict[int, Message]:
-        """Up to `size` messages to send now, in tens (`whole`) while more may come to fill the last one."""
+        """Up to `size` messages to send now; a multiple of `whole` while more may come to fill the last entry batch."""
         count = min(size, len(self._unsent))
         if not self.all_read:
             count -= count % whole
         return {number: self._unsent[number] for _, number in zip(range(count), self._unsent, strict=False)}
 
     def was_sent(self, numbers: Iterable[int], failed: Iterable[int]) -> None:
-        """The end of a batch: what is in the queue, and what is not known to be."""
+        """The result of a batch: the messages that were sent, and those of them that are not known to be in the
+        queue."""
         lost = set(failed)
         for number in numbers:
             del self._unsent[number]
@@ -159,7 +160,7 @@ class Progress:
         self._settle()
 
     def _settle(self) -> None:
-        """Moves each lane's position over what is skipped or sent, and closes lanes that are done."""
+        """Moves each lane's position past rows that are skipped or sent, and closes lanes that are done."""
         for number, lane in list(self._lanes.items()):
             while lane.waiting and self._is_settled(lane.waiting[0][1]):
                 key, outcome = lane.waiting.popleft()
@@ -190,7 +191,7 @@ class Progress:
 
     @property
     def all_read(self) -> bool:
-        """Whether no page is left to ask for: all were read, or the limit needs no more."""
+        """Whether no page is left to read: all were read, or the limit needs no more."""
         if self.remaining == 0:
             return True
         begun = self._following == self._filters.partition_count
@@ -198,16 +199,16 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was asked for is in the queue."""
+        """Whether everything that was requested is in the queue."""
         return self.all_read and not self._unsent and not self.failed
 
     def position(self) -> Position:
-        """Where to go on, and what became of everything before; call it when nothing is under way."""
+        """Where to continue, and the outcome of all rows before; call it when no read or send is in progress."""
         skipped = {reason: count for reason, count in self._settled_skipped.items() if count}
         lanes = {number: lane.settled_to for number, lane in self._lanes.items()}
         return Position(self._following, lanes, ReplayCounts(self._settled_sent, skipped))
 
     def skipped(self) -> dict[str, int]:
-        """By reason, what this invocation settled without sending."""
+        """The rows that this invocation settled without sending, by reason."""
         here = self._settled_skipped - Counter(self._before.skipped)
         return {reason: here[reason] for reason in REASONS if here[reason]}

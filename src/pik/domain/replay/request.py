@@ -1,4 +1,4 @@
-"""What a replay is asked for: a scope, a half-open window, and what to do with what is found there."""
+"""The request of a replay: a scope, a half-open window, and what to do with what is found there."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ReplayFilters:
     shadow: bool = False
 
     def columns(self) -> dict[str, Any]:
-        """The members as they are asked for, those that were left out left out."""
+        """The members as requested, without those that were omitted."""
         named = {
             "entity_id": self.entity_id,
             "source": self.source,

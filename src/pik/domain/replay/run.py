@@ -1,4 +1,4 @@
-"""The record of a replay in RunsTable, its id, and what the caller is told."""
+"""The record of a replay in RunsTable, its id, and the answer to the caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED: Final = "FAILED"
 
 
 def new_run_id(now: str, chance: str) -> str:
-    """An id that sorts by time, such as rpl-20261120T101530Z-0a1b2c3d. `now`: normalised; `chance`: 8 hex digits."""
+    """An id that sorts by time, such as rpl-20261120T101530Z-0a1b2c3d. `now`: normalized; `chance`: 8 hex digits."""
     return run_id_of("rpl", now, chance)
 
 
@@ -45,13 +45,13 @@ class ReplayOutcome:
 
 
 def totals(position: Position, failed: int) -> Json:
-    """What became of each row of the run so far, each counted once; `failed` are to be read again."""
+    """The outcome of each row of the run so far, each counted once; `failed` rows are to be read again."""
     tally = position.tally
     return {"scanned": tally.total + failed, "sent": tally.sent, "skipped": dict(tally.skipped), "failed": failed}
 
 
 def first_record(run_id: str, filters: ReplayFilters, requested_by: str, request_id: str, now: str) -> Row:
-    """The row of a run that begins."""
+    """The row of a new run."""
     return {
         "PK": run_key(run_id),
         "run_id": run_id,
@@ -68,7 +68,7 @@ def first_record(run_id: str, filters: ReplayFilters, requested_by: str, request
 
 
 def changes(outcome: ReplayOutcome, position: Position, now: str) -> Row:
-    """What the end of an invocation sets in the row. Values, no increments: writing them twice does no harm."""
+    """What the end of an invocation sets in the row. Values, not increments: writing them twice does no harm."""
     return {
         "status": outcome.status,
         "updated_at": now,
@@ -78,8 +78,8 @@ def changes(outcome: ReplayOutcome, position: Position, now: str) -> Row:
     }
 
 
-def shown(row: Row) -> Json:
-    """A run as GET /replay/{run_id} tells it."""
+def describe(row: Row) -> Json:
+    """A run as GET /replay/{run_id} shows it."""
     return {name: value for name, value in row.items() if name != "PK"}
 
 
@@ -91,7 +91,7 @@ def answer(
     token: str | None,
     language: Language,
 ) -> Json:
-    """What the caller is told: counts of this invocation, and `totals` of the run so far."""
+    """The answer to the caller: counts of this invocation, and `totals` of the run so far."""
     body: Json = {
         "run_id": run_id,
         "status": outcome.status,
@@ -111,18 +111,18 @@ def answer(
 
 def explanation(filters: ReplayFilters, outcome: ReplayOutcome, position: Position, language: Language) -> str:
     """What happened and why, in sentences."""
-    found = [_main_sentence(outcome, language)]
+    sentences = [_main_sentence(outcome, language)]
     if outcome.failed:
-        found.append(render("replay_failed", {"count": outcome.failed}, language))
+        sentences.append(render("replay_failed", {"count": outcome.failed}, language))
     elif outcome.stopped:
-        found.append(render("replay_stopped", {"detail": outcome.stopped}, language))
+        sentences.append(render("replay_stopped", {"detail": outcome.stopped}, language))
     elif outcome.status == PARTIAL:
-        found.append(render("replay_partial", {}, language))
+        sentences.append(render("replay_partial", {}, language))
     elif filters.limit is not None and position.tally.sent >= filters.limit:
-        found.append(render("replay_limited", {"maximum": filters.limit}, language))
+        sentences.append(render("replay_limited", {"maximum": filters.limit}, language))
     if filters.dry_run:
-        found.append(render("replay_dry_run", {}, language))
-    return ("" if language == "ja" else " ").join(found)
+        sentences.append(render("replay_dry_run", {}, language))
+    return ("" if language == "ja" else " ").join(sentences)
 
 
 def _main_sentence(outcome: ReplayOutcome, language: Language) -> str:

@@ -1,7 +1,8 @@
 """The token of a replay that has more to do: its run, its position, and the filters that it belongs to.
 
-Base64url of JSON with a checksum. It is no secret and no authority: whoever may replay may send any filters anyway. The
-checksum finds what was cut or mistyped, and every value is checked against the filters before it is used.
+Base64url of JSON with a checksum. It is neither secret nor a credential: a caller who may replay may send any filters
+anyway. The checksum finds truncation and typing errors, and every value is checked against the filters before it is
+used.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SUM_DIGITS: Final = 16
 
 
 def write_token(run: str, position: Position, filters: ReplayFilters) -> str:
-    """The token that goes on from `position`."""
+    """The token that continues from `position`."""
     content = {
         "v": _VERSION,
         "filters": filters.digest,
@@ -53,14 +54,14 @@ def read_token(token: str, filters: ReplayFilters) -> tuple[str, Position]:
 
 def _content(token: str) -> dict[str, Any]:
     if len(token) > MAX_REPLAY_TOKEN_CHARS:
-        raise ValueError("longer than any token of ours")
+        raise ValueError("longer than any token of the kit")
     try:
         data = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
         raise ValueError("not base64url") from error
     content, checksum = json.loads(data)
     if checksum != _checksum(content) or content["v"] != _VERSION:
-        raise ValueError("cut, changed, or of another version")
+        raise ValueError("truncated, changed, or of another version")
     return dict(content)
 
 
@@ -68,21 +69,21 @@ def _position(content: dict[str, Any], filters: ReplayFilters) -> Position:
     following = _count(content["next"], filters.partition_count)
     lanes = {_count(int(number), following - 1): _key(key, filters) for number, key in content["lanes"].items()}
     if len(lanes) > REPLAY_LANES:
-        raise ValueError("more lanes than there are")
+        raise ValueError("more lanes than a replay has")
     skipped = {reason: _count(content["skipped"][reason]) for reason in REASONS if reason in content["skipped"]}
     return Position(following, lanes, ReplayCounts(_count(content["sent"], filters.limit or MAX_SAFE_INTEGER), skipped))
 
 
 def _run(value: Any) -> str:
     if not isinstance(value, str) or not is_run_id(value):
-        raise ValueError("no run's id")
+        raise ValueError("not a run id")
     return value
 
 
 def _count(value: Any, largest: int = MAX_SAFE_INTEGER) -> int:
     # bool before int: True is an int in Python
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
-        raise ValueError("a count out of its range")
+        raise ValueError("a count out of range")
     return value
 
 

@@ -31,13 +31,13 @@ class Category(StrEnum):
 
 
 class Failure(Exception):
-    """A failure that knows its category; raise one of the subclasses below, or a subclass of theirs."""
+    """A failure with a category. Raise one of the subclasses below, or a subclass of theirs."""
 
     category: ClassVar[Category]
 
 
 class ValidationFailure(Failure):
-    """The message or its event is not what it must be; no retry will change that."""
+    """The message or its event is invalid; no retry will change that."""
 
     category = Category.VALIDATION
 
@@ -53,13 +53,13 @@ class ProcessingFailure(Failure):
 
 
 class PermanentFailure(Failure):
-    """Something around the message is gone or forbidden; a person must mend it."""
+    """Something that the message needs is gone or forbidden; a person must fix it."""
 
     category = Category.PERMANENT
 
 
 class TransientFailure(Failure):
-    """It will pass."""
+    """A failure that is expected to pass."""
 
     category = Category.TRANSIENT
 
@@ -71,22 +71,22 @@ class TimeoutFailure(Failure):
 
 
 class DeadlineNear(TimeoutFailure):
-    """Too little of the function's time is left to begin something, or to wait for it any longer."""
+    """Too little of the function's time is left to start something, or to wait for it any longer."""
 
 
 class RowsUnprocessed(TransientFailure):
-    """DynamoDB left rows of a batch unprocessed for as long as there was time to ask."""
+    """DynamoDB left rows of a batch unprocessed in every round."""
 
 
 class EntryRefused(Exception):
-    """AWS took a call and refused one entry of it; in the shape of a ClientError, so that it is judged like one."""
+    """AWS accepted a call and refused one entry of it. It has the shape of a ClientError and is classified like one."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.response = {"Error": {"Code": code, "Message": message}}
 
 
-_CODES: Final[dict[Category, frozenset[str]]] = {
+AWS_CODES: Final[dict[Category, frozenset[str]]] = {
     # The stored object is shorter than the reference says.
     Category.VALIDATION: frozenset({"InvalidRange"}),
     Category.PERMANENT: frozenset(
@@ -130,7 +130,7 @@ _CODES: Final[dict[Category, frozenset[str]]] = {
             "502",
             "503",
             "BandwidthLimitExceeded",
-            # S3, 409: another write of the same object, or of its bucket, is under way.
+            # S3, 409: another write of the same object, or of its bucket, is in progress.
             "ConditionalRequestConflict",
             "InternalError",
             "InternalException",
@@ -183,13 +183,13 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
 
 
 def classify(error: BaseException | str) -> Category:
-    """The category of an exception, or of an AWS error code. What nobody knows is tried again: a retry is cheap, and
-    the DeadLetterQueue keeps what retries do not mend."""
+    """The category of an exception, or of an AWS error code. An unknown failure is retried: a retry is cheap, and
+    the dead-letter queue keeps what retries do not fix."""
     return _known(error) or Category.TRANSIENT
 
 
 def is_known(error: BaseException | str) -> bool:
-    """Whether `classify` knew the error; one that it did not know is a bug until someone has looked at its stack."""
+    """Whether `classify` knows the error; an unknown one counts as a bug until somebody has read its stack trace."""
     return _known(error) is not None
 
 
@@ -199,20 +199,20 @@ def is_passing(error: BaseException) -> bool:
 
 
 def error_code(error: BaseException) -> str:
-    """The AWS error code that an exception carries, or nothing."""
+    """The AWS error code that an exception carries, or an empty text."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, Mapping) else ""
 
 
 def advice(error: BaseException) -> str:
-    """What a person does about a PERMANENT failure."""
+    """What a person must do about a PERMANENT failure."""
     name = error_code(error) or type(error).__name__
     return next(text for part, text in _ADVICE if part in name)
 
 
 def _known(error: BaseException | str) -> Category | None:
     if isinstance(error, str):
-        return next((category for category, codes in _CODES.items() if error in codes), None)
+        return next((category for category, codes in AWS_CODES.items() if error in codes), None)
     if isinstance(error, Failure):
         return error.category
     if isinstance(error, InvalidEvent):
@@ -227,7 +227,7 @@ def _http_status(error: BaseException) -> int:
     return int(metadata.get("HTTPStatusCode", 0))
 
 
-# Ids and numbers have one stand-in: a long number is an id to one reader and a number to another.
+# Ids and numbers have one placeholder: a long number can be either.
 _STRIPPED: Final = (
     (re.compile(r"\"[^\"]*\"|`[^`]*`|“[^”]*”|「[^」]*」|(?<!\w)'[^']*'(?!\w)"), "<text>"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<n>"),
@@ -240,15 +240,16 @@ _STRIPPED: Final = (
 
 def fingerprint(error_type: str, place: str, message: str) -> str:
     """32 hex digits that group failures by cause: the exception's type and place, and its message without quoted text,
-    ids and numbers, so that one cause has one fingerprint whichever event met it."""
-    for pattern, stand_in in _STRIPPED:
-        message = pattern.sub(stand_in, message)
+    ids and numbers, so that one cause has one fingerprint for all events."""
+    for pattern, placeholder in _STRIPPED:
+        message = pattern.sub(placeholder, message)
     text = "\n".join((error_type, place, message.strip()))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_FINGERPRINT_DIGITS]
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost function of the kit that the exception passed; without line numbers, which every edit moves."""
+    """The innermost function of the kit in the exception's traceback; without line numbers, which every edit
+    changes."""
     place = ""
     trace = error.__traceback__
     while trace is not None:
@@ -261,7 +262,7 @@ def place_of(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an attempt failed, in words that may be told. `known`: somebody has named this kind of failure."""
+    """Why an attempt failed, in text that may be shown. `known`: `classify` knows this kind of failure."""
 
     category: Category
     error_type: str
@@ -272,8 +273,8 @@ class Cause:
 
     @classmethod
     def of(cls, error: BaseException, clean: Callable[[str], str] = str) -> Cause:
-        """`clean` takes out what must not be told; the fingerprint is of what is left."""
-        message = clean(str(error)).encode("utf-8", "replace").decode()  # a quoted lone surrogate fits no table
+        """`clean` removes what must not be shown; the fingerprint is computed from the rest."""
+        message = clean(str(error)).encode("utf-8", "replace").decode()  # a lone surrogate fits no table
         kind = error_code(error) or type(error).__name__
         place = place_of(error)
         return cls(classify(error), kind, message, place, fingerprint(kind, place, message), is_known(error))
@@ -281,7 +282,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One delivery of one message. `number` counts all attempts of the event; `last` says that the queue gives up."""
+    """One delivery of one message. `number` counts all attempts of the event; `last`: the queue will not deliver it
+    again."""
 
     message_id: str
     event_id: str | None
@@ -291,7 +293,7 @@ class Attempt:
 
     @property
     def ledger_event(self) -> str:
-        """What stands for the event in the ledger's key, also when the message could not be read."""
+        """The event's name in the ledger's key, also for a message that could not be read."""
         return self.event_id or f"unknown-{self.message_id}"
 
 
@@ -307,8 +309,8 @@ class LogReference:
 def ledger_rows(
     failed: Iterable[tuple[Attempt, Cause, str]], invocation: LogReference, failed_at: str, ttl_days: int
 ) -> list[Row]:
-    """A row a failed attempt, with what was decided about its message. Each has a key of its own: two messages of one
-    event may fail in the same moment, and the later row is then dated a microsecond later."""
+    """One row per failed attempt, with its disposition. Each has its own key: if two messages of one event fail in the
+    same moment, the second row is dated a microsecond later."""
     rows: dict[tuple[str, str], Row] = {}
     for attempt, cause, disposition in failed:
         moment = failed_at

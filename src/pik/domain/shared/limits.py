@@ -12,10 +12,10 @@ MAX_EVENT_BYTES: Final = 1024 * 1024
 """One event; a producer with more should put a document in S3 and send a reference."""
 
 MAX_EVENTS_PER_REQUEST: Final = 500
-"""Ten transactions of fifty events: within the API's 30 seconds also when every one of them is throttled once."""
+"""Ten transactions of fifty events: within the API's 30 seconds even when each is throttled once."""
 
 MAX_NESTING: Final = 64
-"""Levels of arrays and objects; real events have fewer than ten, and recursive consumers stay safe."""
+"""Levels of arrays and objects; real events have fewer than ten, and the bound protects recursive consumers."""
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """I-JSON (RFC 7493): beyond it a double, and so JavaScript and RFC 8785, no longer holds the integer exactly."""
@@ -27,7 +27,7 @@ MAX_OBJECT_KEY_CHARS: Final = 1024
 """An S3 key: S3's own limit is 1,024 bytes."""
 
 MAX_ERRORS_PER_EVENT: Final = 20
-"""A person fixes the first few; a hostile body should not buy a large answer."""
+"""A person fixes the first few; a hostile body must not cause a large answer."""
 
 SOURCE_DAY_SHARDS: Final = 16
 """Partitions of one source, type and day in index BySourceDay: 16 x 1,000 writes a second."""
@@ -36,10 +36,10 @@ EVENTS_PER_TRANSACTION: Final = 50
 """TransactWriteItems takes 100 actions, and an event needs two: its dedupe row and its index row."""
 
 MAX_INGEST_ROUNDS: Final = 8
-"""Steps of one event: four at most by themselves, the rest are repeats while another request holds its rows."""
+"""Steps of one event: at most four without contention; the rest are repeats while another request holds its rows."""
 
 INGEST_THREADS: Final = 8
-"""Transactions of one request under way at once; a request has at most ten."""
+"""Concurrent transactions of one request; a request has at most ten."""
 
 # --- Validation and messages ------------------------------------------------------------------------------------------
 MAX_DIAGNOSED_VALUES: Final = 500
@@ -47,10 +47,10 @@ MAX_DIAGNOSED_VALUES: Final = 500
 its first finding. A finding costs 10 microseconds and every value can be one: 500 hostile events take 3 seconds."""
 
 MAX_ECHO_CHARS: Final = 80
-"""Of what the sender wrote, in one place of one message: enough to recognise it, too little to fill an answer."""
+"""Characters of the sender's text in one place of one message: enough to recognize it, too few to fill an answer."""
 
 MAX_RULE_CHARS: Final = 400
-"""Of what the kit itself lists in a message: known types, media types, a library's detail."""
+"""Characters of what the kit itself lists in a message: known types, media types, a library's detail."""
 
 MAX_LANGUAGE_RANGES: Final = 20
 """Languages read from one Accept-Language; browsers send fewer than ten."""
@@ -63,17 +63,17 @@ MAX_SEND_BYTES: Final = 1024 * 1024
 """Bytes of one SQS message, and of all messages of one SendMessageBatch together: SQS's own limit."""
 
 SEND_ROUNDS: Final = 2
-"""Sends of one message: the second goes out at once, further ones are the stream mapping's retries, which wait."""
+"""Sends of one message: the second follows at once; further ones are the stream mapping's retries, which wait."""
 
 SEND_THREADS: Final = 16
-"""Batches under way at once; as many as a client has connections."""
+"""Concurrent batches; as many as a client has connections."""
 
 # --- Process ----------------------------------------------------------------------------------------------------------
 PROCESS_THREADS: Final = 16
-"""Reads, or writes, of one batch of messages under way at once; as many as a client has connections."""
+"""Concurrent reads, or writes, of one batch of messages; as many as a client has connections."""
 
 INLINE_IDS: Final = 40
-"""Events up to which a version row carries all ids: 680 bytes, so that it costs a write unit or two."""
+"""Events up to which a version row carries all ids: 680 bytes, so that it costs one or two write units."""
 
 EVENTS_PER_VERSION: Final = 100
 """Events that one version adds: their markers are looked up in one BatchGetItem, which takes 100 keys, and their whole
@@ -83,36 +83,39 @@ MAX_SAMPLE_IDS: Final = 3
 """Event ids that a version row shows to a person; all that it added are in `added`."""
 
 MAX_VERSION_ATTEMPTS: Final = 40
-"""Writes of one version. Of processors that meet on one entity-day one wins each round, so this serves forty."""
+"""Attempts to write one version. Of the processors that compete for one entity-day one wins each round, so this serves
+forty."""
 
 VERSION_BACKOFF_SECONDS: Final = 0.01
-"""The longest wait before a lost race is run again, doubled each time: a read and a write take about as long."""
+"""The longest wait after a lost race, doubled each time: about as long as a read and a write take."""
 
 MAX_VERSION_BACKOFF_SECONDS: Final = 0.32
-"""The end of that doubling; forty waits then last six seconds on average, well within ProcessorTimeoutSeconds."""
+"""The maximum of that doubling; forty waits then last six seconds on average, well within ProcessorTimeoutSeconds."""
 
 DEADLINE_RESERVE_MS: Final = 3_000
-"""Milliseconds before the function's end at which no new write starts, and what is still read or counted is given up:
+"""Milliseconds before the function's end at which no new write starts, and unfinished reads and counts are given up:
 the bus, the ledger, the dead-letter queue and the answer need them."""
 
 READ_TIME_SHARE: Final = 0.5
-"""Of the time that is left over that reserve, what reading may take: objects that are slow to come then cost their own
-messages and not those that were read at once."""
+"""Share of the time before that reserve that reading may take: slow objects then cost their own messages and not those
+that were read quickly."""
 
 MAX_BUS_ENTRIES: Final = 10
 """Entries of one PutEvents: EventBridge's own limit."""
 
 MAX_BUS_BYTES: Final = 1024 * 1024
-"""Bytes of one PutEvents. An entry of ours has at most about 15 KB, so ten are far below it and below older limits."""
+"""Bytes of one PutEvents. The kit's entries have at most about 15 KB, so ten are far below it and below older
+limits."""
 
 BUS_ROUNDS: Final = 3
-"""Sends of one entry that EventBridge refuses; then its messages come back through the queue, which waits longer."""
+"""Attempts to send an entry that EventBridge refuses; then its messages come back through the queue, which waits
+longer."""
 
 BUS_BACKOFF_SECONDS: Final = 0.1
 """The longest wait before refused entries are sent again, doubled each round."""
 
 MAX_ORDER_AMOUNT: Final = 1_000_000
-"""The business rule on orders: beyond it a person looks first."""
+"""The business rule on orders: a person reviews larger ones first."""
 
 MAX_SUM_DIGITS: Final = 700
 """Digits in which amounts are added: the decimals of doubles span 309 + 324 places, and a trillion of them 12 more."""
@@ -124,51 +127,53 @@ BATCH_KEYS: Final = 100
 """Keys of one BatchGetItem: DynamoDB's own limit."""
 
 BATCH_ROUNDS: Final = 4
-"""Calls for a row that DynamoDB leaves unprocessed, under throttling; then its messages come back through the queue."""
+"""Calls for a row that DynamoDB leaves unprocessed because of throttling; then its messages come back through the
+queue."""
 
 BATCH_BACKOFF_SECONDS: Final = 0.05
-"""The longest wait before unprocessed rows are asked for again, doubled each round."""
+"""The longest wait before unprocessed rows are requested again, doubled each round."""
 
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
-"""A failure's message in the ledger; the log has all of it."""
+"""Characters of a failure's message in the ledger; the log has all of it."""
 
 LEAST_FINGERPRINT_DIGITS: Final = 8
-"""Of a fingerprint's 32 digits: few to type, and of a thousand causes two share them with a chance of 1 in 8,000."""
+"""Of a fingerprint's 32 digits: few to type, and among a thousand causes the chance that two share them is 1 in
+8,000."""
 
 MAX_REASON_CHARS: Final = 256
-"""A failure's message on the dead letter itself: enough to recognise the cause; the ledger has more."""
+"""Characters of a failure's message on the dead letter itself: enough to recognize the cause; the ledger has more."""
 
 RETRY_BACKOFF_SECONDS: Final = 30
-"""The longest wait after the first failure that may pass by itself, doubled each time. Five deliveries then span four
-minutes on average: a throttle or a failover is sat out, a first hiccup costs a quarter of a minute."""
+"""The longest wait after the first transient failure, doubled each time. Five deliveries then span four minutes on
+average: long enough for a throttle or a failover to end, while a single failure costs a quarter of a minute."""
 
 PERMANENT_BACKOFF_SECONDS: Final = 300
-"""The same when a person must act first: five deliveries span half an hour on average, in which the cause can be mended
-and nothing need be redriven."""
+"""The same when a person must act first: five deliveries span half an hour on average, in which the cause can be fixed
+so that nothing has to be redriven."""
 
 MAX_BACKOFF_SECONDS: Final = 1_800
-"""The end of either doubling: a hundred deliveries, the most that MaxReceiveCount allows, then end within 50 hours, and
-WorkQueue keeps a message for 96."""
+"""The maximum of either doubling: a hundred deliveries, the most that MaxReceiveCount allows, then end within 50 hours,
+and WorkQueue keeps a message for 96."""
 
 MAX_VISIBILITY_ENTRIES: Final = 10
 """Entries of one ChangeMessageVisibilityBatch: SQS's own limit."""
 
 MIN_REDACTED_CHARS: Final = 4
-"""Of a redacted value, so that it is replaced wherever it stands; a shorter one only as a word, or every text with an
-"a" in it would be gone."""
+"""Length of a redacted value from which it is replaced anywhere in a text. A shorter one is replaced only as a word:
+otherwise the value "a" would remove every text with an "a" in it."""
 
 MAX_REDACTED_VALUES: Final = 1_000
-"""Values of one event that are looked for in a failure's text; where there are more, the whole text is left out."""
+"""Values of one event that are searched for in a failure's text; if there are more, the whole text is left out."""
 
 # --- Replay -----------------------------------------------------------------------------------------------------------
 MAX_REPLAY_DAYS: Final = 366
 """UTC days that a source's window may touch: 366 x 16 partitions are read in under a minute even when all are empty."""
 
 MAX_REPLAY_LIMIT: Final = 1_000_000
-"""Events of one run: two minutes of sending; beyond it the queue's age, not the replay, sets the pace."""
+"""Events of one run: two minutes of sending; beyond it the processor, not the replay, sets the pace."""
 
 REPLAY_THREADS: Final = 16
-"""Reads and sends of one replay under way at once; as many as a client has connections."""
+"""Concurrent reads and sends of one replay; as many as a client has connections."""
 
 REPLAY_LANES: Final = 16
 """Partitions that are read at once: the shards of a source's day. A token holds the position of each."""
@@ -180,35 +185,37 @@ REPLAY_PAGE_ROWS_LEAST: Final = 10
 """Rows of one read when few may still be sent: one batch's worth."""
 
 REPLAY_SEND_EVENTS: Final = 1_600
-"""Events sent between two looks at the clock: ten batches a thread, a tenth of a second when all is well."""
+"""Events sent between two checks of the clock: ten batches per thread, normally a tenth of a second."""
 
 REPLAY_BACKLOG_EVENTS: Final = 3_200
-"""Events read and not yet sent beyond which no page is asked for: 4 MB, and the senders never wait for a read."""
+"""Events read and not yet sent beyond which no page is requested: 4 MB, and the senders never wait for a read."""
 
 REPLAY_RESERVE_MS: Final = 8_000
-"""Milliseconds before the function's end at which nothing more is sent: a slow last round, the record, the answer."""
+"""Milliseconds before the function's end at which nothing more is sent: they are for a slow last round, the record and
+the answer."""
 
 MAX_REPLAY_TOKEN_CHARS: Final = 16_384
-"""A token of 16 positions has 5,000; what is longer is none of ours."""
+"""A token of 16 positions has 5,000; a longer text is not a token of the kit."""
 
 # --- Redrive ----------------------------------------------------------------------------------------------------------
 MAX_REDRIVE_MESSAGES: Final = 1_000
-"""Messages that one redrive takes unless it is told to take all: a mistake then costs a minute, not a day's work."""
+"""Messages that one redrive takes unless the request says all: a mistake then costs a minute, not a day's work."""
 
 MAX_REDRIVE_ALL: Final = 100_000
-"""Messages that a redrive of all takes: SQS holds 120,000 received messages of a queue, and others read it too."""
+"""Messages that a redrive of all takes: SQS allows about 120,000 in-flight messages per queue, and other readers use it
+too."""
 
 REDRIVE_MIN_AGE_SECONDS: Final = 60
-"""Since a message failed for good: what fails in this minute says that the cause is still there."""
+"""Since a message's last failure: a message that failed in the last minute shows that the cause still exists."""
 
 MAX_AGE_FILTER_SECONDS: Final = 1_209_600
-"""14 days, for which the dead-letter queue keeps a message; no age or expiry lies beyond."""
+"""14 days, the dead-letter queue's retention; no age or expiry is longer."""
 
 MAX_JITTER_SECONDS: Final = 900
-"""Of random delay on a redriven message: the longest that SQS delays one."""
+"""Random delay of a redriven message: the longest delay that SQS allows."""
 
 REDRIVE_ATTEMPT_BUDGET: Final = 3
-"""Redrives of one message unless the request says otherwise: what three did not mend, a fourth will not."""
+"""Redrives of one message unless the request says otherwise: what three did not fix, a fourth will not."""
 
 MAX_ATTEMPT_BUDGET: Final = 10
 """Redrives of one message that a request may allow; beyond it the message needs a person."""
@@ -223,48 +230,49 @@ CANARY_MAX_FAILURE_RATE: Final = 0.1
 """Share of a wave that may fail: none of five, and two of 25, which unrelated causes may account for."""
 
 CANARY_WAIT_SECONDS: Final = 15
-"""Between a wave and its judgement: a batch window, a few attempts, and the ledger's index."""
+"""Between a wave and its evaluation: a batch window, a few attempts, and the ledger's index."""
 
 MAX_CANARY_SIZE: Final = 1_000
-"""Messages of a first wave; a larger one is no canary."""
+"""Messages of a first wave; a larger one is not a canary."""
 
 MAX_CANARY_WIDEN: Final = 100
-"""Beyond it a second wave is everything."""
+"""Beyond it the second wave would hold everything."""
 
 MAX_CANARY_WAIT_SECONDS: Final = 900
-"""A quarter of an hour: the messages of a wave are held while it is waited for."""
+"""A quarter of an hour: the messages are held while the run waits for a wave."""
 
 PREVIEW_MESSAGES: Final = 1_000
-"""Messages that a preview reads unless it is told otherwise: a hundred receives, a second or two."""
+"""Messages that a preview reads unless the request says otherwise: a hundred receives, a second or two."""
 
 MAX_PREVIEW_MESSAGES: Final = 10_000
 """Messages that a preview may read: a thousand receives over 16 threads, within the API's 30 seconds."""
 
 PREVIEW_SAMPLES: Final = 5
-"""Messages that a preview shows in full: what a person reads."""
+"""Messages that a preview shows in full: as many as a person reads."""
 
 MAX_PREVIEW_SAMPLES: Final = 20
-"""Of those, what an answer holds with the ledger rows of each."""
+"""Messages shown in full that fit an answer with the ledger rows of each."""
 
 PREVIEW_LEDGER_ROWS: Final = 3
 """Failed attempts that a sample shows, the last first; `pik` shows all."""
 
 PREVIEW_GROUP_ENTITIES: Final = 5
-"""Entities that a preview names of a cause, those with the most messages; it counts all."""
+"""Entities that a preview names for a cause, those with the most messages; it counts all."""
 
 PREVIEW_HOLD_SECONDS: Final = 60
-"""For which a preview hides what it reads: twice its function's life, after which SQS itself shows the messages again;
-it releases them at its end."""
+"""How long a preview hides what it reads: twice its function's timeout. It releases the messages at its end; if it
+dies, SQS makes them visible again after this time."""
 
 PREVIEW_RESERVE_MS: Final = 10_000
-"""Milliseconds before the function's end at which nothing more is read: the ledger, and the release of all that was."""
+"""Milliseconds before the function's end at which nothing more is read: the ledger lookup and the release of all
+messages need them."""
 
 PREVIEW_THREADS: Final = 16
-"""Receives, or reads of the ledger, of one preview under way at once; as many as a client has connections."""
+"""Concurrent receives, or reads of the ledger, of one preview; as many as a client has connections."""
 
 REDRIVE_BEGIN_SECONDS: Final = 900
-"""After which a run that nothing has touched will not begin: a state machine does within seconds. One that has begun is
-given REDRIVE_HOLD_SECONDS, in which it ends or is ended."""
+"""After which a run that no step has touched will not begin: a state machine begins within seconds. A run that has
+begun has REDRIVE_HOLD_SECONDS, within which it ends or is ended."""
 
 MAX_LEDGER_PAGES: Final = 200
 """Pages of 1 MB that are read of one run's failures: 200,000 failed attempts, twice the messages of a run."""
@@ -273,39 +281,41 @@ MAX_RECEIVE_ENTRIES: Final = 10
 """Messages of one receive, and entries of one delete or visibility change: SQS's own limit."""
 
 SWEEP_THREADS: Final = 24
-"""Receives, and later sends and deletes, of a redrive under way at once: more would wait for the CPU, not for SQS."""
+"""Concurrent receives, and later sends and deletes, of a redrive: more would wait for the CPU, not for SQS."""
 
 SWEEP_WAIT_SECONDS: Final = 1
-"""For which a receive waits for messages: at all, so that SQS asks all of its servers and not a sample of them."""
+"""Wait time of a receive: any value above 0 makes it a long poll, which queries all of SQS's servers and not a
+sample."""
 
 SWEEP_EMPTY_RECEIVES: Final = 2
-"""Receives in a row that bring nothing new before a queue counts as read; SQS may answer one empty by chance."""
+"""Receives in a row that bring nothing new before a queue counts as read; a single receive may be empty by chance."""
 
 SWEEP_FAILED_RECEIVES: Final = 5
-"""Receives of one sweep that may fail, each after the SDK's three attempts; then SQS has an outage to wait for."""
+"""Receives of one sweep that may fail, each after the SDK's three attempts; then SQS has an outage, and the sweep
+ends."""
 
 RELEASE_ROUNDS: Final = 2
-"""Calls for a message that is to be visible again or deleted; a hold that is left behind ends by itself."""
+"""Calls to make a message visible again or to delete it; after that its visibility timeout expires anyway."""
 
 MAX_READ_BYTES: Final = 256 * 1024 * 1024
 """Bodies that one freeze holds in memory; work messages of the largest run have 100 MB."""
 
 REDRIVE_HOLD_SECONDS: Final = 14_400
-"""For which a run hides the messages that it may take: longer than the state machine lives, so that each is read once
-and its receipt is good to the end. SQS allows twelve hours."""
+"""How long a run hides the messages that it may take: longer than the state machine runs, so that each is received once
+and its receipt handle stays valid to the end. SQS allows twelve hours."""
 
 REDRIVE_RUN_SECONDS: Final = 10_800
-"""After which a run sends no other wave and ends; the state machine's own end comes later by the longest wait and the
-last step."""
+"""After which a run sends no further wave and ends; the state machine's own timeout is later, by the longest wait and
+the last step."""
 
 REDRIVE_WAVE_MESSAGES: Final = 5_000
-"""Messages of one wave: two seconds of sending, between which a run can be cancelled."""
+"""Messages of one wave: two seconds of sending; a run can be cancelled between waves."""
 
 REDRIVE_MAX_WAVES: Final = 40
-"""Waves of one run: the largest run has twenty of the largest, and those before them grow to that size."""
+"""Waves of one run: the largest run has twenty waves of the largest size, after those that grow to it."""
 
 REDRIVE_MAX_CHECKS: Final = 20
-"""Looks at the first wave before it counts as undecided: five minutes of the default wait, for a slow processor."""
+"""Checks of the first wave before it counts as undecided: five minutes with the default wait, for a slow processor."""
 
 REDRIVE_PART_MESSAGES: Final = 1_000
 """Messages of one file of a selection: a megabyte, and most runs have one file."""
@@ -314,30 +324,32 @@ REDRIVE_CONFIRM_READS: Final = 8
 """Reads of aggregates after the last wave: enough to be sure of a small run, and 1% of the calls of a thousand."""
 
 REDRIVE_STEP_MS: Final = 300_000
-"""Milliseconds that a step must have for another to follow it at once: half of the function's time, for a wave that
+"""Milliseconds that must be left for another step in the same invocation: half of the function's time, for a wave that
 takes seconds."""
 
 REDRIVE_RESERVE_MS: Final = 30_000
-"""Milliseconds before the function's end at which a freeze stops receiving: it must release, look up and write."""
+"""Milliseconds before the function's end at which a freeze stops receiving: it must still release, look up and
+write."""
 
 WAVE_RESERVE_MS: Final = 15_000
-"""Milliseconds before the function's end at which a wave begins no other pack: one slow one, and the row."""
+"""Milliseconds before the function's end at which a wave starts no further pack: they are for one slow pack and the
+row."""
 
 BACKOFF_DELAY_SECONDS: Final = 30
-"""Delay of an event that was redriven before, doubled with each time: it has shown that it may fail again."""
+"""Delay of an event that was redriven before, doubled each time: it has shown that it may fail again."""
 
 MAX_SET_PLACES: Final = 50
-"""Places that a transform sets: a person wrote them; more is a new payload, which JMESPath makes."""
+"""Places that a transform sets: a person writes them by hand; JMESPath is for larger changes."""
 
 MAX_JMESPATH_CHARS: Final = 4_096
-"""Of one expression: a page of text, far beyond what a person checks at a glance."""
+"""Characters of one expression: a page of text, far more than a person checks at a glance."""
 
 # --- Fault injection --------------------------------------------------------------------------------------------------
 FAILURE_MODE_CACHE_SECONDS: Final = 5.0
-"""How long a function goes by the failure mode that it read: `pik fault clear` works at once as people see it, and a
-busy function reads the parameter twelve times a minute and not with each batch."""
+"""How long a function uses the failure mode that it read: `pik fault clear` takes effect within seconds, and a busy
+function reads the parameter twelve times a minute and not with each batch."""
 
 SLOW_DOWNSTREAM_SECONDS: Final = 3.0
 """What a read takes in the mode slow_downstream. A batch of 50 needs four rounds of 16 threads, which end within the
-half of ProcessorTimeoutSeconds that reading may take: the time-outs themselves are recorded, and not that time ran
-out."""
+half of ProcessorTimeoutSeconds that reading may take: so the ledger has the timeouts of the reads, and not that the
+function ran out of time."""

@@ -1,4 +1,4 @@
-"""Packs for calls that take several entries: as few as the call's limits on count and bytes allow, in order."""
+"""Packs entries for batch calls: as few packs as the call's limits on count and bytes allow, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 def packs(items: Iterable[T], size_of: Callable[[T], int], max_count: int, max_bytes: int) -> Iterator[list[T]]:
     """Consecutive items, at most `max_count` of them and `max_bytes` together.
 
-    An item that is larger by itself gets a pack of its own: the service's refusal then names it and spoils no other.
+    An item that alone exceeds `max_bytes` gets its own pack: the service's refusal then affects no other.
     """
     pack: list[T] = []
     total = 0

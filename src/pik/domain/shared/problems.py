@@ -1,4 +1,4 @@
-"""What can be wrong with an event, free of language: a place, a code, and the values that a message needs."""
+"""What can be wrong with an event, independent of language: a place, a code, and the values that a message needs."""
 
 from __future__ import annotations
 

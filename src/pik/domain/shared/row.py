@@ -1,4 +1,4 @@
-"""A row of one of the kit's tables, or the members of a message: what DynamoDB and JSON can hold."""
+"""The type of a row of the kit's tables, and of a message's members: what DynamoDB and JSON can hold."""
 
 from __future__ import annotations
 

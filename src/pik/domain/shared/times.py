@@ -1,4 +1,4 @@
-"""Times as text: UTC, six decimals, `Z`. Text order is time order, so times can stand in sort keys."""
+"""Times as text: UTC, six decimals, `Z`. Text order is time order, so times can be part of sort keys."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _RFC3339: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,18}))?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
 )
 _NORMAL: Final = re.compile(r"(?:19[7-9]|[2-9]\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z", re.ASCII)
-_MAX_OFFSET: Final = timedelta(hours=14)  # Kiribati; nothing on Earth is further ahead, and -12:00 is the other end
+_MAX_OFFSET: Final = timedelta(hours=14)  # Kiribati; no zone is further ahead, and -12:00 is the other end
 _FIRST_YEAR: Final = 1970
 
 
 class BadTime(ValueError):
-    """A text that is no time; `code` and `params` name the message for a person."""
+    """A text that is not a time; `code` and `params` give the message for a person."""
 
     def __init__(self, code: str, **params: str) -> None:
         super().__init__(f"{code}: {params}")
@@ -24,7 +24,7 @@ class BadTime(ValueError):
 
 
 def normalise(text: str) -> str:
-    """An RFC 3339 time in any offset as `2026-11-20T10:15:30.250000Z`; digits after the sixth are cut.
+    """An RFC 3339 time in any offset as `2026-11-20T10:15:30.250000Z`; digits after the sixth are dropped.
 
     Raises BadTime.
     """
@@ -48,7 +48,7 @@ def normalise(text: str) -> str:
 
 
 def is_normal(text: str) -> bool:
-    """Whether `normalise` would give the text back as it is; a third of its price, for times that the kit wrote."""
+    """Whether `normalise` would return the text unchanged, at a third of its cost; for times that the kit wrote."""
     if _NORMAL.fullmatch(text) is None:
         return False
     try:
@@ -60,7 +60,7 @@ def is_normal(text: str) -> bool:
 
 def from_datetime(moment: datetime) -> str:
     """An aware datetime as text."""
-    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # at half the price of strftime
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"  # at half the cost of strftime
 
 
 def from_milliseconds(since_1970: int) -> str:
@@ -69,12 +69,12 @@ def from_milliseconds(since_1970: int) -> str:
 
 
 def to_datetime(text: str) -> datetime:
-    """The datetime of a normalised text."""
+    """The datetime of a normalized text."""
     return datetime.fromisoformat(text)
 
 
 def epoch_seconds(text: str) -> int:
-    """A normalised time as whole seconds since 1970, as DynamoDB's TTL wants them."""
+    """A normalized time as whole seconds since 1970, as DynamoDB's TTL requires."""
     return int(to_datetime(text).timestamp())
 
 
@@ -84,5 +84,5 @@ def lag_ms(event_time: str, received_at: str) -> int:
 
 
 def day_of(text: str) -> str:
-    """The UTC day of a normalised time."""
+    """The UTC day of a normalized time."""
     return text[:10]

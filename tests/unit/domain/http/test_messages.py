@@ -77,6 +77,7 @@ PARAMETERS = {
     "replay_dry_run": set(),
     "needs_force": {"minimum"},
     "needs_all": {"maximum"},
+    "diffs_only_needs": {"member"},
     "not_of_action": {"action", "member"},
     "redrive_with_two_scopes": {"member"},
     "empty_transform": set(),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pik.domain.process.dead_letters import DeadLetter, Reason
 from pik.domain.redrive import preview as redrive_preview
 from pik.domain.redrive.freeze import LetterChoice, choose
+from pik.domain.redrive.message import entry_of
 from pik.domain.redrive.selection import Criteria
 from tests.support.makers import make_work
 
@@ -130,7 +131,7 @@ def test_samples_show_each_cause_before_any_of_them_twice(found: list[str], most
 @given(causes, st.integers(1, 30))
 def test_each_letter_that_was_read_is_counted_once(found: list[str], most: int) -> None:
     letters = [letter(n, cause) if cause else unreadable(n) for n, cause in enumerate(found)]
-    told = redrive_preview.told(choice(*letters, most=most, category="VALIDATION"), {"visible": 3}, NOW, RETENTION)
+    told = redrive_preview.describe(choice(*letters, most=most, category="VALIDATION"), {"visible": 3}, NOW, RETENTION)
     json.dumps(told)
     assert told["read"] == len(found) == told["matched"] + sum(told["skipped"].values())
     assert told["matched"] == sum(it["count"] for it in told["groups"]) <= most
@@ -139,7 +140,9 @@ def test_each_letter_that_was_read_is_counted_once(found: list[str], most: int) 
 
 def test_a_manifest_names_the_letters_that_matched() -> None:
     preview = redrive_preview.PreviewRequest(Criteria(source="shop"), 10, 5)
-    content = redrive_preview.manifest("mft-1", preview, choice(letter(1), letter(2), source="shop"), "ada", NOW)
+    content = redrive_preview.manifest(
+        "mft-1", preview, choice(letter(1), letter(2), source="shop"), [entry_of(letter(1), 5, whole=False)], "ada", NOW
+    )
     assert content == {
         "manifest_id": "mft-1",
         "created_at": NOW,
@@ -147,7 +150,10 @@ def test_a_manifest_names_the_letters_that_matched() -> None:
         "criteria": {"source": "shop", "min_age_seconds": 0},
         "complete": True,
         "message_ids": ["m-001", "m-002"],
+        "samples": content["samples"],
     }
+    (sample,) = content["samples"]
+    assert (sample["message_id"], sample["work"]["source"], "receipt" in sample) == ("m-001", "shop", False)
 
 
 def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
@@ -164,17 +170,17 @@ def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
             choice(letter(1), letter(2), letter(3, at="2026-11-20T11:59:30.000000Z"), most=1, complete=False),
             2,
             True,
-            "Of 3 messages that were read, 1 match. 2 do not count, each for a reason (limit_reached: 2). "
+            "Of 3 messages that were read, 1 match. 2 were skipped, each for a reason (limit_reached: 2). "
             "2 more are held by a redrive, or by another preview, and were not seen. "
             "There may be more: the limit or the time of one preview was reached. "
-            "The stack is dry: no manifest was written.",
+            "The stack is in dry run: no manifest was written.",
         ),
         (
             choice(letter(3, at="2026-11-20T11:59:30.000000Z")),
             0,
             False,
             "Of 1 messages that were read, 1 match. "
-            "1 failed less than 60 seconds ago: a redrive leaves them unless it is sent force.",
+            "1 failed less than 60 seconds ago: a redrive skips them unless force is true.",
         ),
     ],
 )
@@ -186,8 +192,8 @@ def test_a_preview_is_told_in_sentences(seen: LetterChoice, in_flight: int, dry:
 def test_a_dry_start_is_told_in_sentences() -> None:
     seen = choice(letter(1), letter(2), message_ids=frozenset({"m-001", "m-009"}))
     assert redrive_preview.rehearsal(seen, 0, "en") == (
-        "Of 2 messages that were read, 1 would be taken. 1 do not count, each for a reason (filtered: 1). "
-        "1 of those that were asked for were not in the dead-letter queue any more. "
+        "Of 2 messages that were read, 1 would be taken. 1 were skipped, each for a reason (filtered: 1). "
+        "1 of the requested messages were no longer in the dead-letter queue. "
         "This was a dry run: nothing was moved or recorded."
     )
     assert redrive_preview.rehearsal(seen, 0, "ja").endswith("ドライランのため、何も移さず、何も記録していません。")

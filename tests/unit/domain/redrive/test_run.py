@@ -42,10 +42,10 @@ def test_a_run_begins_with_all_that_was_asked_and_nothing_done() -> None:
 
 
 def test_a_run_is_shown_without_its_key_and_as_json() -> None:
-    shown = json.loads(json.dumps(redrive_run.shown(row(), NOW, "en")))
+    shown = json.loads(json.dumps(redrive_run.describe(row(), NOW, "en")))
     assert "PK" not in shown
     assert shown["request"]["canary"]["max_failure_rate"] == 0.25
-    assert shown["explanation"] == "It is under way: 0 of 0 messages so far."
+    assert shown["explanation"] == "It is in progress: 0 of 0 messages so far."
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_run_is_shown_without_its_key_and_as_json() -> None:
                 "totals": {"selected": 10, "redriven": 7, "skipped": {"too_young": 1, "filtered": 2}},
             },
             "Of 10 messages that were selected, 7 went back to the queue. "
-            "Left where they are, each for a reason: 3 (filtered: 2, too_young: 1).",
+            "Not moved, each for a reason: 3 (filtered: 2, too_young: 1).",
         ),
         (
             {"status": "COMPLETE", "action": "rescue", "totals": {"selected": 2, "rescued": 2}},
@@ -67,16 +67,16 @@ def test_a_run_is_shown_without_its_key_and_as_json() -> None:
             {"status": "COMPLETE", "action": "put_back", "totals": {"selected": 2, "redriven": 2}},
             "Of 2 messages of the rescue, 2 were put back into the dead-letter queue.",
         ),
-        ({"status": "COMPLETE"}, "Nothing was moved: no message was there to select."),
+        ({"status": "COMPLETE"}, "Nothing was moved: there was no message to select."),
         (
             {"status": "CANCELLING", "totals": {"selected": 4, "redriven": 1}},
-            "It is under way: 1 of 4 messages so far. It was told to stop, and does so before its next wave.",
+            "It is in progress: 1 of 4 messages so far. A cancellation was requested; it stops before its next wave.",
         ),
         (
             {"status": "CANCELLED", "totals": {"selected": 4, "redriven": 1, "already_gone": 2, "failed": 1}},
             "Of 4 messages that were selected, 1 went back to the queue. "
-            "2 of those that were asked for were not in the dead-letter queue any more. "
-            "1 could not be moved and are still where they were: start another redrive in a moment. "
+            "2 of the requested messages were no longer in the dead-letter queue. "
+            "1 could not be moved and are still where they were. Start another redrive in a moment. "
             "It was stopped on request.",
         ),
         (
@@ -87,23 +87,24 @@ def test_a_run_is_shown_without_its_key_and_as_json() -> None:
                 "totals": {"selected": 9, "redriven": 5, "skipped": {"stopped": 4}},
             },
             "Of 9 messages that were selected, 5 went back to the queue. "
-            "Left where they are, each for a reason: 4 (stopped: 4). "
-            "It stopped by itself: 3 of 5 failed again, most with: HashMismatch: no payload. "
-            "Read the new reasons, mend the cause, start anew.",
+            "Not moved, each for a reason: 4 (stopped: 4). "
+            "It stopped early: 3 of 5 failed again, most of them with: HashMismatch: no payload. "
+            "Read the new reasons, fix the cause, and start another redrive.",
         ),
         (
             {"status": "STOPPED", "stopped": "undecided", "because": {"undecided": 2}, "totals": {"selected": 2}},
-            "Of 2 messages that were selected, 0 went back to the queue. It stopped by itself: what became of 2 of its "
-            "first messages was not known in time. See that the processor runs, then start anew.",
+            "Of 2 messages that were selected, 0 went back to the queue. It stopped early: the outcome of 2 of its "
+            "first messages was not known in time. Check that the processor runs, then start another redrive.",
         ),
         (
             {"status": "STOPPED", "stopped": "of_another_version", "totals": {"selected": 2}},
-            "Of 2 messages that were selected, 0 went back to the queue. It stopped by itself (of_another_version): "
-            "start another for the others.",
+            "Of 2 messages that were selected, 0 went back to the queue. It stopped early (of_another_version). "
+            "Start another redrive for the remaining messages.",
         ),
         (
             {"status": "FAILED", "stopped": "not_started"},
-            "It ended with an error (not_started). What was counted was moved; start another for the others.",
+            "It ended with an error (not_started). The messages counted here were moved. "
+            "Start another redrive for the others.",
         ),
     ],
 )
@@ -135,5 +136,5 @@ EARLY, LATER = "2026-11-20T05:00:00.000000Z", "2026-11-20T05:00:01.000000Z"
 def test_a_run_is_abandoned_when_nothing_can_be_at_it_any_more(changes: dict[str, Any], abandoned: bool) -> None:
     given = row(**changes)
     assert redrive_run.is_abandoned(given, NOW) is abandoned
-    told = redrive_run.shown(given, NOW, "en")["explanation"]
-    assert ("nothing carries it out any more: cancel it" in told) is abandoned
+    told = redrive_run.describe(given, NOW, "en")["explanation"]
+    assert ("will make no more progress: cancel it" in told) is abandoned

@@ -37,9 +37,9 @@ def test_a_place_is_set(place: str, value: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("items.2.price", "no index of an array of 2"),
-        ("items.x", "no index"),
-        ("items.-1", "no index"),
+        ("items.2.price", "not an index of an array of length 2"),
+        ("items.x", "not an index"),
+        ("items.-1", "not an index"),
         ("orderId.part", "value of type string"),
         ("amount.a.b", "value of type number"),
     ],

@@ -56,13 +56,42 @@ def test_a_message_that_comes_after_the_preview_is_not_taken(backend: RedriveBac
         backend.bury(2)
         return backend.answer(request)
 
-    backend.instead = [backend.answer, late]  # the preview, then the rehearsal
+    backend.instead = [backend.answer, late]  # the preview, then the start
     result = pik("dlq", "redrive", "--fingerprint", FINGERPRINT, "--no-canary")
     assert result.exit_code == 0, result.output
     assert person.asked == ["Send 1 message to WorkQueue again, all at once?"]
     assert len(backend.sent()) == 1
     assert len(backend.dead()) == 1
     assert ["+", "skipped:", "filtered", "1"] in rows(result.stdout)
+
+
+def sweeps(backend: RedriveBackend) -> int:
+    """How often the dead-letter queue was read: each sweep begins with the queue's counts."""
+    return sum(operation == "get_queue_attributes" for _, operation in backend.aws.calls)
+
+
+def test_an_interactive_redrive_sweeps_the_queue_twice(backend: RedriveBackend, pik: Pik, person: Any) -> None:
+    backend.bury(1)
+    backend.aws.calls.clear()
+    result = pik("dlq", "redrive", "--fingerprint", FINGERPRINT, "--no-canary")
+    assert result.exit_code == 0, result.output
+    assert person.asked == ["Send 1 message to WorkQueue again, all at once?"]
+    assert sweeps(backend) == 2, "the preview's and the run's own"
+    assert len(backend.starts()) == 1
+
+
+def test_a_redrive_that_changes_payloads_sweeps_the_queue_twice_too(
+    backend: RedriveBackend, pik: Pik, person: Any
+) -> None:
+    backend.bury(1)
+    backend.aws.calls.clear()
+    result = pik("dlq", "redrive", "--fingerprint", FINGERPRINT, "--set", "payload.amount=42.5", "--no-canary")
+    assert result.exit_code == 0, result.output
+    assert "  + payload.amount = 42.5" in result.stdout
+    assert sweeps(backend) == 2
+    diffs, start = backend.starts()
+    assert (diffs["dry_run"], diffs["diffs_only"]) == (True, True)
+    assert start["manifest_id"] == diffs["manifest_id"]
 
 
 def test_options_become_members_of_the_request(backend: RedriveBackend, pik: Pik) -> None:

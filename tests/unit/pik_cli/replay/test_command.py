@@ -73,7 +73,7 @@ def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayBa
     found = ReplayBackend()
     write_state(machine, "http://127.0.0.1:9")
     monkeypatch.setattr(
-        "pik_cli.shell.session.http_client", lambda local: httpx.Client(transport=httpx.MockTransport(found))
+        "pik_cli.shell.api.http_client", lambda local: httpx.Client(transport=httpx.MockTransport(found))
     )
     monkeypatch.setattr("pik_cli.replay.command.time.sleep", lambda seconds: None)
     monkeypatch.setattr(module, "_observe", lambda run, outcome: None)

@@ -17,8 +17,9 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
 from pik_cli.shell.failure_mode import OUTPUT
+from pik_cli.shell.queues import QUEUES, read_queue
 from pik_cli.shell.stack import Stack
-from pik_cli.status.read import MAPPINGS, QUEUES, TABLES, count_table, read_queue
+from pik_cli.status.read import MAPPINGS, TABLES, count_table
 from tests.support.api_server import ApiServer
 from tests.support.command_line import Pik
 from tests.support.faults import refused

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pik_cli.shell.failure_mode import FaultState
+from pik_cli.shell.queues import QUEUES, QueueCounts
 from pik_cli.shell.stack import Stack
 from pik_cli.status.findings import StatusFinding, findings
-from pik_cli.status.read import MAPPINGS, QUEUES, TABLES, ApiState, QueueCounts, Snapshot, SourceMapping, TableState
+from pik_cli.status.read import MAPPINGS, TABLES, ApiState, Snapshot, SourceMapping, TableState
 
 WELL = Snapshot(
     stack=Stack("pik-dev", "UPDATE_COMPLETE", {}),
