@@ -2,7 +2,7 @@
 start.
 
 An execution is carried out as its definition says: a step that fails or dies is tried again, then the run is finished
-with its error. One whose last step fails too is over, and what it held comes back to the queue by itself.
+with its error. One whose last step fails too is over, and what it held comes back to the queue automatically.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Redrives:
             self._step(it)
 
     def ask(self, body: dict[str, Any], request_id: str) -> Wish:
-        """One more wish, at once and with all the patience it takes."""
+        """One more request, at once and with all the patience it takes."""
         wish = Wish(body, request_id, self._scheduler.clock.now, sure=True)
         self.wishes.append(wish)
         return wish

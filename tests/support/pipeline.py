@@ -42,7 +42,7 @@ class Pipeline:
         self.processor = self.new_processor()
 
     def new_processor(self, aws: Any = None, **changes: Any) -> ProcessFlow:
-        """A processor in a process of its own, as it were, with other clients or settings."""
+        """A processor as if in its own process, with other clients or settings."""
         settings = replace(self.settings, **changes)
         return ProcessFlow(settings, aws or self.aws, now=lambda: NOW, sleep=self.slept.append)
 

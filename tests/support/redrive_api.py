@@ -94,7 +94,7 @@ class RedriveApiHarness(RedriveHarness):
         self.aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item=to_item(row))
 
     def written(self) -> set[str]:
-        """The calls of the last request that change something, but for giving letters back."""
+        """The calls of the last request that change something, except for giving letters back."""
         return {operation for _, operation in self.aws.calls} & WRITES
 
     def runs(self) -> list[dict[str, Any]]:

@@ -331,7 +331,7 @@ def deliver_and_look(stage: Queued, work: Work, kill: tuple[str, str] | None, *,
 
 
 def settle(stage: Queued, work: Work) -> None:
-    """Without faults it ends in the dead-letter queue alone, and everything about it has been told."""
+    """Without faults it ends in the dead-letter queue alone, and everything about it has been reported."""
     stage.calm()
     stage.ledger_fails = False
     for _ in range(6):
@@ -347,7 +347,8 @@ def settle(stage: Queued, work: Work) -> None:
     assert stage.answered <= {(row["request_id"], row["message_id"]) for row in stage.failures()}
 
 
-# --- what is told -----------------------------------------------------------------------------------------------------
+# --- what is logged
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_a_secret_is_in_no_text_about_the_failure(stage: Queued, monkeypatch: pytest.MonkeyPatch) -> None:

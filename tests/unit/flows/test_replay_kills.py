@@ -40,7 +40,7 @@ class Inline:
         future: Future[Any] = Future()
         try:
             future.set_result(call())
-        except Exception as error:  # noqa: BLE001 (as the real one: it raises where the result is asked for)
+        except Exception as error:  # noqa: BLE001 (as the real one: it raises where the result is requested)
             future.set_exception(error)
         return future
 

@@ -30,7 +30,7 @@ OUTPUTS = {
 
 
 class Cloud:
-    """The clients of `pik status`, answering as told. `broken` names a resource and the error of reading it."""
+    """The clients of `pik status`, with the given answers. `broken` names a resource and the error of reading it."""
 
     def __init__(self) -> None:
         self.region = "us-east-1"
