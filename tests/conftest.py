@@ -48,7 +48,7 @@ def moto_aws() -> Iterator[MotoAws]:
 
 
 class ContractAws(FakeAws):
-    """The fakes with the two verbs that the contract suite needs beside boto3's."""
+    """The fakes with the two verbs that the contract suite needs in addition to boto3's."""
 
     is_moto = False
 

@@ -1,4 +1,4 @@
-"""DynamoDB: several writes at once, all or none, or each by itself; and what the stream says of them."""
+"""DynamoDB: several writes at once, all or none, or each separately; and their records in the stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack of the tests: the same on both backends, and what the functions are told of it."""
+"""The stack of the tests: the same on both backends, and what the functions read about it from their environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step Functions: one execution of a name, started once however often it is asked for."""
+"""Step Functions: one execution per name, started once however often that is requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A redrive on the real template: what died for a reason that was mended goes through, and is counted once."""
+"""A redrive on the real template: messages that failed for a reason that was fixed go through, and are counted once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay on the real template: what LIVE holds stays as it is, what it missed comes back, a shadow stands apart."""
+"""Replay on the real template: what LIVE holds stays as it is, what it missed comes back, a shadow is separate."""
 
 from __future__ import annotations
 

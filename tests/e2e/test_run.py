@@ -39,7 +39,7 @@ def started(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def finished(directory: Path, *words: str) -> tuple[int, str]:
-    """Exit status and all output of a run that ends by itself."""
+    """Exit status and all output of a run that ends without a signal."""
     done = subprocess.run(
         command(directory, *words), cwd=ROOT, capture_output=True, text=True, timeout=SECONDS * 2, check=False
     )

@@ -1,4 +1,4 @@
-"""`make simulate`: many seeds on all cores, up to the first that fails; or one plan, told in full."""
+"""`make simulate`: many seeds on all cores, up to the first that fails; or one plan, reported in full."""
 
 from __future__ import annotations
 

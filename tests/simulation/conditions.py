@@ -85,7 +85,7 @@ def conditions(seed: int) -> Conditions:
 def _limits(rng: Random) -> dict[str, int]:
     found = {name: rng.choice([*small, getattr(limits, name)]) for name, small in SMALL_LIMITS.items()}
     # A lane whose last rows wait for a whole batch stays open: with fewer lanes than a batch has entries, a replay of
-    # partitions that hold a row each would wait for ever.
+    # partitions that hold a row each would wait forever.
     found["REPLAY_LANES"] = max(found["REPLAY_LANES"], found["MAX_SEND_ENTRIES"])
     return found
 

@@ -1,4 +1,5 @@
-"""The functions as they are deployed: real handlers on the in-memory AWS, a process an invocation at a time."""
+"""The functions as they are deployed: real handlers on the in-memory AWS, each process with one invocation at a
+time."""
 
 from __future__ import annotations
 

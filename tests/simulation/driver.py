@@ -144,7 +144,7 @@ class SimulatedWorld:
         )
 
     def _end_windows(self) -> bool:
-        """Nobody waits for ever with a switch thrown: when all is quiet, the switches are put back."""
+        """No switch stays thrown forever: when all is quiet, the switches are put back."""
         if not self.producers.dry and self.work.enabled:
             return False
         self._dry_windows = self._off_windows = ()

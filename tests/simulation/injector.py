@@ -130,7 +130,7 @@ class Injector:
     def _repeat(self, service: str, operation: str, request: Mapping[str, Any]) -> None:
         """The answer of the second call is the one that arrives; where it says the same, the first's will do."""
         if operation in READS or operation == "transact_write_items":
-            return  # botocore gives a transaction a token of its own, by which AWS knows it again
+            return  # botocore adds its own token to a transaction, by which AWS recognizes a repeat
         self._repeating = True
         try:
             getattr(self._aws.client(service), operation)(**request)

@@ -1,6 +1,6 @@
 """What must be true when all is quiet, whatever happened before: the invariants of the design, from state alone.
 
-Everything is computed anew from the raw objects by the rules on paper; none of the kit's code is used.
+Everything is computed again from the raw objects by the rules on paper; none of the kit's code is used.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ def _check_versions(versions: Mapping[Day, Sequence[Row]], accepted: Mapping[str
 def _check_replays(
     world: SimulatedWorld, versions: Mapping[Day, Sequence[Row]], accepted: Mapping[str, Accepted]
 ) -> None:
-    """A replay that was told to be complete is on record as that; its shadow run holds what its window held when it was
-    asked for."""
+    """A replay that reported itself complete is on record as that; its shadow run holds what its window held when it
+    was requested."""
     status = {row["PK"]: row["status"] for row in stored.rows(world.aws, world.names.runs_table)}
     for replay in world.operators.replays:
         if replay.complete:

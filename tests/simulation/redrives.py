@@ -2,7 +2,7 @@
 start.
 
 An execution is carried out as its definition says: a step that fails or dies is tried again, then the run is finished
-with its error. One whose last step fails too is over, and what it held comes back to the queue by itself.
+with its error. One whose last step fails too is over, and what it held comes back to the queue automatically.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _WINDOW: Final = ("2026-11-19T00:00:00Z", "2026-11-22T00:00:00Z")
 
 @dataclass(slots=True)
 class SimulatedReplay:
-    """One replay. `wanted` are the accepted events of its window when it was first asked for; `complete`: it was told
-    that all of them were sent."""
+    """One replay. `wanted` are the accepted events of its window when it was first requested; `complete`: the answer
+    said that all of them were sent."""
 
     body: dict[str, Any]
     due: float = 0.0

@@ -113,7 +113,7 @@ class Scheduler:
         self._die_if_due()
 
     def close(self) -> None:
-        """Ends every task where it stands."""
+        """Ends every task where it is."""
         for task in list(self.tasks):
             task.doomed = True
             task.ended = lambda _: None

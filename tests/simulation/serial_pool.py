@@ -16,7 +16,7 @@ from tests.support.faults import Killed
 
 
 class SerialFuture(Future[Any]):
-    """A call that is made when its pool gets to it; at the latest when its result is asked for."""
+    """A call that is made when its pool gets to it; at the latest when its result is requested."""
 
     def __init__(self, pool: SerialPool, call: Callable[[], Any]) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class SerialFuture(Future[Any]):
 
 
 class SerialPool:
-    """Stands for ThreadPoolExecutor."""
+    """Replaces ThreadPoolExecutor."""
 
     def __init__(self, rng: Random, now: Callable[[], float]) -> None:
         self._rng = rng
@@ -93,7 +93,7 @@ class SerialPool:
 
 
 def wait(futures: Iterable[SerialFuture], timeout: float | None = None, return_when: str = ALL_COMPLETED) -> Any:
-    """Stands for concurrent.futures.wait. What was done too late is not done: a thread would still be at it."""
+    """Replaces concurrent.futures.wait. What was done too late is not done: a thread would still be at it."""
     waiting = list(futures)
     until = math.inf if timeout is None or not waiting else waiting[0].pool.now() + timeout
     while pending := [it for it in waiting if not it.done()]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Violation(AssertionError):
-    """`rule` is the rule in words, always the same; `detail` what broke it this time."""
+    """`rule` is the rule as text, always the same; `detail` what broke it this time."""
 
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(f"{rule}: {detail}")

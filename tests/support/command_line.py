@@ -57,7 +57,7 @@ def pik(machine: Path) -> Pik:
 
 
 def write_state(directory: Path, url: str, **changes: Any) -> Path:
-    """A state file as `make run` writes it; this process stands for the engine's."""
+    """A state file as `make run` writes it; this process takes the place of the engine's."""
     state = {
         "endpoint": url,
         "api_url": url,

@@ -62,7 +62,7 @@ class RedriveBackend:
         return self.now.timestamp()
 
     def handlers(self, **switches: str) -> None:
-        """The functions anew, with these variables changed."""
+        """The functions built again, with these variables changed."""
         api = RedriveSettings.from_env(self.names.environment("redrive", **switches))
         step = RedriveStepSettings.from_env(self.names.environment("redrive_step", **switches))
         aws: Any = self.aws
@@ -154,7 +154,7 @@ class RedriveBackend:
         return [json.loads(it.body) for it in self.aws.sqs.messages(self.names.work_queue_url)]
 
     def starts(self) -> list[dict[str, Any]]:
-        """The bodies of the starts that were asked for, in order."""
+        """The bodies of the requested starts, in order."""
         return [json.loads(it.content) for it in self.requests if it.url.path == "/redrive/start"]
 
     def acts(self) -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ class States:
 
 
 def row(status: str, **changes: Any) -> dict[str, Any]:
-    """A run as GET /redrive/{run_id} tells it."""
+    """A run as GET /redrive/{run_id} shows it."""
     totals = {"selected": 10, "redriven": 10, "rescued": 0, "skipped": {}, "already_gone": 0, "failed": 0}
     return {
         "run_id": "rdr-1",

@@ -68,7 +68,7 @@ def functions_have_log_groups(template: Template) -> list[str]:
 
 
 def log_groups_forget(template: Template) -> list[str]:
-    """No log is kept for ever."""
+    """No log is kept forever."""
     return [
         f"{name} keeps its logs for ever"
         for name, group in resources(template, "AWS::Logs::LogGroup").items()
@@ -152,7 +152,7 @@ def partial_failures_are_reported(template: Template) -> list[str]:
 
 
 def the_function_answers_before_the_api_gives_up(template: Template) -> list[str]:
-    """Else a producer is told 503 of what was written."""
+    """Otherwise a producer gets a 503 for what was written."""
     found = []
     for name, integration in resources(template, "AWS::ApiGatewayV2::Integration").items():
         limit = min(API_TIMEOUT_SECONDS, integration["Properties"]["TimeoutInMillis"] / 1000)

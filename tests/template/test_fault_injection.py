@@ -1,4 +1,4 @@
-"""Faults can be injected only where somebody asked for it, and then by one parameter that two functions read."""
+"""Faults can be injected only on stacks that request it, and then by one parameter that two functions read."""
 
 from __future__ import annotations
 

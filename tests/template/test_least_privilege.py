@@ -45,14 +45,14 @@ BESIDE_CALLS: Final = {
         }
     ),
     "ReplayRole": frozenset[str](),
-    "RedriveRole": frozenset({"s3:ListBucket"}),  # so that a missing manifest is told as missing
-    "RedriveStepRole": frozenset({"s3:ListBucket"}),  # so that a file that is not there yet is told as missing
+    "RedriveRole": frozenset({"s3:ListBucket"}),  # so that a missing manifest is reported as missing
+    "RedriveStepRole": frozenset({"s3:ListBucket"}),  # so that a file that does not exist yet is reported as missing
     "ProcessorRole": frozenset(
         {
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
-            "s3:ListBucket",  # so that a missing object is told as missing
+            "s3:ListBucket",  # so that a missing object is reported as missing
         }
     ),
 }

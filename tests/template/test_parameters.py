@@ -132,7 +132,7 @@ def test_every_parameter_reaches_a_resource() -> None:
 def test_a_parameter_that_only_an_unused_condition_reads_is_found() -> None:
     template = transformed()
     template["Resources"]["ProcessorQueueMapping"]["Properties"]["Enabled"] = True
-    assert unused_parameters(template) == set()  # ENABLE_PROCESSOR still tells of it
+    assert unused_parameters(template) == set()  # ENABLE_PROCESSOR still reports it
     del template["Resources"]["IngestFunction"]["Properties"]["Environment"]["Variables"]["ENABLE_PROCESSOR"]
     assert unused_parameters(template) == {"EnableProcessor"}
 

@@ -1,4 +1,4 @@
-"""samconfig.toml: a stage a section, valid for the template, with nothing that must not be in a repository."""
+"""samconfig.toml: one stage per section, valid for the template, with nothing that must not be in a repository."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_only_settings_read_the_environment() -> None:
 
 
 def test_groups_of_the_command_share_the_shell_alone() -> None:
-    """Each folder is a group; what two of them need is in `shell`, and so a group can be loaded by itself."""
+    """Each folder is a group; what two of them need is in `shell`, and so a group can be loaded alone."""
     for name in in_layer("command"):
         parts = name.split(".")
         if len(parts) < 3:

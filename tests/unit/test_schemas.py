@@ -108,7 +108,7 @@ def _near(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def one_changed(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """An example of the schema with one member set anew, so that a good part of the payloads is valid."""
+    """An example of the schema with one member replaced, so that a good part of the payloads is valid."""
     change = st.one_of([st.fixed_dictionaries({name: around(rules)}) for name, rules in schema["properties"].items()])
     return st.builds(lambda example, members: {**example, **members}, st.sampled_from(schema["examples"]), change)
 

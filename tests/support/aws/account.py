@@ -86,7 +86,7 @@ class FakeAws:
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     def planned_failures(self, service: str, operation: str, request: Mapping[str, Any]) -> frozenset[int]:
-        """The indexes of the entries of this batch that shall fail."""
+        """The indexes of the entries of this batch that are to fail."""
         return frozenset(self.partial(service, operation, request) if self.partial else ())
 
     def perform(self, service: str, operation: str, request: Mapping[str, Any], act: Callable[[], Answer]) -> Answer:

@@ -38,7 +38,7 @@ class ServiceClient:
 
 
 def operation(*takes: str) -> Callable[[Callable[[Any, Request], Answer]], Callable[..., Answer]]:
-    """Make a method an AWS call that takes the keyword arguments `takes`.
+    """Turn a method into an AWS call that takes the keyword arguments `takes`.
 
     An argument that boto3 takes and the fake does not raises NotImplementedError: nothing is ignored in silence.
     """

@@ -9,7 +9,7 @@ START: Final = 1_795_169_730.0
 
 
 class Clock:
-    """A callable that answers epoch seconds; it stands still until told to go on."""
+    """A callable that answers epoch seconds; it does not move until a test advances it."""
 
     def __init__(self, start: float = START) -> None:
         self.now = start

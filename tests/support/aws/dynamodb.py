@@ -141,7 +141,7 @@ class FakeDynamoDb(ServiceClient):
 
     @operation("RequestItems")
     def batch_get_item(self, request: Request) -> Answer:
-        """Items come in the reverse of the order asked for: AWS promises none."""
+        """Items come in the reverse of the requested order: AWS promises none."""
         wanted = [(name, key) for name, part in request["RequestItems"].items() for key in part["Keys"]]
         if len(wanted) > _MAX_BATCH_KEYS:
             raise invalid("Too many items requested for the BatchGetItem call")

@@ -32,7 +32,7 @@ _THROTTLE: Final[Mapping[str, tuple[str, str, int]]] = {
 
 
 class CallRefused(Exception):
-    """An error that AWS answers. `members` are put beside Error in the response (Item, CancellationReasons), and
+    """An error that AWS answers. `members` are put next to Error in the response (Item, CancellationReasons), and
     `detail` into it (Key, ActualObjectSize)."""
 
     def __init__(

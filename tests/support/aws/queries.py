@@ -101,7 +101,7 @@ def ordered(table: FakeTable, request: Request) -> Ordered:
 
 
 def projection(request: Request, expressions: Expressions) -> list[str] | None:
-    """The names of the attributes asked for, or None for all. Raises ValidationException."""
+    """The names of the requested attributes, or None for all. Raises ValidationException."""
     text = request.get("ProjectionExpression")
     if text is None:
         return None
@@ -122,7 +122,7 @@ def projection(request: Request, expressions: Expressions) -> list[str] | None:
 
 
 def shown_item(item: Item, names: list[str] | None) -> Item:
-    """A copy of an item, or of the attributes asked for."""
+    """A copy of an item, or of the requested attributes."""
     return copy_item(item if names is None else {name: item[name] for name in names if name in item})
 
 

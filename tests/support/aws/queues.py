@@ -142,7 +142,7 @@ class FakeQueue:
         message.receipt = receipt_handle(self.name, message)
 
     def holder(self, handle: str) -> StoredMessage | None:
-        """The message that this receipt handle, its latest, stands for. Raises ReceiptHandleIsInvalid."""
+        """The message of this receipt handle, which must be its latest. Raises ReceiptHandleIsInvalid."""
         name, message_id, _ = parse_handle(handle)
         message = self.messages.get(message_id) if name == self.name else None
         return message if message is not None and message.receipt == handle else None

@@ -147,7 +147,7 @@ def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _range(text: str | None, size: int) -> range | None:
-    """The bytes asked for; None for all of them, which is also what S3 answers to a range that it cannot read."""
+    """The requested bytes; None for all of them, which is also what S3 answers to a range that it cannot read."""
     found = _RANGE.fullmatch(text or "")
     if found is None or found[0] == "bytes=-":
         return None

@@ -192,7 +192,7 @@ class FakeSqs(ServiceClient):
         self._queues[redrive[0]].add(message)
 
     def _batch(self, name: str, request: Request, act: Callable[[Request], Answer]) -> Answer:
-        """Act on each entry by itself. Successful and Failed are only there when something is in them."""
+        """Act on each entry separately. Successful and Failed are only there when something is in them."""
         failing = self._aws.planned_failures(self.service, name, request)
         outcome: dict[str, list[Any]] = {}
         for index, entry in enumerate(request["Entries"]):

@@ -25,17 +25,17 @@ KEY, BODY = "raw/a.json", b"0123456789"
 
 
 class Trial:
-    """A stack in memory whose failure mode tests set; `told` is what could not be read."""
+    """A stack in memory whose failure mode tests set; `unread` are the errors of reads that failed."""
 
     def __init__(self, mode: str = "none") -> None:
         self.clock = Clock()
         self.aws = FakeAws(clock=self.clock)
         self.names = deployed(self.aws)
-        self.told: list[Exception] = []
+        self.unread: list[Exception] = []
         self.slept: list[float] = []
         self.chance = 0.0
         clients: Any = self.aws
-        self.mode = FaultModeParameter(clients.ssm, NAME, self.clock, self.told.append)
+        self.mode = FaultModeParameter(clients.ssm, NAME, self.clock, self.unread.append)
         self.raw = FaultyRawStore(clients.s3, self.names.raw_bucket, self.mode, self.slept.append, lambda: self.chance)
         self.queue = FaultyWorkQueue(clients.sqs, self.names.work_queue_url, Workers(4), self.mode)
         self.raw.put(KEY, BODY, "text/plain", {})
@@ -80,16 +80,16 @@ def test_the_threads_of_a_batch_share_one_look() -> None:
 def test_a_parameter_that_cannot_be_read_is_none_and_told_once_in_a_while(broken: str) -> None:
     trial = Trial("poison")
     trial.mode = FaultModeParameter(
-        trial.aws.ssm, "/pik-test/gone" if broken == "gone" else NAME, trial.clock, trial.told.append
+        trial.aws.ssm, "/pik-test/gone" if broken == "gone" else NAME, trial.clock, trial.unread.append
     )  # type: ignore[arg-type]
     if broken == "no network":
         trial.aws.on_call = _no_network
     assert [trial.mode.now() for _ in range(3)] == [NO_FAULT] * 3
     trial.clock.advance(FAILURE_MODE_CACHE_SECONDS)
     assert [trial.mode.now() for _ in range(3)] == [NO_FAULT] * 3
-    assert len(trial.told) == 2
+    assert len(trial.unread) == 2
     expected = {"gone": "ParameterNotFound", "unknown": "UnknownFaultMode", "no network": "EndpointConnectionError"}
-    assert {error_code(it) or type(it).__name__ for it in trial.told} == {expected[broken]}
+    assert {error_code(it) or type(it).__name__ for it in trial.unread} == {expected[broken]}
 
 
 def test_a_mode_that_was_on_ends_when_the_parameter_cannot_be_read_any_more() -> None:
@@ -103,7 +103,7 @@ def test_a_mode_that_was_on_ends_when_the_parameter_cannot_be_read_any_more() ->
 def test_an_unknown_mode_is_told_with_those_that_there_are() -> None:
     trial = Trial("poison")
     trial.mode.now()
-    (error,) = trial.told
+    (error,) = trial.unread
     assert isinstance(error, UnknownFaultMode)
     assert "poison_payload" in str(error)
 

@@ -19,7 +19,7 @@ MEANINGS = dict(ROWS)
 
 @pytest.fixture(scope="module")
 def everything() -> str:
-    """All of src and docs but for the glossary, in lower case, with names like `dedupe_row` as words."""
+    """All of src and docs except for the glossary, in lower case, with names like `dedupe_row` as words."""
     paths = [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
     text = "\n".join(path.read_text("utf-8") for path in paths if path != PAGE)
     return " ".join(text.replace("_", " ").lower().split())

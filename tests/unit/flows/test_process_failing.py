@@ -270,7 +270,8 @@ def settle(harness: DeliveryHarness, work: Work) -> None:
     assert harness.answered <= {(row["request_id"], row["message_id"]) for row in harness.pipeline.failures()}
 
 
-# --- what is told -----------------------------------------------------------------------------------------------------
+# --- what is logged
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_a_secret_is_in_no_text_about_the_failure(harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
     (root / "src" / "pik" / "__pycache__" / "settings.cpython-311.pyc").write_bytes(b"stale")
     (root / "src" / "requirements.txt").write_text("rfc8785==0.1.4\n", encoding="utf-8")
     (root / "requirements-dev.txt").write_text("rfc8785==0.1.4\n", encoding="utf-8")
-    # Stands for uv: notes its arguments and installs one module, a command and a lock file, as the real one does.
+    # In place of uv: notes its arguments and installs one module, a command and a lock file, as the real one does.
     executable(
         root / ".venv" / "bin" / "uv",
         f'[ "$1" = python ] && exit 1; printf "%s\\n" "$@" > {root}/uv.txt',

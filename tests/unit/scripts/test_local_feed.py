@@ -1,4 +1,4 @@
-"""The feed's lines: what was counted, in words."""
+"""The feed's lines: what was counted, as text."""
 
 from __future__ import annotations
 

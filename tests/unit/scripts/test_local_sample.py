@@ -1,4 +1,4 @@
-"""The sample tells the story that `make demo` reconciles, so its fates must be what the domain really decides."""
+"""The sample holds the story that `make demo` reconciles, so its fates must be what the domain really decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECEIVED_AT = "2026-11-20T12:00:00.000000Z"
 
 
 def fates_by_the_domain(text: str) -> Counter[str]:
-    """What ingest would answer to these lines, told by the same code, without AWS."""
+    """What ingest would answer to these lines, by the same code, without AWS."""
     schemas = SchemaRegistry(load_schemas(), allow_unknown=True)
     found: Counter[str] = Counter()
     first_sha: dict[str, str] = {}

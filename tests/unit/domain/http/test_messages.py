@@ -1,4 +1,4 @@
-"""Findings in words: the catalogs agree, echoes are harmless, and the language is the reader's."""
+"""Findings as text: the catalogs agree, echoes are harmless, and the language is the reader's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a message that failed: the design's table, the waits, and what is told of it."""
+"""What happens to a message that failed: the design's table, the waits, and what is recorded of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a preview tells: every letter in one group, ages and expiry that add up, samples of each cause."""
+"""What a preview shows: every letter in one group, ages and expiry that add up, samples of each cause."""
 
 from __future__ import annotations
 

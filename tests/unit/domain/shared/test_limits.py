@@ -6,7 +6,7 @@ from pik.domain.shared import limits
 
 
 def test_a_replay_can_always_fill_a_batch() -> None:
-    # It sends whole batches while more may come: fewer lanes, or less backlog, than a batch holds would wait for ever.
+    # It sends whole batches while more may come: fewer lanes, or less backlog, than a batch holds would wait forever.
     assert limits.REPLAY_LANES >= limits.MAX_SEND_ENTRIES
     assert limits.REPLAY_BACKLOG_EVENTS >= limits.MAX_SEND_ENTRIES
 

@@ -1,4 +1,4 @@
-"""`pik dlq status`, `peek`, `analyze` and `monitor`: what is told of the queue, and that nothing is consumed."""
+"""`pik dlq status`, `peek`, `analyze` and `monitor`: what they show of the queue, and that nothing is consumed."""
 
 from __future__ import annotations
 

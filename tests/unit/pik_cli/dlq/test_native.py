@@ -1,4 +1,4 @@
-"""SQS's own redrive: started, watched and cancelled with the caller's credentials, or refused in words."""
+"""SQS's own redrive: started, watched and cancelled with the caller's credentials, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.redrive_backend import RedriveBackend
 
 
 class Sqs:
-    """The account's SQS with move tasks, which its fake lacks. `moves` letters a look."""
+    """The account's SQS with move tasks, which its fake lacks. `moves` letters per check."""
 
     def __init__(self, real: Any, moves: int = 10) -> None:
         self._real = real

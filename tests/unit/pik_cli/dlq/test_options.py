@@ -1,4 +1,4 @@
-"""Ages, changes and advice: what people type, and what they are told."""
+"""Ages, changes and advice: what people type, and what they get back."""
 
 from __future__ import annotations
 

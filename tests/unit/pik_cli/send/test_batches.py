@@ -18,7 +18,7 @@ FORMS = st.sampled_from(list(Form))
 
 
 def make_items(lengths: list[int]) -> list[Item]:
-    """Events of these many bytes, each with other content; 0 stands for one that is too long to be kept."""
+    """Events of these many bytes, each with other content; 0 means one that is too long to be kept."""
     made, offset = [], 0
     for number, length in enumerate(lengths, 1):
         data = f"{number:x}".rjust(length, "x").encode()[:length] if length else None
@@ -67,7 +67,7 @@ def test_a_batch_is_only_left_when_the_next_event_does_not_fit(lengths: list[int
 def test_ingest_reads_from_the_bodies_what_stood_in_the_file(
     events: list[dict[str, str]], form: Form, size: int
 ) -> None:
-    """The API's own reader finds each event at the place where it stands, also after many bytes a character."""
+    """The API's own reader finds each event at its place, also after many bytes per character."""
     lines = form is Form.NDJSON
     texts = [json.dumps(event, ensure_ascii=False) for event in events]
     data = ("\n".join(texts) if lines else "[" + " ,\n".join(texts) + "]").encode()
