@@ -19,8 +19,12 @@ COMMANDS: Final = (
     LazyCommand("status", "pik_cli.status.command:status", "Show the whole pipeline and what in it needs attention."),
     LazyCommand("health", "pik_cli.status.health:health", "Show the API's status, version and switches."),
     LazyCommand("logs", "pik_cli.logs.command:logs", "Show what the functions logged, merged by time."),
-    LazyCommand("replay", "pik_cli.replay.command:app", "Send stored events through the queue again."),
-    LazyCommand("fault", "pik_cli.fault.command:app", "Make a stack fail on purpose, to practise recovery."),
+    LazyCommand("replay", "pik_cli.replay.command:app", "Send the stored events of a window through the queue again."),
+    LazyCommand(
+        "fault",
+        "pik_cli.fault.command:app",
+        "Make the pipeline fail on purpose, to see what it and its operators do then.",
+    ),
     LazyCommand("dlq", "pik_cli.dlq.command:app", "Dead letters: look, decide, fix, try a few, send the rest, watch."),
 )
 """Every command with the first sentence of its help, so that `pik --help` loads none of them."""

@@ -125,7 +125,7 @@ def _parse(text: str) -> FaultMode:
 def _confirm(mode: FaultMode, session: Session) -> None:
     """Raises Misuse when nobody can be asked, typer.Abort for a no."""
     if not sys.stdin.isatty():
-        raise Misuse("Events will fail, and nobody can be asked here.", "Add --yes, or look with --dry-run.")
+        raise Misuse("Events will fail, and there is no terminal to ask on.", "Add --yes, or look with --dry-run.")
     stage = session.stack.parameters.get("EnvName", "?")
     typer.confirm(f"{mode.effect}. Let stack {session.stack.name} ({stage}) fail so?", abort=True, err=True)
 
@@ -163,7 +163,7 @@ def _show(session: Session) -> None:
         session.output.line(f"Stack {session.stack.name} was deployed with {_OFF}: nothing in it fails on order.")
     elif found.mode is None:
         session.output.line(f"Failure mode {found.name!r} is unknown, which functions take as none.")
-        session.output.line(f"Mend it with: {session.command('fault', 'clear')}")
+        session.output.line(f"Fix it with: {session.command('fault', 'clear')}")
     elif found.injects:
         session.output.line(f"Failure mode {found.mode} since {found.since}: {found.mode.effect}.")
         session.output.line(f"End it with: {session.command('fault', 'clear')}")

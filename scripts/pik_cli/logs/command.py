@@ -30,7 +30,7 @@ _STYLES: Final = {"WARNING": "yellow", "WARN": "yellow", "ERROR": "red", "CRITIC
 
 
 class LoggedFunction(StrEnum):
-    """Whose logs."""
+    """A function whose logs can be shown."""
 
     INGEST = "ingest"
     PUBLISHER = "publisher"
@@ -54,7 +54,7 @@ _OUTPUTS: Final = {
 def logs(
     context: typer.Context,
     *,
-    function: Annotated[LoggedFunction, typer.Argument(help="Whose logs.")] = LoggedFunction.ALL,
+    function: Annotated[LoggedFunction, typer.Argument(help="Function whose logs to show.")] = LoggedFunction.ALL,
     since_text: Annotated[
         str, typer.Option("--since", metavar="15m", help="From when: 90s, 15m, 2h, 1d, or an RFC 3339 time.")
     ] = "15m",

@@ -175,7 +175,8 @@ def since(text: str, now: datetime) -> datetime:
         return to_datetime(normalise(text))
     except BadTime as error:
         raise Misuse(
-            f"--since {text} is no time.", "It takes 90s, 15m, 2h, 1d, 1h30m, or a time such as 2026-11-20T10:15:30Z."
+            f"--since {text} is not a time.",
+            "It takes 90s, 15m, 2h, 1d, 1h30m, or a time such as 2026-11-20T10:15:30Z.",
         ) from error
 
 
@@ -190,7 +191,7 @@ def level_of(text: str) -> str:
 def id_of(option: str, text: str) -> str:
     """An id that is looked for. Raises Misuse for something that no id is, which a log filter would misread."""
     if not re.fullmatch(r"[\w.:=+/-]{4,256}", text, re.ASCII):
-        raise Misuse(f"{option} {text!r} is no id.", "Copy it from a result or a log line.")
+        raise Misuse(f"{option} {text!r} is not an id.", "Copy it from a result or a log line.")
     return text
 
 

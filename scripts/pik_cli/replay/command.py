@@ -56,7 +56,7 @@ class ReplayProgress:
 
     @property
     def resume(self) -> str:
-        """The command that goes on here; without a token, the one that begins anew."""
+        """The command that goes on here; without a token, the one that starts again."""
         return shlex.join([*self.command, *(["--token", self.token] if self.token else [])])
 
     def note(self, response: httpx.Response) -> None:
@@ -133,9 +133,11 @@ def replay(
 
 @app.command()
 def show(
-    context: typer.Context, *, run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="As `pik replay` told it.")]
+    context: typer.Context,
+    *,
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="As `pik replay` printed it.")],
 ) -> None:
-    """Show a recorded replay: who asked for what, and what came of it.
+    """Show a recorded replay: who requested it, for what, and its result.
 
     \b
     Examples:
@@ -192,7 +194,7 @@ def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) ->
         stalled = 0 if moved else stalled + 1
         if stalled == CLI_FAILED_BATCHES and not found.complete:
             raise Refusal(
-                f"Run {found.run_id} does not get on: {found.answer.get('explanation', '')}",
+                f"Run {found.run_id} makes no progress: {found.answer.get('explanation', '')}",
                 "See `pik logs replay --level ERROR`.",
             )
         if stalled:
@@ -260,7 +262,9 @@ def _confirm(body: dict[str, Any]) -> None:
     where = "a run of its own" if body.get("shadow") else "LIVE"
     window = f"{body.get('start_time', '?')} to {body.get('end_time', '?')}"
     if not sys.stdin.isatty():
-        raise Misuse("A replay sends messages, and nobody can be asked here.", "Add --yes, or look with --dry-run.")
+        raise Misuse(
+            "A replay sends messages, and there is no terminal to ask on.", "Add --yes, or look with --dry-run."
+        )
     typer.confirm(f"Send the events of {whose} from {window} again, into {where}?", abort=True, err=True)
 
 

@@ -30,9 +30,9 @@ from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
 
 _Format = Annotated[
-    Form | None, typer.Option("--format", help="How the events stand in FILE; found out by itself when left out.")
+    Form | None, typer.Option("--format", help="How the events stand in FILE; detected automatically when omitted.")
 ]
-_BatchSize = Annotated[int, typer.Option(min=1, max=MAX_EVENTS_PER_REQUEST, help="Events a request.")]
+_BatchSize = Annotated[int, typer.Option(min=1, max=MAX_EVENTS_PER_REQUEST, help="Events per request.")]
 _Concurrency = Annotated[
     int, typer.Option(min=1, max=CLI_MAX_CONCURRENCY, help="Requests at once; 1 keeps the order of the file.")
 ]

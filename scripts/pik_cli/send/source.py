@@ -158,7 +158,7 @@ def _values(stream: ByteReader) -> Iterator[Item]:
     if len(data) > CLI_MAX_JSON_BYTES:
         raise Refusal(
             f"A JSON text is read whole, and this one has more than {CLI_MAX_JSON_BYTES // 2**20} MiB.",
-            "Write it as one event a line, which has no such bound: jq -c '.[]' FILE | pik send -",
+            "Write it as one event per line, which has no such bound: jq -c '.[]' FILE | pik send -",
         )
     start = len(_BOM) if data.startswith(_BOM) else 0
     text = data[start:]
@@ -203,7 +203,7 @@ def _sequence(data: bytes) -> Iterator[tuple[int, int]]:
 def _unreadable(why: str) -> Refusal:
     return Refusal(
         f"The JSON cannot be read: {why}",
-        "Mend the file; if it holds one event a line, say so with --format ndjson.",
+        "Fix the file; if it holds one event per line, say so with --format ndjson.",
     )
 
 

@@ -1,4 +1,4 @@
-"""`pik status`: the whole pipeline on one page, and what in it wants attention."""
+"""`pik status`: the whole pipeline on one page, and what in it needs attention."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def status(
     count: Annotated[
         bool, typer.Option("--count", help="Count the tables' items exactly; reads, and pays for, every item.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks of --watch.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two checks of --watch.")] = 2.0,
 ) -> None:
-    """Show the whole pipeline and what in it wants attention.
+    """Show the whole pipeline and what in it needs attention.
 
     Queues, event source mappings, switches and tables. Exit status 1 when there is a finding, each with its next
-    step. With -o json and --watch, one JSON document a line. The tables' item counts are DynamoDB's own, up to six
+    step. With -o json and --watch, one JSON document per line. The tables' item counts are DynamoDB's own, up to six
     hours old; --count makes exact ones.
 
     \b
@@ -183,7 +183,7 @@ def _sentences(found: list[StatusFinding]) -> list[RenderableType]:
     from rich.text import Text
 
     if not found:
-        return [Text("Nothing wants attention.")]
+        return [Text("Nothing needs attention.")]
     parts: list[RenderableType] = [Text(f"{len(found)} finding{'s' if len(found) > 1 else ''}:", style="bold")]
     for it in found:
         parts += [Text(f"- {safe(it.message)}"), Text(f"  {safe(it.next_step)}", style="dim")]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pik_cli.shell.api import Health, read_health
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.output import Output
 from pik_cli.shell.session import session_of
 
+if TYPE_CHECKING:
+    from pik_cli.shell.api import Health
+
 
 def health(context: typer.Context) -> None:
-    """Ask the API how it is: status, version and switches.
+    """Show the API's status, version and switches.
 
     Exit status 1 when it answers anything but ok, 3 when nothing answers.
 
@@ -23,6 +25,8 @@ def health(context: typer.Context) -> None:
       pik --stack pik-dev health
       pik --stack pik-dev -o json health
     """
+    from pik_cli.shell.api import read_health
+
     session = session_of(context)
     found = read_health(session.api, session.aws)
     if session.output.json_wanted:

@@ -141,7 +141,7 @@ def test_since_takes_a_duration_or_a_time(text: str, moment: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-5m", "yesterday", "2026-11-20T10:00:00", "9" * 20 + "d"])
 def test_a_since_that_is_no_time_is_wrong_usage(text: str) -> None:
-    with pytest.raises(Misuse, match="no time"):
+    with pytest.raises(Misuse, match="not a time"):
         since(text, NOW)
 
 
@@ -151,7 +151,7 @@ def test_levels_and_ids_are_checked() -> None:
         level_of("loud")
     assert id_of("--event-id", "ab-12.c") == "ab-12.c"
     for text in ('a" ?b', "ab", "花子です", "a b c d", "x" * 257):
-        with pytest.raises(Misuse, match="no id"):
+        with pytest.raises(Misuse, match="not an id"):
             id_of("--event-id", text)
 
 

@@ -180,7 +180,7 @@ def test_a_replay_that_does_not_get_on_stops_with_the_command_to_go_on(backend: 
     result = pik(*WHOLE)
     assert result.exit_code == 1
     assert len(backend.requests) == CLI_FAILED_BATCHES
-    assert "does not get on" in result.stderr
+    assert "makes no progress" in result.stderr
     assert "--token" in result.stderr
 
 

@@ -96,7 +96,7 @@ def trial(cloud: StatusClients, mode: str) -> None:
 def test_a_pipeline_that_is_well_is_exit_status_0(cloud: StatusClients, pik: Pik) -> None:
     result = pik("status")
     assert result.exit_code == 0, result.stderr
-    assert "Nothing wants attention." in result.stdout
+    assert "Nothing needs attention." in result.stdout
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["WorkQueue", "0", "-", "-"] in rows
     assert ["processor", "Enabled", "OK", "50"] in rows
