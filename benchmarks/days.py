@@ -29,14 +29,14 @@ def next_event(sizes: Sequence[int] = SIZES) -> Figure:
     first, last = costs[0], costs[-1]
     ratio = last["dollars_per_million"] / first["dollars_per_million"]
     time_ratio = last["ms"] / first["ms"]
-    told = ", ".join(
+    measured = ", ".join(
         f"{size:,}: ${it['dollars_per_million']:.2f}/M {it['calls']:.0f} calls {it['ms']:.0f} ms"
         for size, it in zip(sizes, costs, strict=True)
     )
     values = {f"{name}_at_{size}": it[name] for size, it in zip(sizes, costs, strict=True) for name in it}
     return Figure(
         f"one more event in an entity-day of {', '.join(f'{size:,}' for size in sizes)}",
-        f"{ratio:.2f} × in dollars, {time_ratio:.2f} × in time ({told})",
+        f"{ratio:.2f} × in dollars, {time_ratio:.2f} × in time ({measured})",
         "≤ 1.5 × that at 10",
         ratio <= 1.5 and time_ratio <= 1.5,
         f"the day is filled by the processor's writer; then the mean of {_NEXT} events that come one by one, each in "

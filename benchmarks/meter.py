@@ -93,8 +93,8 @@ class Meter:
     _delete_message_batch = _change_message_visibility_batch = _get_queue_attributes
 
     def _put_events(self, params: Params, _: Params) -> None:
-        for it in params["Entries"]:
-            size = sum(len(it[name].encode()) for name in ("Source", "DetailType", "Detail"))
+        for entry in params["Entries"]:
+            size = sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
             self.usage.bus_events += prices.chunks(size)
 
     def _write(self, table: str, item: Params, times: int = 1) -> None:

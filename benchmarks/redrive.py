@@ -53,11 +53,11 @@ def redrive(messages: int = 1_000, rounds: int = 20) -> Figure:
     )
 
 
-def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
+def _run(messages: int, wanted: dict[str, Any]) -> dict[str, float]:
     world = BenchmarkWorld()
     _bury(world, messages)
     with as_in_lambda():
-        works = _from_request_to_report(world, asked)
+        works = _from_request_to_report(world, wanted)
     process_all(world, mapping_batch_size("ProcessorQueueMapping"))
     wall, responder = sum(it.wall for it in works), sum(it.responder for it in works)
     return {
@@ -70,7 +70,7 @@ def _run(messages: int, asked: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _from_request_to_report(world: BenchmarkWorld, asked: dict[str, Any]) -> list[WorkCost]:
+def _from_request_to_report(world: BenchmarkWorld, wanted: dict[str, Any]) -> list[WorkCost]:
     later = timedelta()
 
     def now() -> datetime:
@@ -78,7 +78,7 @@ def _from_request_to_report(world: BenchmarkWorld, asked: dict[str, Any]) -> lis
 
     start = RedriveApiFlow(RedriveSettings.from_env(world.names.environment("redrive")), world.clients, now)
     step = RedriveStepFlow(RedriveStepSettings.from_env(world.names.environment("redrive_step")), world.clients, now)
-    request = api_request(json.dumps(asked), "redrive=") | {"routeKey": "POST /redrive/start"}
+    request = api_request(json.dumps(wanted), "redrive=") | {"routeKey": "POST /redrive/start"}
     answer, work = world.measured(lambda: start(request, context()), DELAYS)
     if answer["statusCode"] != 202:
         raise RuntimeError(f"the benchmark's redrive was refused: {answer['body']}")

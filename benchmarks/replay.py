@@ -58,7 +58,7 @@ def _run(events: int) -> dict[str, float]:
 
 def _until_complete(world: BenchmarkWorld, function: Any) -> list[WorkCost]:
     works: list[WorkCost] = []
-    asked = {
+    wanted = {
         "source": "shop",
         "event_type": "order",
         "start_time": "2026-11-20T00:00:00Z",
@@ -66,7 +66,7 @@ def _until_complete(world: BenchmarkWorld, function: Any) -> list[WorkCost]:
     }
     token = None
     while token or not works:
-        body = json.dumps(asked | ({"next_token": token} if token else {}))
+        body = json.dumps(wanted | ({"next_token": token} if token else {}))
         request = api_request(body, f"replay-{len(works)}=") | {"routeKey": "POST /replay"}
         answer, work = world.measured(lambda request=request: function(request, context()), DELAYS)
         if answer["statusCode"] != 200:

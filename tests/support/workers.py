@@ -23,7 +23,7 @@ class InlineWorkers:
         future: Future[Any] = Future()
         try:
             future.set_result(call())
-        except Exception as error:  # noqa: BLE001 (as the real one: it raises where the result is asked for)
+        except Exception as error:  # noqa: BLE001 (as the real one: it raises where the result is read)
             future.set_exception(error)
         return future
 

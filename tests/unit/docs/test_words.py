@@ -162,7 +162,7 @@ def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Com
     if isinstance(command, click.Group):
         context = click.Context(command)
         for word in command.list_commands(context):
-            below = command.get_command(context, word)
+            _, below, _ = command.resolve_command(context, [word])  # which loads it
             assert below is not None
             yield from commands(below, f"{name} {word}")
 

@@ -254,7 +254,7 @@ def deliver_and_look(
 
 
 def settle(harness: DeliveryHarness, work: Work) -> None:
-    """Without faults it ends in the dead-letter queue alone, and everything about it has been told."""
+    """Without faults it ends in the dead-letter queue alone, and everything about it has been reported."""
     harness.faults.calm()
     harness.ledger_fails = False
     for _ in range(6):

@@ -30,7 +30,7 @@ PARAMETER = "/pik-local/failure_mode"
 
 
 class GamedayClock:
-    """Seconds, and the waits that were asked for."""
+    """Seconds, and the waits that were requested."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -175,11 +175,10 @@ def read_start(value: Any, *, dry_run: bool) -> RedriveRequest:
         checks.add(name, "not_of_action" if known else "additional_properties", member=name, action=action)
     members = {name: given for name, given in members.items() if name in _MEMBERS[action]}
     request = _read_put_back(checks, members) if action == PUT_BACK else _read_taking(checks, members, action)
-    request = replace(request, dry_run=request.dry_run or dry_run)
     if request.diffs_only:
         _check_diffs_only(checks, request)
     checks.finish(by_place=True)
-    return request
+    return replace(request, dry_run=request.dry_run or dry_run)
 
 
 def read_cancel(value: Any) -> str:
