@@ -10,6 +10,7 @@ import typer
 
 from benchmarks import report
 from benchmarks.cold_start import cold_start
+from benchmarks.command import command_start
 from benchmarks.cpu import ingest_cpu
 from benchmarks.curve import curve
 from benchmarks.days import next_event
@@ -29,6 +30,7 @@ BENCHMARKS: Final[dict[str, Callable[[], Figure]]] = {
     "process": process_hot,
     "next-event": next_event,
     "cold-start": cold_start,
+    "command": command_start,
 }
 
 

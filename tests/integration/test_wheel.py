@@ -87,7 +87,6 @@ def declared() -> Iterator[Requirement]:
     """Every requirement of the project, of its extras and of its groups."""
     lists = [
         PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"].values(),
         *PROJECT["dependency-groups"].values(),
     ]
     return (Requirement(text) for texts in lists for text in texts)

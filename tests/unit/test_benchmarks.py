@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import cost, prices, report
 from benchmarks.cold_start import cold_start
+from benchmarks.command import command_start
 from benchmarks.cpu import ingest_cpu
 from benchmarks.curve import curve
 from benchmarks.days import next_event
@@ -180,6 +181,7 @@ def test_sizes_come_from_the_template() -> None:
         pytest.param(lambda: process_hot(events=60), id="process"),
         pytest.param(lambda: next_event(sizes=(2, 60)), id="next-event"),
         pytest.param(lambda: cold_start(pairs=1), id="cold-start"),
+        pytest.param(lambda: command_start(pairs=1), id="command"),
         pytest.param(lambda: ingest_cpu(calls=2, rounds=1), id="cpu"),
     ],
 )

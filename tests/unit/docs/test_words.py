@@ -9,9 +9,8 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import click
 import pytest
 import typer.main
 
@@ -156,11 +155,11 @@ def test_messages_of_the_catalog_are_plain_english() -> None:
     assert not found, "\n".join(["", *found])
 
 
-def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     """A command and all below it, each with the words that call it."""
     yield name, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
+    if hasattr(command, "list_commands"):
+        context = command.context_class(command)
         for word in command.list_commands(context):
             _, below, _ = command.resolve_command(context, [word])  # which loads it
             assert below is not None
