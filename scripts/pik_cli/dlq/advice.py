@@ -21,7 +21,8 @@ _AROUND: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class EscalationLevel:
-    """How far to raise the alarm: 0 look, 1 somebody now, 2 the team. Level 3, a lasting outage, no count can tell."""
+    """How far to escalate: 0 to inspect, 1 to call somebody now, 2 to call the team. No count shows level 3, a lasting
+    outage."""
 
     number: int
     advice: str
@@ -70,12 +71,12 @@ def next_step(
 
 _BY_CATEGORY: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "VALIDATION": (
-        "The events are wrong, or their schema is. Mend the schema and deploy, or change the payloads on the way with "
-        "--set or --jmespath.",
+        "The events are wrong, or their schema is. Fix the schema and deploy, or change the payloads in the redrive "
+        "with --set or --jmespath.",
         (),
     ),
     "PROCESSING": (
-        "A business rule refuses the events. Mend the rule, or change the payloads on the way with --set or "
+        "A business rule refuses the events. Fix the rule, or change the payloads during the redrive with --set or "
         "--jmespath.",
         (),
     ),
@@ -90,7 +91,7 @@ def step_for(group: Mapping[str, Any], command: Command) -> NextStep:
     fingerprint, category = str(group.get("fingerprint") or ""), str(group.get("category") or "")
     if not fingerprint:
         return NextStep(
-            "Nothing tells why these are dead: SQS moved them itself, or they are no messages of this kit.",
+            "Their cause is unknown: SQS moved them itself, or they are not messages of this kit.",
             command("dlq", "peek", "--count", "20"),
         )
     why, extra = _BY_CATEGORY.get(category, ("Find the cause first.", ()))

@@ -53,7 +53,7 @@ class RedriveApi:
         return Started(str(answer.get("run_id") or ""), answer)
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """A run as it stands."""
+        """The current state of a run."""
         return self._read("GET", f"/redrive/{quote(run_id, safe='')}")
 
     def cancel(self, run_id: str) -> dict[str, Any]:
@@ -83,8 +83,8 @@ class RedriveApi:
     def _in_doubt(self, reason: str, run_id: str = "") -> PikError:
         look = self._command("dlq", "show", run_id) if run_id else self._command("dlq", "status")
         return Unreachable(
-            f"It is not known whether the run was started: {reason}",
-            f"Look whether it runs, and start it again only if it does not: {look}",
+            f"It is unknown whether the run was started: {reason}",
+            f"Check whether it is running, and start it again only if it is not: {look}",
         )
 
     def _call(self, call: Callable[[], httpx.Response]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class RedriveApi:
 
 
 def refused(response: httpx.Response) -> PikError:
-    """An answer that is none, in words."""
+    """A refused request as an error."""
     reason = message_of(response)
     status = response.status_code
     if status in _NOT_ALLOWED:

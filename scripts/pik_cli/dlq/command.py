@@ -1,4 +1,4 @@
-"""The `pik dlq` commands: look into the dead-letter queue, and send what is in it on its way again."""
+"""The `pik dlq` commands: inspect the dead-letter queue, and send its messages again."""
 
 from __future__ import annotations
 

@@ -18,12 +18,11 @@ from pik.domain.redrive.selection import LIMIT_REACHED, UNREADABLE, Criteria
 from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_REDRIVE_ALL
 from pik.workers import Workers
-from pik_cli.dlq import options
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import LetterFilters, ask
+from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters
 from pik_cli.shell.errors import Refusal, concerns_caller, describe, error_code
-from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import (
     CLI_EXECUTION_HOLD_SECONDS,
     CLI_EXECUTION_THREADS,
@@ -54,7 +53,7 @@ class ExecutionCounts:
     failed: dict[str, str] = field(default_factory=dict)
     """Why an execution was not started, by message id."""
     kept: dict[str, str] = field(default_factory=dict)
-    """Of the started, messages that are still in the queue against the wish, by message id."""
+    """Of the started, messages that should have been deleted and are still in the queue, by message id."""
     interrupted: bool = False
 
     @property
@@ -63,6 +62,8 @@ class ExecutionCounts:
         return self.read - self.started - sum(self.skipped.values()) - len(self.failed)
 
 
+@letter_filters()
+@consent_options("dry_run", "yes")
 def start_executions(
     context: typer.Context,
     *,
@@ -70,16 +71,9 @@ def start_executions(
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, max=CLI_MAX_EXECUTIONS, help="Executions at most.")
     ] = CLI_EXECUTIONS,
-    category: options.CategoryIs = None,
-    error_type: options.ErrorTypeIs = None,
-    fingerprint: options.FingerprintIs = None,
-    entity: options.EntityIs = None,
-    source: options.SourceIs = None,
-    min_age: options.MinAge = None,
-    max_age: options.MaxAge = None,
+    filters: LetterFilters,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the messages in the queue.")] = False,
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
+    consent: Consent,
 ) -> None:
     """Start one execution of a state machine for each message, and delete the message once it is started.
 
@@ -98,22 +92,21 @@ def start_executions(
     """
     session = session_of(context)
     output = session.output
-    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
     criteria = Criteria(**filters.members())
     url = session.stack.output("WorkDeadLetterQueueUrl")
     queue = DeadLetterQueue(session.aws.sqs, url, Workers(CLI_EXECUTION_THREADS))
     starter = Starter(session.aws.states, state_machine)
     starter.check(output)
     what = "keep" if keep else "delete"
-    if not dry_run:
-        ask(f"Start up to {plural(count, 'execution', 'executions')}, and {what} their messages?", yes=yes)
+    if not consent.dry_run:
+        ask(f"Start up to {plural(count, 'execution', 'executions')}, and {what} their messages?", yes=consent.yes)
     with progress(output, "start-executions") as tell:
-        tally = run(queue, starter, criteria, count, keep=keep, dry_run=dry_run, tell=tell)
-    _account(output, tally, dry_run=dry_run)
+        tally = run(queue, starter, criteria, count, keep=keep, dry_run=consent.dry_run, tell=tell)
+    _account(output, tally, dry_run=consent.dry_run)
     if tally.interrupted:
         output.note(f"Stopped. The same command goes on, and starts nothing twice:\n{_again(context)}")
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(1 if tally.failed or tally.kept or not tally.started else 0)
+    raise typer.Exit(FINDING if tally.failed or tally.kept or not tally.started else FINE)
 
 
 class Starter:

@@ -13,16 +13,18 @@ import typer
 from pik.domain.redrive.run import CANCELLED, COMPLETE, FAILED, STOPPED, UNDER_WAY
 from pik_cli.dlq.advice import NextStep
 from pik_cli.dlq.api import RedriveApi, Tell
-from pik_cli.dlq.options import DryRun, NoWait, Yes, ask
+from pik_cli.dlq.options import Consent, ask, consent_options
 from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
-from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from pik_cli.shell.output import Output, plural
 from pik_cli.shell.session import Session, session_of
 
 _DONE: Final = {"redrive": "redriven", "rescue": "rescued", "put_back": "put back"}
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="As the command that started it told: rdr-...")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's id, as the command printed that started it: rdr-...")
+]
 
 
 def show(
@@ -31,10 +33,10 @@ def show(
     run_id: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it to its end.")] = False,
 ) -> None:
-    """Show a redrive, rescue or put-back: who asked for what, its waves, and what came of every message.
+    """Show a redrive, rescue or put-back: who requested what, its waves, and what happened to every message.
 
-    Exit status 1 when it has stopped, failed or been cancelled, or when messages failed. With --follow, Ctrl-C ends
-    the watching and not the run.
+    Exit status 1 when it has stopped, failed or been cancelled, or when messages failed. With --follow, Ctrl-C stops
+    watching, not the run.
 
     \b
     Examples:
@@ -48,12 +50,11 @@ def show(
         raise typer.Exit(follow_run(session, api, run_id))
     row = api.run(run_id)
     _account(session, row, lead=_who_asked(row))
-    raise typer.Exit(0 if row.get("status") in UNDER_WAY else _exit_code(row))
+    raise typer.Exit(FINE if row.get("status") in UNDER_WAY else _exit_code(row))
 
 
-def cancel(
-    context: typer.Context, *, run_id: RunId, dry_run: DryRun = False, yes: Yes = False, no_wait: NoWait = False
-) -> None:
+@consent_options()
+def cancel(context: typer.Context, *, run_id: RunId, consent: Consent) -> None:
     """Stop a running redrive, and wait until it has stopped.
 
     No further wave is sent, and what was not sent is in the dead-letter queue again. What was sent is not called back.
@@ -66,21 +67,21 @@ def cancel(
     """
     session = session_of(context)
     api, output = RedriveApi(session, session.output.note), session.output
-    if dry_run:
+    if consent.dry_run:
         raise typer.Exit(_would_cancel(output, api.run(run_id)))
-    ask(f"Stop run {run_id}?", yes=yes)
+    ask(f"Stop run {run_id}?", yes=consent.yes)
     answer = api.cancel(run_id)
     if answer.get("dry_run"):
         raise Refusal("The stack runs with DryRun=true: the run was not asked to stop.", "Deploy with DryRun=false.")
-    if no_wait:
+    if not consent.wait:
         if output.json_wanted:
             output.document(answer)
         else:
             output.line(f"Run {run_id}: {answer.get('status')}. See: {session.command('dlq', 'show', run_id)}")
-        raise typer.Exit(0)
+        raise typer.Exit(FINE)
     row = _last_row(session, api, run_id)
     _account(session, row)
-    raise typer.Exit(0 if row.get("status") == CANCELLED else 1)
+    raise typer.Exit(FINE if row.get("status") == CANCELLED else FINDING)
 
 
 def _would_cancel(output: Output, row: Mapping[str, Any]) -> int:
@@ -91,13 +92,13 @@ def _would_cancel(output: Output, row: Mapping[str, Any]) -> int:
         output.line(f"Run {row.get('run_id')} would be stopped: it is {row.get('status')}.")
     else:
         output.line(f"Run {row.get('run_id')} is over: {row.get('status')}. There is nothing to stop.")
-    return 0 if under_way else 1
+    return FINE if under_way else FINDING
 
 
-def follow_run(session: Session, api: RedriveApi, run_id: str, beside: Mapping[str, Any] | None = None) -> int:
-    """Watch a run to its end and tell what came of it; gives the exit status. `beside` goes into the JSON."""
+def follow_run(session: Session, api: RedriveApi, run_id: str, extra: Mapping[str, Any] | None = None) -> int:
+    """Watch a run to its end and report its result; returns the exit status. `extra` goes into the JSON."""
     row = _last_row(session, api, run_id)
-    _account(session, row, beside=beside)
+    _account(session, row, extra=extra)
     return _exit_code(row)
 
 
@@ -138,7 +139,8 @@ def watch(api: RedriveApi, run_id: str, pause: Callable[[float], None], tell: Te
         last = str(row.get("updated_at"))
         if still == CLI_FOLLOW_LOOKS:
             raise Refusal(
-                f"Run {run_id} does not get on: no news since {last}.", "See `pik logs redrive-step --level ERROR`."
+                f"Run {run_id} makes no progress: nothing has changed since {last}.",
+                "See `pik logs redrive-step --level ERROR`.",
             )
         pause(CLI_FOLLOW_SECONDS)
 
@@ -169,8 +171,8 @@ def _who_asked(row: Mapping[str, Any]) -> list[tuple[str, object]]:
     criteria = ", ".join(f"{name}={value}" for name, value in (request.get("criteria") or {}).items())
     return [
         ("action", row.get("action", "-")),
-        ("asked for by", row.get("requested_by", "-")),
-        ("asked for at", row.get("requested_at", "-")),
+        ("requested by", row.get("requested_by", "-")),
+        ("requested at", row.get("requested_at", "-")),
         ("last change", row.get("updated_at", "-")),
         ("which messages", request.get("manifest_id") or criteria or "all"),
     ]
@@ -181,20 +183,20 @@ def _account(
     row: Mapping[str, Any],
     *,
     lead: list[tuple[str, object]] | None = None,
-    beside: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """What came of a run: every selected message under one heading, and what to do next."""
     output, step = session.output, _next_step(session, row)
     if output.json_wanted:
         report = {"adds_up": _missing(row) == 0, "next": step.command if step else None}
-        output.document({**row, **report, **(beside or {})})
+        output.document({**row, **report, **(extra or {})})
         return
     output.line(f"Run {row.get('run_id')}: {row.get('status')}")
     if lead:
         output.table(("", ""), lead)
     waves = row.get("waves") or []
     if waves:
-        names, columns = ["number", "size", "redriven", "failed"], ["wave", "size", _word(row), "not"]
+        names, columns = ["number", "size", "redriven", "failed"], ["wave", "size", _word(row), "unsent"]
         if _is_judged(row):
             names, columns = [*names, "decided", "failing"], [*columns, "decided", "failed again"]
         output.table(columns, [[it.get(name, "-") for name in names] for it in waves])
@@ -236,13 +238,13 @@ def _done(row: Mapping[str, Any]) -> int:
 
 def _missing(row: Mapping[str, Any]) -> int:
     totals = _totals(row)
-    told = _done(row) + sum(totals["skipped"].values()) + totals["already_gone"] + totals["failed"]
-    return int(totals["selected"] - told)
+    accounted = _done(row) + sum(totals["skipped"].values()) + totals["already_gone"] + totals["failed"]
+    return int(totals["selected"] - accounted)
 
 
 def _exit_code(row: Mapping[str, Any]) -> int:
     well = row.get("status") == COMPLETE and _done(row) and not _totals(row)["failed"]
-    return 0 if well else 1
+    return FINE if well else FINDING
 
 
 def _next_step(session: Session, row: Mapping[str, Any]) -> NextStep | None:
@@ -262,7 +264,7 @@ def _next_step(session: Session, row: Mapping[str, Any]) -> NextStep | None:
 
 @contextmanager
 def progress(output: Output, title: str) -> Iterator[Tell]:
-    """What is told on a terminal while something runs; elsewhere nothing."""
+    """Shows progress on a terminal, and nothing elsewhere."""
     if not output.stderr.is_terminal:
         yield lambda _text: None
         return

@@ -1,4 +1,4 @@
-"""`pik dlq monitor`: the dead-letter queue, look by look, until Ctrl-C."""
+"""`pik dlq monitor`: the dead-letter queue, sampled until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pik_cli.shell.output import Output, make_table, safe
 from pik_cli.shell.queues import read_queue
 from pik_cli.shell.session import Session, session_of
 
-_KEPT: Final = 15  # looks on the screen
+_KEPT: Final = 15  # samples on the screen
 _COLUMNS: Final = ("time", "messages", "in flight", "in/min", "out/min", "work queue", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSample:
-    """One look. `in_per_minute` and `out_per_minute` are what the depth rose or fell by since the last look, so that
-    what comes and goes between two looks is seen by its difference only; None at the first."""
+    """One sample. `in_per_minute` and `out_per_minute` are what the depth rose or fell by since the last sample;
+    messages that come and go between two samples cancel out. None at the first."""
 
     time: str
     messages: int | None
@@ -44,15 +44,15 @@ class QueueSample:
 def monitor(
     context: typer.Context,
     *,
-    interval: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks.")] = 5.0,
+    interval: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two samples.")] = 5.0,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, help="Looks to take; without end otherwise.")
+        int | None, typer.Option("--count", "-n", min=1, help="Samples to take; without it, until Ctrl-C.")
     ] = None,
 ) -> None:
     """Watch the dead-letter queue: depth, rates in and out, the work queue, and redrives that run.
 
-    Rates are what the depth rose or fell by: messages that come and go between two looks cancel out. One line a look
-    where no terminal is; with -o json one document a line. Nothing is received, so nothing is held back from others.
+    Rates are what the depth rose or fell by: messages that come and go between two samples cancel out. One line per
+    sample without a terminal; with -o json one document per line. Nothing is received, so nothing is hidden.
 
     \b
     Examples:
@@ -62,22 +62,22 @@ def monitor(
     """
     session = session_of(context)
     output = session.output
-    looks = QueueSampler(session)
+    sampler = QueueSampler(session)
     try:
         if output.json_wanted or not output.stdout.is_terminal:
             if not output.json_wanted:
                 output.line(_aligned(_COLUMNS))
-            _repeat(looks, interval, count, lambda seen: _print_one(seen, output))
+            _repeat(sampler, interval, count, lambda seen: _print_one(seen, output))
             return
         kept: deque[QueueSample] = deque(maxlen=_KEPT)
         with Live(console=output.stdout, auto_refresh=False) as live:
-            _repeat(looks, interval, count, lambda seen: live.update(_page(seen, kept), refresh=True))
+            _repeat(sampler, interval, count, lambda seen: live.update(_page(seen, kept), refresh=True))
     except KeyboardInterrupt:  # how a watch ends
         return
 
 
 class QueueSampler:
-    """Takes looks, and remembers the last for the rates."""
+    """Takes samples, and remembers the last one for the rates."""
 
     def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
@@ -103,7 +103,7 @@ class QueueSampler:
         )
 
     def _rise(self, letters: int | None) -> float | None:
-        """Messages a minute more than at the last look."""
+        """Messages per minute more than at the last sample."""
         now, last = self._clock(), self._last
         if letters is None:
             return None
@@ -113,16 +113,18 @@ class QueueSampler:
         return round((letters - last[1]) * 60 / (now - last[0]), 1)
 
 
-def _repeat(looks: QueueSampler, interval: float, count: int | None, show: Callable[[QueueSample | str], None]) -> None:
-    """The first look may fail; later ones say so and go on, for a network comes back."""
-    show(looks.take())
+def _repeat(
+    sampler: QueueSampler, interval: float, count: int | None, show: Callable[[QueueSample | str], None]
+) -> None:
+    """The first sample may fail; later ones report it and go on, because networks recover."""
+    show(sampler.take())
     taken = 1
     while count is None or taken < count:
         time.sleep(interval)
         try:
-            show(looks.take())
+            show(sampler.take())
         except (BotoCoreError, ClientError, Unreachable) as error:
-            show(f"Could not look: {(explain(error) or error)}. Trying again.")
+            show(f"Could not read the queue: {(explain(error) or error)}. Trying again.")
         taken += 1
 
 
@@ -136,7 +138,7 @@ def _print_one(seen: QueueSample | str, output: Output) -> None:
 
 
 def _aligned(cells: Sequence[Any]) -> str:
-    """Cells as columns that stay where they are, look after look."""
+    """Cells as columns that stay in place, sample after sample."""
     first, *middle, last = (str(cell) for cell in cells)
     return "  ".join([f"{first:<20}", *(f"{cell:>10}" for cell in middle), last])
 
@@ -150,11 +152,18 @@ def _page(seen: QueueSample | str, kept: deque[QueueSample]) -> RenderableType:
     return Group(Text(heading), make_table(_COLUMNS, [_cells(it) for it in kept], lines=True))
 
 
-def _cells(look: QueueSample) -> list[Any]:
-    cells = (look.time, look.messages, look.in_flight, look.in_per_minute, look.out_per_minute, look.work_queue)
-    return [*("-" if cell is None else cell for cell in cells), ", ".join(look.running) or "-"]
+def _cells(sample: QueueSample) -> list[Any]:
+    cells = (
+        sample.time,
+        sample.messages,
+        sample.in_flight,
+        sample.in_per_minute,
+        sample.out_per_minute,
+        sample.work_queue,
+    )
+    return [*("-" if cell is None else cell for cell in cells), ", ".join(sample.running) or "-"]
 
 
-def as_json(look: QueueSample) -> dict[str, Any]:
-    """Stable form; null for what could not be read, and for the rates of the first look."""
-    return asdict(look)
+def as_json(sample: QueueSample) -> dict[str, Any]:
+    """Stable form; null for what could not be read, and for the rates of the first sample."""
+    return asdict(sample)

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import DryRun, Yes, ask
+from pik_cli.dlq.options import Consent, ask, consent_options
 from pik_cli.shell.errors import Refusal, error_code
-from pik_cli.shell.exit_codes import INTERRUPTED
+from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from pik_cli.shell.output import Output, plural
 from pik_cli.shell.queues import read_queue
@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 
 
-def move_all(session: Session, rate: int | None, *, dry_run: bool, yes: bool, wait: bool) -> int:
+def move_all(session: Session, rate: int | None, consent: Consent) -> int:
     """Move every message to WorkQueue; gives the exit status."""
     output, sqs = session.output, session.aws.sqs
     queue = read_queue(session.aws, session.stack, "WorkDeadLetterQueue")
@@ -45,18 +45,18 @@ def move_all(session: Session, rate: int | None, *, dry_run: bool, yes: bool, wa
         raise Refusal(f"The dead-letter queue could not be read: {queue.problem}")
     source, target = _arn(session, "WorkDeadLetterQueueUrl"), _arn(session, "WorkQueueUrl")
     output.note(_WARNING)
-    speed = f"{rate} a second" if rate else "as fast as SQS does it"
-    if dry_run or not queue.total:
+    speed = f"{rate} per second" if rate else "as fast as SQS does it"
+    if consent.dry_run or not queue.total:
         return _would_move(output, queue.total, speed, target)
-    ask(f"Move {plural(queue.total, 'message', 'messages')} to WorkQueue, {speed}?", yes=yes)
+    ask(f"Move {plural(queue.total, 'message', 'messages')} to WorkQueue, {speed}?", yes=consent.yes)
     request: dict[str, Any] = {"SourceArn": source, "DestinationArn": target}
     if rate:
         request["MaxNumberOfMessagesPerSecond"] = rate
     handle = _native(sqs.start_message_move_task, **request)["TaskHandle"]
-    if not wait:
+    if not consent.wait:
         output.note(f"Watch it: {session.command('dlq', 'move-tasks')}")
         output.document({"task_handle": handle}) if output.json_wanted else output.line(f"Started task {handle}")
-        return 0
+        return FINE
     return _follow(session, sqs, source)
 
 
@@ -94,14 +94,14 @@ def list_tasks(context: typer.Context) -> None:
 
 
 @app.command()
+@consent_options("dry_run", "yes")
 def cancel(
     context: typer.Context,
     *,
     handle: Annotated[
         str | None, typer.Argument(metavar="HANDLE", help="As `pik dlq move-tasks` lists it; the running one's.")
     ] = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
+    consent: Consent,
 ) -> None:
     """Cancel the running task, or the one with this handle. What was moved stays moved.
 
@@ -118,10 +118,10 @@ def cancel(
         if not running:
             raise Refusal("No task is running.", f"See: {session.command('dlq', 'move-tasks')}")
         handle = str(running[0]["TaskHandle"])
-    if dry_run:
+    if consent.dry_run:
         output.document({"would_cancel": handle}) if output.json_wanted else output.line(f"Would cancel {handle}")
         return
-    ask("Cancel the running move task?", yes=yes)
+    ask("Cancel the running move task?", yes=consent.yes)
     moved = _native(sqs.cancel_message_move_task, TaskHandle=handle).get("ApproximateNumberOfMessagesMoved", 0)
     if output.json_wanted:
         output.document({"task_handle": handle, "moved": moved})
@@ -130,13 +130,13 @@ def cancel(
 
 
 def _follow(session: Session, sqs: SQSClient, source: str) -> int:
-    look = session.command("dlq", "move-tasks")
+    show = session.command("dlq", "move-tasks")
     try:
         with progress(session.output, "SQS moves messages") as tell:
             task = watch(lambda: _tasks(sqs, source), time.sleep, tell)
     except KeyboardInterrupt:
         stop = session.command("dlq", "move-tasks", "cancel")
-        session.output.note(f"Stopped watching; SQS goes on. Look:\n{look}\nStop it:\n{stop}")
+        session.output.note(f"Stopped watching; SQS goes on. Show it:\n{show}\nStop it:\n{stop}")
         raise typer.Exit(INTERRUPTED) from None
     output = session.output
     if output.json_wanted:
@@ -146,7 +146,7 @@ def _follow(session: Session, sqs: SQSClient, source: str) -> int:
         reason = f" {task['FailureReason']}" if task.get("FailureReason") else ""
         output.line(f"{task.get('Status')}: {moved:,} of about {all_:,} moved.{reason}")
         output.line(f"See what comes back: {session.command('dlq', 'monitor')}")
-    return 0 if task.get("Status") == "COMPLETED" else 1
+    return FINE if task.get("Status") == "COMPLETED" else FINDING
 
 
 def watch(
@@ -164,7 +164,7 @@ def watch(
         still = still + 1 if moved == last else 0
         last = moved
         if still == CLI_FOLLOW_LOOKS:
-            raise Refusal("The move task does not get on.", "Cancel it with `pik dlq move-tasks cancel`.")
+            raise Refusal("The move task makes no progress.", "Cancel it with `pik dlq move-tasks cancel`.")
         pause(CLI_FOLLOW_SECONDS)
 
 
@@ -207,7 +207,7 @@ def _would_move(output: Output, letters: int, speed: str, target: str) -> int:
         output.line(f"{plural(letters, 'message', 'messages')} would be moved to {target}, {speed}.")
     else:
         output.line("No dead letters. Nothing to move.")
-    return 0 if letters else 1
+    return FINE if letters else FINDING
 
 
 def _as_json(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,23 @@
-"""What the `pik dlq` commands have in common on the command line: filters, ages, changes of a payload, consent."""
+"""The options that several `pik dlq` commands share, each written once: filters, how to redrive, and consent.
+
+A decorator adds its options to a command and passes the command one value made of them.
+"""
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import wraps
 from typing import Annotated, Any, Final
 
 import typer
 
 from pik.domain.http.strict_json import parse_json
 from pik.domain.shared.failures import Category
-from pik.domain.shared.limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS, MAX_REDRIVE_ALL
+from pik.domain.shared.limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
 from pik_cli.shell.errors import Misuse
 
@@ -25,60 +31,128 @@ def seconds(text: str | int) -> int:
     if given.isascii() and given.isdigit() and len(given) < 10:
         return int(given)
     if not _AGE.fullmatch(given):
-        raise typer.BadParameter(f"{given} is no age: it takes seconds, or 90s, 15m, 2h, 1d, 1h30m.")
+        raise typer.BadParameter(f"{given} is not a duration: it takes seconds, or 90s, 15m, 2h, 1d, 1h30m.")
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", given))
 
 
-CategoryIs = Annotated[
-    Category | None, typer.Option("--category", case_sensitive=False, help="Messages of this category of failure.")
-]
-ErrorTypeIs = Annotated[str | None, typer.Option("--error-type", metavar="T", help="Messages with this exception.")]
-FingerprintIs = Annotated[
-    str | None,
-    typer.Option(
-        "--fingerprint", metavar="F", help="Messages of this cause; `pik dlq analyze` lists them; eight digits will do."
+Command = Callable[..., None]
+Decorator = Callable[[Command], Command]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedOption:
+    """An option as Typer takes it: its annotated type, and its default."""
+
+    annotation: Any
+    default: Any = None
+
+
+def shared_options(
+    parameter: str, options: Mapping[str, SharedOption], build: Callable[..., Any]
+) -> Callable[..., Decorator]:
+    """Makes a decorator that puts options in the place of a command's `parameter`, which gets what `build` makes of
+    their values. It takes the names of the options that a command has; without names, all."""
+
+    def with_names(*names: str) -> Decorator:
+        chosen = names or tuple(options)
+
+        def decorate(command: Command) -> Command:
+            @wraps(command)
+            def call(**values: Any) -> None:
+                given = {name: values.pop(name) for name in chosen}
+                command(**values, **{parameter: build(**given)})
+
+            own = inspect.signature(command, eval_str=True)
+            parameters: list[inspect.Parameter] = []
+            for name, declared in own.parameters.items():
+                if name == parameter:
+                    parameters += [_keyword(option, options[option]) for option in chosen]
+                else:
+                    parameters.append(declared)
+            call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+            call.__annotations__ = {it.name: it.annotation for it in parameters} | {"return": None}
+            return call
+
+        return decorate
+
+    return with_names
+
+
+def _keyword(name: str, option: SharedOption) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=option.default, annotation=option.annotation)
+
+
+def _duration(name: str, text: str) -> SharedOption:
+    return SharedOption(Annotated[int | None, typer.Option(name, metavar="AGE", parser=seconds, help=text)])
+
+
+def _text(name: str, metavar: str, text: str) -> SharedOption:
+    return SharedOption(Annotated[str | None, typer.Option(name, metavar=metavar, help=text)])
+
+
+def _switch(text: str, *names: str) -> SharedOption:
+    return SharedOption(Annotated[bool, typer.Option(*names, help=text)], default=False)
+
+
+FILTERS: Final[Mapping[str, SharedOption]] = {
+    "fingerprint": _text(
+        "--fingerprint",
+        "F",
+        "Messages with this cause, as `pik dlq analyze` lists it; the first eight digits are enough.",
     ),
-]
-EntityIs = Annotated[str | None, typer.Option("--entity", metavar="E", help="Messages of this entity.")]
-SourceIs = Annotated[str | None, typer.Option("--source", metavar="S", help="Messages of this source.")]
-MinAge = Annotated[
-    int | None, typer.Option("--min-age", metavar="AGE", parser=seconds, help="Failed at least this long ago: 15m.")
-]
-MaxAge = Annotated[
-    int | None, typer.Option("--max-age", metavar="AGE", parser=seconds, help="Failed at most this long ago: 2h.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Also what failed within the last minute.")]
-Jitter = Annotated[
-    int | None,
-    typer.Option(
-        "--jitter", metavar="AGE", parser=seconds, help=f"Spread over this time, up to {MAX_JITTER_SECONDS}s."
+    "category": SharedOption(
+        Annotated[
+            Category | None,
+            typer.Option("--category", case_sensitive=False, help="Messages with this failure category."),
+        ]
     ),
-]
-NoBackoff = Annotated[
-    bool, typer.Option("--no-backoff", help="Do not delay what was redriven before longer than the rest.")
-]
-Budget = Annotated[
-    int | None,
-    typer.Option(min=1, max=MAX_ATTEMPT_BUDGET, help="Redrives that one message may have; 3 unless told otherwise."),
-]
-CanarySize = Annotated[int | None, typer.Option("--canary", metavar="N", min=1, help="Messages of the first wave.")]
-NoCanary = Annotated[bool, typer.Option("--no-canary", help="Send everything in one wave, unwatched.")]
-MaxFailureRate = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of a wave that may fail before the run stops; 0.1.")
-]
-MaxMessages = Annotated[
-    int | None,
-    typer.Option("--max-messages", min=1, max=MAX_REDRIVE_ALL, help="Messages at most; over 1000 with --all."),
-]
-All = Annotated[bool, typer.Option("--all", help="Everything that matches, and not only the first 1000.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Start it and go; `pik dlq show` tells how it goes.")]
+    "error_type": _text("--error-type", "T", "Messages with this exception."),
+    "entity": _text("--entity", "E", "Messages of this entity."),
+    "source": _text("--source", "S", "Messages of this source."),
+    "min_age": _duration("--min-age", "Messages that failed at least this long ago: 15m."),
+    "max_age": _duration("--max-age", "Messages that failed at most this long ago: 2h."),
+}
+
+REDRIVING: Final[Mapping[str, SharedOption]] = {
+    "force": _switch("Also take messages that failed within the last minute.", "--force"),
+    "jitter": _duration("--jitter", f"Spread the messages over this time, up to {MAX_JITTER_SECONDS}s."),
+    "no_backoff": _switch("Do not delay messages that were redriven before longer than the rest.", "--no-backoff"),
+    "budget": SharedOption(
+        Annotated[
+            int | None,
+            typer.Option(min=1, max=MAX_ATTEMPT_BUDGET, help="Redrives that one message may have; 3 by default."),
+        ]
+    ),
+    "canary": SharedOption(
+        Annotated[int | None, typer.Option("--canary", metavar="N", min=1, help="Messages in the first wave.")]
+    ),
+    "no_canary": _switch("Send everything in one wave, unwatched.", "--no-canary"),
+    "max_failure_rate": SharedOption(
+        Annotated[
+            float | None,
+            typer.Option(min=0, max=1, help="Share of a wave that may fail before the run stops; 0.1 by default."),
+        ]
+    ),
+    "changes": SharedOption(
+        Annotated[
+            list[str] | None,
+            typer.Option("--set", metavar="PATH=VALUE", help="Change payloads: payload.currency=EUR."),
+        ]
+    ),
+    "jmespath": _text("--jmespath", "EXPR", "Replace payloads with the result of this expression."),
+}
+
+CONSENT: Final[Mapping[str, SharedOption]] = {
+    "dry_run": _switch("Show what would happen; change nothing.", "--dry-run"),
+    "yes": _switch("Do not ask.", "--yes", "-y"),
+    "no_wait": _switch("Start it and return; `pik dlq show` shows its progress.", "--no-wait"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFilters:
-    """Which messages; None asks nothing. The names are those of the API."""
+    """Which messages; None does not filter. The names are those of the API."""
 
     category: str | None = None
     error_type: str | None = None
@@ -89,27 +163,86 @@ class LetterFilters:
     max_age_seconds: int | None = None
 
     def members(self) -> dict[str, Any]:
-        """Those that are asked for."""
+        """The filters that were given."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    @classmethod
+    def of(
+        cls, *, entity: str | None = None, min_age: int | None = None, max_age: int | None = None, **names: Any
+    ) -> LetterFilters:
+        """From the values of the options FILTERS."""
+        return cls(entity_id=entity, min_age_seconds=min_age, max_age_seconds=max_age, **names)
 
-def canary(size: int | None, max_failure_rate: float | None, *, none: bool) -> dict[str, Any]:
-    """The canary as a member of a request; nothing leaves it to the API's defaults. Raises Misuse."""
+
+@dataclass(frozen=True, slots=True)
+class Redriving:
+    """How messages are redriven. `members` are those of the request, as far as they differ from the API's defaults."""
+
+    force: bool = False
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether none of its options was given."""
+        return not self.force and not self.members
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        force: bool,
+        jitter: int | None = None,
+        no_backoff: bool = False,
+        budget: int | None = None,
+        canary: int | None = None,
+        no_canary: bool = False,
+        max_failure_rate: float | None = None,
+        changes: list[str] | None = None,
+        jmespath: str | None = None,
+    ) -> Redriving:
+        """From the values of the options REDRIVING. Raises Misuse."""
+        given = {"jitter_seconds": jitter, "backoff": False if no_backoff else None, "attempt_budget": budget}
+        members = {name: value for name, value in given.items() if value is not None}
+        members |= canary_members(canary, max_failure_rate, none=no_canary) | transform_members(changes or [], jmespath)
+        return cls(force, members)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the caller agrees to: `dry_run` changes nothing, `yes` asks nothing, `wait` follows what was started."""
+
+    dry_run: bool
+    yes: bool
+    wait: bool = True
+
+    @classmethod
+    def of(cls, *, dry_run: bool, yes: bool, no_wait: bool = False) -> Consent:
+        """From the values of the options CONSENT."""
+        return cls(dry_run, yes, wait=not no_wait)
+
+
+letter_filters = shared_options("filters", FILTERS, LetterFilters.of)
+redriving_options = shared_options("redriving", REDRIVING, Redriving.of)
+consent_options = shared_options("consent", CONSENT, Consent.of)
+
+
+def canary_members(size: int | None, max_failure_rate: float | None, *, none: bool) -> dict[str, Any]:
+    """The canary as a member of a request; empty for the API's defaults. Raises Misuse."""
     if none and (size is not None or max_failure_rate is not None):
         raise Misuse("--no-canary contradicts --canary and --max-failure-rate.", "Give one or the other.")
     if none:
         return {"canary": False}
     given = {"size": size, "max_failure_rate": max_failure_rate}
-    asked = {name: value for name, value in given.items() if value is not None}
-    return {"canary": asked} if asked else {}
+    members = {name: value for name, value in given.items() if value is not None}
+    return {"canary": members} if members else {}
 
 
-def transform(changes: list[str], expression: str | None) -> dict[str, Any]:
-    """The change of payloads as a member of a request; nothing when none is asked for. Raises Misuse."""
-    found: dict[str, Any] = {"set": assignments(changes)} if changes else {}
+def transform_members(changes: list[str], expression: str | None) -> dict[str, Any]:
+    """The change of payloads as a member of a request; empty without a change. Raises Misuse."""
+    members: dict[str, Any] = {"set": assignments(changes)} if changes else {}
     if expression is not None:
-        found["jmespath"] = expression
-    return {"transform": found} if found else {}
+        members["jmespath"] = expression
+    return {"transform": members} if members else {}
 
 
 def assignments(texts: list[str]) -> dict[str, Any]:
@@ -133,14 +266,14 @@ def _json_or_text(value: str) -> Any:
 
 
 def can_ask() -> bool:
-    """Whether somebody sits at a terminal."""
+    """Whether there is a terminal to ask on."""
     return sys.stdin.isatty()
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Go on, or not: typer.Abort for a no. Raises Misuse when nobody can be asked."""
+    """Raises typer.Abort when the answer is no, Misuse when there is no terminal to ask on."""
     if yes:
         return
     if not can_ask():
-        raise Misuse(f"{question} Nobody can be asked here.", "Add --yes, or look with --dry-run.")
+        raise Misuse(f"{question} There is no terminal to ask on.", "Add --yes, or look with --dry-run.")
     typer.confirm(question, abort=True, err=True)

@@ -12,35 +12,21 @@ from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
 from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, span, step_for
 from pik_cli.dlq.api import RedriveApi
-from pik_cli.dlq.options import (
-    CategoryIs,
-    EntityIs,
-    ErrorTypeIs,
-    FingerprintIs,
-    LetterFilters,
-    MaxAge,
-    MinAge,
-    SourceIs,
-)
+from pik_cli.dlq.options import LetterFilters, letter_filters
 from pik_cli.shell.output import Output, plural
 from pik_cli.shell.session import Session, session_of
 
 _CAUSE: Final = ("category", "error_type", "fingerprint")
 
 
+@letter_filters()
 def peek(
     context: typer.Context,
     *,
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, max=MAX_PREVIEW_SAMPLES, help="Messages to show.")
     ] = PREVIEW_SAMPLES,
-    category: CategoryIs = None,
-    error_type: ErrorTypeIs = None,
-    fingerprint: FingerprintIs = None,
-    entity: EntityIs = None,
-    source: SourceIs = None,
-    min_age: MinAge = None,
-    max_age: MaxAge = None,
+    filters: LetterFilters,
 ) -> None:
     """Show some dead letters with the reason and the failed attempts of each. Nothing is consumed.
 
@@ -53,7 +39,6 @@ def peek(
       pik dlq peek --category VALIDATION --source shop -o json
     """
     session = session_of(context)
-    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
     found = RedriveApi(session, session.output.note).preview(filters.members(), MAX_PREVIEW_MESSAGES, count)
     output = session.output
     if output.json_wanted:
@@ -65,21 +50,16 @@ def peek(
     output.line(str(found.get("explanation", "")))
 
 
+@letter_filters()
 def analyze(
     context: typer.Context,
     *,
-    category: CategoryIs = None,
-    error_type: ErrorTypeIs = None,
-    fingerprint: FingerprintIs = None,
-    entity: EntityIs = None,
-    source: SourceIs = None,
-    min_age: MinAge = None,
-    max_age: MaxAge = None,
+    filters: LetterFilters,
 ) -> None:
     """Show why the messages are dead: each cause with its count, times, entities, logs, and what to do about it.
 
-    Causes are told apart by fingerprint: the exception and its place, without ids and numbers. Nothing is consumed.
-    The commands that it suggests only look; they act without their --dry-run.
+    A fingerprint identifies a cause: the exception and its place, without ids and numbers. Nothing is consumed.
+    The commands that it suggests change nothing until you remove --dry-run.
 
     \b
     Examples:
@@ -88,7 +68,6 @@ def analyze(
       pik dlq analyze -o json
     """
     session = session_of(context)
-    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
     api = RedriveApi(session, session.output.note)
     found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES)
     causes = [_cause(session, group, found.get("samples", [])) for group in found.get("groups", [])]
@@ -118,9 +97,10 @@ def depth_of(preview: Mapping[str, Any]) -> int:
 
 def show_groups(output: Output, groups: list[Mapping[str, Any]]) -> None:
     """The causes in two lines each: a table would break fingerprints, which people copy."""
-    for it in groups:
-        output.line(f"{it.get('count', 0):>6,}  {_title(it)}: {_short(it.get('reason') or 'no reason is known')}")
-        output.line(f"        fingerprint {it.get('fingerprint') or '-'}; entities {_entities(it)}")
+    for group in groups:
+        reason = _short(group.get("reason") or "no reason is known")
+        output.line(f"{group.get('count', 0):>6,}  {_title(group)}: {reason}")
+        output.line(f"        fingerprint {group.get('fingerprint') or '-'}; entities {_entities(group)}")
 
 
 def _cause(session: Session, group: Mapping[str, Any], samples: list[Mapping[str, Any]]) -> dict[str, Any]:

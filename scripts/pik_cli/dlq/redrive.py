@@ -10,18 +10,27 @@ import typer
 
 from pik.domain.shared.limits import (
     MAX_PREVIEW_MESSAGES,
+    MAX_REDRIVE_ALL,
     MAX_REDRIVE_MESSAGES,
     PREVIEW_SAMPLES,
     REDRIVE_ATTEMPT_BUDGET,
     REDRIVE_MIN_AGE_SECONDS,
 )
-from pik_cli.dlq import options
 from pik_cli.dlq.api import RedriveApi, Started
 from pik_cli.dlq.follow import follow_run
 from pik_cli.dlq.native import move_all
-from pik_cli.dlq.options import LetterFilters, ask
+from pik_cli.dlq.options import (
+    Consent,
+    LetterFilters,
+    Redriving,
+    ask,
+    consent_options,
+    letter_filters,
+    redriving_options,
+)
 from pik_cli.dlq.preview import show_groups
 from pik_cli.shell.errors import Misuse
+from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.limits import CLI_MAX_MOVE_RATE
 from pik_cli.shell.output import Output, dump, plural
 from pik_cli.shell.session import Session, session_of
@@ -29,20 +38,19 @@ from pik_cli.shell.session import Session, session_of
 
 @dataclass(frozen=True, slots=True)
 class RedriveOrder:
-    """A redrive as the command line asks for it; `how` are members of the request beside what it takes."""
+    """A redrive as the command line describes it: which messages, how many, and how."""
 
     filters: LetterFilters = field(default_factory=LetterFilters)
     manifest_id: str | None = None
     max_messages: int | None = None
     everything: bool = False
-    force: bool = False
-    how: Mapping[str, Any] = field(default_factory=dict)
+    redriving: Redriving = field(default_factory=Redriving)
 
     @property
     def preview_query(self) -> dict[str, Any]:
         """The filters, with the age and the budget that a start has by default, so that both take the same."""
-        youngest = 0 if self.force else REDRIVE_MIN_AGE_SECONDS
-        budget = self.how.get("attempt_budget", REDRIVE_ATTEMPT_BUDGET)
+        youngest = 0 if self.redriving.force else REDRIVE_MIN_AGE_SECONDS
+        budget = self.redriving.members.get("attempt_budget", REDRIVE_ATTEMPT_BUDGET)
         return {"min_age_seconds": youngest, "attempt_budget": budget} | self.filters.members()
 
     @property
@@ -58,49 +66,37 @@ class RedriveOrder:
             found["max_messages"] = self.max_messages
         if self.everything:
             found["all"] = True
-        if self.force:
+        if self.redriving.force:
             found = {"min_age_seconds": 0} | found | {"force": True}
-        return found | dict(self.how)
+        return found | dict(self.redriving.members)
 
 
+@letter_filters()
+@redriving_options()
+@consent_options()
 def redrive(
     context: typer.Context,
     *,
-    fingerprint: options.FingerprintIs = None,
-    category: options.CategoryIs = None,
-    error_type: options.ErrorTypeIs = None,
-    entity: options.EntityIs = None,
-    source: options.SourceIs = None,
-    min_age: options.MinAge = None,
-    max_age: options.MaxAge = None,
+    filters: LetterFilters,
     manifest: Annotated[
-        str | None, typer.Option("--manifest", metavar="ID", help="Exactly what a preview listed: mft-...")
+        str | None, typer.Option("--manifest", metavar="ID", help="Exactly the messages that a preview listed: mft-...")
     ] = None,
-    max_messages: options.MaxMessages = None,
-    everything: options.All = False,
-    force: options.Force = False,
-    jitter: options.Jitter = None,
-    no_backoff: options.NoBackoff = False,
-    budget: options.Budget = None,
-    canary: options.CanarySize = None,
-    no_canary: options.NoCanary = False,
-    max_failure_rate: options.MaxFailureRate = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change payloads: payload.currency=EUR.")
+    max_messages: Annotated[
+        int | None,
+        typer.Option("--max-messages", min=1, max=MAX_REDRIVE_ALL, help="Most messages to send; over 1000 with --all."),
     ] = None,
-    jmespath: Annotated[
-        str | None, typer.Option("--jmespath", metavar="EXPR", help="Make payloads anew with this expression.")
-    ] = None,
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
-    no_wait: options.NoWait = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every message that matches, and not only the first 1000.")
+    ] = False,
+    redriving: Redriving,
+    consent: Consent,
 ) -> None:
     """Send dead letters to WorkQueue again, a few first and the rest only when those succeed.
 
     It shows what matches, asks, and takes exactly the messages that it showed. Waves grow from --canary on; when more
     than --max-failure-rate of one fails again, the run stops and the rest is in the dead-letter queue as before. What
-    was counted already is not counted twice. Changed payloads are kept beside the raw ones, which stay. Exit status 1
-    when it stopped, failed or was cancelled, or nothing matched. Ctrl-C ends the watching and not the run.
+    was counted already is not counted twice. Changed payloads are stored next to the raw ones, which stay. Exit status
+    1 when it stopped, failed or was cancelled, or nothing matched. Ctrl-C stops watching, not the run.
 
     \b
     Examples:
@@ -112,33 +108,25 @@ def redrive(
       pik dlq redrive --error-type KeyError --jmespath "{orderId: id, amount: total}" --dry-run
       pik dlq redrive --manifest mft-20261120T101530Z-0a1b2c3d --yes
     """
-    filters = LetterFilters(category, error_type, fingerprint, entity, source, min_age, max_age)
     if manifest and filters.members():
         raise Misuse("--manifest names the messages already; filters contradict it.", "Give one or the other.")
-    how = {
-        **_how(jitter, no_backoff, budget),
-        **options.canary(canary, max_failure_rate, none=no_canary),
-        **options.transform(changes or [], jmespath),
-    }
-    wanted = RedriveOrder(filters, manifest, max_messages, everything, force, how)
-    raise typer.Exit(run_redrive(session_of(context), wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+    order = RedriveOrder(filters, manifest, max_messages, everything, redriving)
+    raise typer.Exit(run_redrive(session_of(context), order, consent))
 
 
+@redriving_options("force", "jitter", "no_canary")
+@consent_options()
 def redrive_all(
     context: typer.Context,
     *,
     native: Annotated[
-        bool, typer.Option("--native", help="By SQS itself: fast, and without filters, waves or a report.")
+        bool, typer.Option("--native", help="Let SQS move them: fast, and without filters, waves or a report.")
     ] = False,
     rate: Annotated[
-        int | None, typer.Option(min=1, max=CLI_MAX_MOVE_RATE, help="Messages a second, with --native.")
+        int | None, typer.Option(min=1, max=CLI_MAX_MOVE_RATE, help="Messages per second, with --native.")
     ] = None,
-    force: options.Force = False,
-    jitter: options.Jitter = None,
-    no_canary: options.NoCanary = False,
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
-    no_wait: options.NoWait = False,
+    redriving: Redriving,
+    consent: Consent,
 ) -> None:
     """Send all dead letters to WorkQueue again: `pik dlq redrive --all` without filters.
 
@@ -154,27 +142,23 @@ def redrive_all(
     session = session_of(context)
     if rate is not None and not native:
         raise Misuse("--rate belongs to --native.", "Add --native, or spread the messages with --jitter.")
-    if native and (force or jitter is not None or no_canary):
+    if native and not redriving.is_default:
         raise Misuse("--force, --jitter and --no-canary do not go with --native.", "SQS moves everything at --rate.")
     if native:
-        raise typer.Exit(move_all(session, rate, dry_run=dry_run, yes=yes, wait=not no_wait))
-    how = _how(jitter) | options.canary(None, None, none=no_canary)
-    wanted = RedriveOrder(everything=True, force=force, how=how)
-    raise typer.Exit(run_redrive(session, wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+        raise typer.Exit(move_all(session, rate, consent))
+    raise typer.Exit(run_redrive(session, RedriveOrder(everything=True, redriving=redriving), consent))
 
 
+@redriving_options("force", "jitter", "no_canary")
+@consent_options()
 def redrive_batch(
     context: typer.Context,
     *,
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, max=MAX_REDRIVE_MESSAGES, help="Messages to send, the oldest first.")
     ],
-    force: options.Force = False,
-    jitter: options.Jitter = None,
-    no_canary: options.NoCanary = False,
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
-    no_wait: options.NoWait = False,
+    redriving: Redriving,
+    consent: Consent,
 ) -> None:
     """Send the oldest dead letters to WorkQueue again, as many as --count says.
 
@@ -183,50 +167,44 @@ def redrive_batch(
       pik dlq redrive-batch --count 10 --dry-run
       pik dlq redrive-batch --count 10
     """
-    how = _how(jitter) | options.canary(None, None, none=no_canary)
-    wanted = RedriveOrder(max_messages=count, force=force, how=how)
-    raise typer.Exit(run_redrive(session_of(context), wanted, dry_run=dry_run, yes=yes, wait=not no_wait))
+    order = RedriveOrder(max_messages=count, redriving=redriving)
+    raise typer.Exit(run_redrive(session_of(context), order, consent))
 
 
-def _how(jitter: int | None, no_backoff: bool = False, budget: int | None = None) -> dict[str, Any]:
-    wanted = {"jitter_seconds": jitter, "backoff": False if no_backoff else None, "attempt_budget": budget}
-    return {name: value for name, value in wanted.items() if value is not None}
-
-
-def run_redrive(session: Session, wanted: RedriveOrder, *, dry_run: bool, yes: bool, wait: bool) -> int:
+def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     """Preview, ask, start, follow; gives the exit status."""
     output = session.output
     api = RedriveApi(session, output.note)
-    if dry_run:
-        return tell_rehearsal(output, api.start(wanted.body(wanted.manifest_id) | {"dry_run": True}).answer)
+    if consent.dry_run:
+        return tell_rehearsal(output, api.start(order.body(order.manifest_id) | {"dry_run": True}).answer)
     preview: dict[str, Any] = {}
-    manifest = wanted.manifest_id
+    manifest = order.manifest_id
     if manifest is None:
-        preview = api.preview(wanted.preview_query, wanted.most, PREVIEW_SAMPLES)
+        preview = api.preview(order.preview_query, order.most, PREVIEW_SAMPLES)
         if not preview.get("matched"):
             return _nothing(output, preview)
-        manifest = _manifest(wanted, preview)
-    body = wanted.body(manifest)
-    rehearsal = _rehearse(api, wanted, manifest, preview=bool(preview), yes=yes)
+        manifest = _manifest(order, preview)
+    body = order.body(manifest)
+    rehearsal = _rehearse(api, order, manifest, preview=bool(preview), yes=consent.yes)
     if not output.json_wanted:
         _show_before(output, preview or rehearsal, rehearsal)
     selected = _selected(preview, rehearsal)
     if manifest is None:
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
-    ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(wanted)}?", yes=yes)
-    return conclude(session, api, api.start(body), wait=wait)
+    ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?", yes=consent.yes)
+    return conclude(session, api, api.start(body), wait=consent.wait)
 
 
 def _rehearse(
-    api: RedriveApi, wanted: RedriveOrder, manifest: str | None, *, preview: bool, yes: bool
+    api: RedriveApi, order: RedriveOrder, manifest: str | None, *, preview: bool, yes: bool
 ) -> dict[str, Any]:
     """What a person must see before the question and no preview has shown. Each sweep of the queue hides its messages
     for a moment and costs a receive for ten of them, so the payloads of a preview come from its manifest."""
-    transform = wanted.how.get("transform")
+    transform = order.redriving.members.get("transform")
     if preview and manifest:
         diffs = {"manifest_id": manifest, "transform": transform, "diffs_only": True, "dry_run": True}
         return api.start(diffs).answer if transform else {}
-    return api.start(wanted.body(manifest) | {"dry_run": True}).answer if transform or not yes else {}
+    return api.start(order.body(manifest) | {"dry_run": True}).answer if transform or not yes else {}
 
 
 def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool) -> int:
@@ -243,7 +221,7 @@ def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool)
         output.document(started.answer | {"next": watch})
     else:
         output.line(f"Run {started.run_id} has started. Watch it: {watch}")
-    return 0
+    return FINE
 
 
 def tell_rehearsal(output: Output, answer: Mapping[str, Any]) -> int:
@@ -254,13 +232,13 @@ def tell_rehearsal(output: Output, answer: Mapping[str, Any]) -> int:
         _show_before(output, answer, answer)
         output.line()
         output.line(str(answer.get("explanation", "")))
-    return 0 if _selected({}, answer) else 1
+    return FINE if _selected({}, answer) else FINDING
 
 
-def _manifest(wanted: RedriveOrder, preview: Mapping[str, Any]) -> str | None:
+def _manifest(order: RedriveOrder, preview: Mapping[str, Any]) -> str | None:
     """The preview's manifest; None when it cannot hold all that is to be taken."""
     whole = preview.get("complete") and int(preview.get("matched") or 0) < MAX_PREVIEW_MESSAGES
-    if wanted.everything and not whole and not (wanted.max_messages and wanted.max_messages <= wanted.most):
+    if order.everything and not whole and not (order.max_messages and order.max_messages <= order.most):
         return None
     return str(preview.get("manifest_id") or "") or None
 
@@ -276,9 +254,9 @@ def _nothing(output: Output, preview: Mapping[str, Any]) -> int:
     else:
         skipped = sorted((preview.get("skipped") or {}).items())
         if skipped:
-            output.table(("not taken", "count"), skipped)
+            output.table(("skipped", "count"), skipped)
         output.line(str(preview.get("explanation", "No message matches.")))
-    return 1
+    return FINDING
 
 
 def _show_before(output: Output, seen: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> None:
@@ -292,7 +270,7 @@ def _show_before(output: Output, seen: Mapping[str, Any], rehearsal: Mapping[str
     if would:
         rows.append(("would be taken", int(would.get("selected") or 0)))
     skipped = would.get("skipped") or seen.get("skipped") or {}
-    rows += [(f"left there: {reason}", count) for reason, count in sorted(skipped.items())]
+    rows += [(f"left: {reason}", count) for reason, count in sorted(skipped.items())]
     output.table(("", ""), rows)
     for diff in rehearsal.get("diffs") or []:
         output.line()
@@ -330,7 +308,7 @@ def _line(sign: str, at: str, value: Any) -> str:
     return f"  {sign} {at} = {dump(value, 'utf-8', compact=True)}"
 
 
-def _in_words(wanted: RedriveOrder) -> str:
-    if wanted.how.get("canary") is False:
+def _in_words(order: RedriveOrder) -> str:
+    if order.redriving.members.get("canary") is False:
         return ", all at once"
     return ", a few first and the rest when those succeed"

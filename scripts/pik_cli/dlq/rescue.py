@@ -7,15 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pik_cli.dlq import options
 from pik_cli.dlq.api import RedriveApi
-from pik_cli.dlq.options import LetterFilters, ask, seconds
+from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters, seconds
 from pik_cli.dlq.redrive import conclude, tell_rehearsal
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
 
 
+@letter_filters("fingerprint", "category", "source")
+@consent_options()
 def purge_to_s3(
     context: typer.Context,
     *,
@@ -26,12 +27,8 @@ def purge_to_s3(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
-    fingerprint: options.FingerprintIs = None,
-    category: options.CategoryIs = None,
-    source: options.SourceIs = None,
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
-    no_wait: options.NoWait = False,
+    filters: LetterFilters,
+    consent: Consent,
 ) -> None:
     """Move dead letters into files of RawBucket, whole, before their time in the queue is over.
 
@@ -44,7 +41,6 @@ def purge_to_s3(
       pik dlq purge-to-s3 --expiring-within 24h
       pik dlq purge-to-s3 --all --yes
     """
-    filters = LetterFilters(category=category, fingerprint=fingerprint, source=source)
     if expiring_within is None and not everything and not filters.members():
         raise Misuse("Which messages?", "Say --expiring-within 24h, or --all, or filter by --fingerprint.")
     if expiring_within is not None and everything:
@@ -53,16 +49,15 @@ def purge_to_s3(
     if expiring_within is not None:
         body["expiring_within_seconds"] = expiring_within
     question = "Move {} from the dead-letter queue into RawBucket?"
-    raise typer.Exit(_act(session_of(context), body, question, dry_run=dry_run, yes=yes, wait=not no_wait))
+    raise typer.Exit(_act(session_of(context), body, question, consent))
 
 
+@consent_options()
 def put_back(
     context: typer.Context,
     *,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The purge-to-s3 run whose messages come back: rdr-...")],
-    dry_run: options.DryRun = False,
-    yes: options.Yes = False,
-    no_wait: options.NoWait = False,
+    consent: Consent,
 ) -> None:
     """Put rescued messages into the dead-letter queue again, with the reasons that they carried.
 
@@ -75,16 +70,16 @@ def put_back(
     """
     body = {"action": "put_back", "rescue_id": run_id}
     question = "Put {} into the dead-letter queue again?"
-    raise typer.Exit(_act(session_of(context), body, question, dry_run=dry_run, yes=yes, wait=not no_wait))
+    raise typer.Exit(_act(session_of(context), body, question, consent))
 
 
-def _act(session: Session, body: Mapping[str, Any], question: str, *, dry_run: bool, yes: bool, wait: bool) -> int:
+def _act(session: Session, body: Mapping[str, Any], question: str, consent: Consent) -> int:
     """Rehearse, ask, start, follow; gives the exit status."""
     api = RedriveApi(session, session.output.note)
-    if dry_run or not yes:
+    if consent.dry_run or not consent.yes:
         rehearsal = api.start({**body, "dry_run": True}).answer
         selected = int((rehearsal.get("would") or {}).get("selected") or 0)
-        if dry_run or not selected:
+        if consent.dry_run or not selected:
             return tell_rehearsal(session.output, rehearsal)
-        ask(question.format(plural(selected, "message", "messages")), yes=yes)
-    return conclude(session, api, api.start(body), wait=wait)
+        ask(question.format(plural(selected, "message", "messages")), yes=consent.yes)
+    return conclude(session, api, api.start(body), wait=consent.wait)

@@ -14,6 +14,7 @@ from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
 from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step, span
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.shell.errors import PikError, Unreachable, concerns_caller, describe, error_code
+from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.queues import QueueCounts, read_queue
 from pik_cli.shell.session import Session, session_of
 
@@ -50,8 +51,8 @@ class Depth:
 def status(context: typer.Context) -> None:
     """Show the depth of the dead-letter queue, when its oldest message is lost, and the next command.
 
-    A message is lost when the queue's retention is over, counted from when its message was first sent, and not from
-    when it came into this queue. Exit status 1 when there are messages, or when something could not be read.
+    A message is lost when the queue's retention period ends, counted from when the message was first sent, not from
+    when it reached this queue. Exit status 1 when there are messages, or when something could not be read.
 
     \b
     Examples:
@@ -67,7 +68,7 @@ def status(context: typer.Context) -> None:
         session.output.document(as_json(depth, step))
     else:
         _show(session, depth, step)
-    raise typer.Exit(1 if depth.queue.total or depth.problems else 0)
+    raise typer.Exit(FINDING if depth.queue.total or depth.problems else FINE)
 
 
 def look(session: Session) -> Depth:
@@ -130,7 +131,7 @@ def _show(session: Session, depth: Depth, step: NextStep | None) -> None:
     output.table(("", ""), rows)
     output.line()
     if queue.in_flight:
-        output.line("In flight: somebody reads them now, a preview or a redrive; they come back by themselves.")
+        output.line("In flight: a preview or a redrive is reading them; they become visible again automatically.")
     if depth.level.number:
         output.line(f"Escalation level {depth.level.number}. {depth.level.advice}")
     for problem in depth.problems:

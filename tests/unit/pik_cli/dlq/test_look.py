@@ -235,5 +235,5 @@ def test_monitor_goes_on_after_a_look_that_failed_until_ctrl_c(
     monkeypatch.setattr("pik_cli.dlq.monitor.time.sleep", sleep)
     result = pik("dlq", "monitor", "--interval", "1")
     assert result.exit_code == 0
-    assert "Could not look: AWS does not answer" in result.stderr
+    assert "Could not read the queue: AWS does not answer" in result.stderr
     assert len(rows(result.stdout)) == 3

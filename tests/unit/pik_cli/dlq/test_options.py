@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pik_cli.dlq.advice import level_of, next_step, span
 from pik_cli.dlq.command import app as dlq
-from pik_cli.dlq.options import assignments, canary, seconds, transform
+from pik_cli.dlq.options import assignments, canary_members, seconds, transform_members
 from pik_cli.main import app
 from pik_cli.shell.errors import Misuse
 
@@ -63,10 +63,10 @@ def test_a_change_needs_a_path_and_a_value_and_comes_once() -> None:
 
 
 def test_nothing_asked_is_nothing_sent() -> None:
-    assert transform([], None) == {}
-    assert canary(None, None, none=False) == {}
-    assert canary(3, None, none=False) == {"canary": {"size": 3}}
-    assert canary(None, None, none=True) == {"canary": False}
+    assert transform_members([], None) == {}
+    assert canary_members(None, None, none=False) == {}
+    assert canary_members(3, None, none=False) == {"canary": {"size": 3}}
+    assert canary_members(None, None, none=True) == {"canary": False}
 
 
 @given(st.integers(0, 10_000_000))

@@ -229,7 +229,7 @@ def test_a_start_whose_answer_is_lost_is_not_repeated(backend: RedriveBackend, p
     backend.instead = [backend.answer, httpx.ReadTimeout("no answer")]
     result = pik("dlq", "redrive", "--fingerprint", FINGERPRINT, "--yes")
     assert result.exit_code == 3
-    assert "It is not known whether the run was started" in result.stderr
+    assert "It is unknown whether the run was started" in result.stderr
     assert "pik dlq status" in result.stderr
     assert len(backend.acts()) == 1
 
@@ -306,7 +306,7 @@ def test_a_run_without_news_ends_the_watching(backend: RedriveBackend, pik: Pik)
     backend.instead = [(200, row("RUNNING"))] * (CLI_FOLLOW_LOOKS + 1)
     result = pik("dlq", "show", "rdr-1", "--follow")
     assert result.exit_code == 1
-    assert "does not get on" in result.stderr
+    assert "makes no progress" in result.stderr
     assert "pik dlq show rdr-1 --follow" in result.stderr
 
 
@@ -346,42 +346,10 @@ def test_a_cancelled_run_is_exit_status_1_for_whoever_follows_it(backend: Redriv
     assert pik("dlq", "show", "rdr-1", "--follow").exit_code == 1
 
 
-def test_rescued_messages_leave_the_queue_and_come_back_with_their_reasons(backend: RedriveBackend, pik: Pik) -> None:
-    for number in range(3):
-        backend.bury(number, age=timedelta(days=13, hours=number * 8))
-    before = sorted((it.body, str(it.attributes)) for it in backend.dead())
-    looked = pik("dlq", "purge-to-s3", "--expiring-within", "24h", "--dry-run")
-    assert looked.exit_code == 0, looked.output
-    rescued = pik("dlq", "purge-to-s3", "--all", "--yes", "-o", "json")
-    assert rescued.exit_code == 0, rescued.output
-    told = summary(rescued)
-    assert (told["totals"]["rescued"], backend.dead()) == (3, [])
-    assert told["next"] == f"pik dlq put-back {told['run_id']}"
-    back = pik("dlq", "put-back", told["run_id"], "--yes")
-    assert back.exit_code == 0, back.output
-    assert sorted((it.body, str(it.attributes)) for it in backend.dead()) == before
-    assert ["=", "put", "back", "3"] in rows(back.stdout)
-
-
-def test_what_expires_soon_is_rescued_and_the_rest_stays(backend: RedriveBackend, pik: Pik) -> None:
-    backend.bury(1, age=timedelta(days=13, hours=12))
-    backend.bury(2, age=timedelta(days=2))
-    result = pik("dlq", "purge-to-s3", "--expiring-within", "24h", "--yes")
-    assert result.exit_code == 0, result.output
-    assert len(backend.dead()) == 1
-    assert backend.acts() == [{"action": "rescue", "all": True, "expiring_within_seconds": 86_400}]
-
-
-@pytest.mark.parametrize("options", [(), ("--all", "--expiring-within", "24h")], ids=["none", "both"])
-def test_a_rescue_must_say_which_messages(backend: RedriveBackend, pik: Pik, options: tuple[str, ...]) -> None:
-    assert pik("dlq", "purge-to-s3", *options, "--yes").exit_code == 2
-    assert backend.requests == []
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--min-age", "soon"), "is no age"),
+        (("--min-age", "soon"), "is not a duration"),
         (("--set", "nothing"), "no path or no value"),
         (("--set", "payload.a=1", "--set", "payload.a=2"), "twice"),
         (("--no-canary", "--canary", "3"), "contradicts"),
