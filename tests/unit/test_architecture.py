@@ -51,8 +51,9 @@ CALLED_BY_OTHERS: Final[Mapping[str, str]] = {
     "get_all": "botocore's SigV4Auth",
     "validate": "jsonschema-rs, of a keyword's class",
     "invoke": "click's Group",
-    "get_command": "click's Group",
-    "list_commands": "click's Group",
+    "do_GET": "http.server's BaseHTTPRequestHandler",
+    "do_POST": "http.server's BaseHTTPRequestHandler",
+    "log_message": "http.server's BaseHTTPRequestHandler",
 }
 """Definitions whose only callers are libraries."""
 
