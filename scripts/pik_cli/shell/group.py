@@ -68,6 +68,7 @@ class PikGroup(TyperGroup):
         """Run the command; expected errors become a message, its fix and their exit status."""
         try:
             return super().invoke(ctx)
+        # Whatever a command raises: `explain` knows what is expected, and everything else is raised again.
         except Exception as error:
             known = explain(error)
             if known is None:

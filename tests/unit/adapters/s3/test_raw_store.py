@@ -42,6 +42,7 @@ def test_a_put_that_meets_its_own_repeat_is_done_and_changes_nothing(aws: FakeAw
 def test_both_names_of_a_failed_precondition_are_its_own_repeat(aws: FakeAws, code: str) -> None:
     aws.on_call = refusing(code, 412)
     RawStore(aws.s3, "raw").put("raw/a", b"x", "application/json", {})  # type: ignore[arg-type]
+    assert [operation for _, operation in aws.calls] == ["create_bucket", "put_object"], "asked once, and taken as done"
 
 
 def test_a_put_that_meets_its_own_repeat_while_that_is_under_way_is_to_be_tried_again(aws: FakeAws) -> None:
