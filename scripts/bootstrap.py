@@ -151,7 +151,7 @@ def advice(output: str) -> str:
 
 
 def make_venv(interpreter: str) -> Path:
-    """Make .venv anew when it is missing, broken, moved or of an unsuitable Python; return its interpreter."""
+    """Make .venv again when it is missing, broken, moved or of an unsuitable Python; return its interpreter."""
     python = VENV / "bin" / "python"
     found = version_of(str(python)) if python.exists() else None
     here = found is not None and suitable(found) and _pip_belongs_here()

@@ -30,7 +30,7 @@ _NOT_PACKAGED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", ".
 
 
 class BuildError(Exception):
-    """The package cannot be built; the message says why and what mends it."""
+    """The package cannot be built; the message says why and how to fix it."""
 
 
 def find_uv(root: Path) -> list[str]:

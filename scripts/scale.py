@@ -134,8 +134,8 @@ def limits(load: Load) -> list[Limit]:
         Limit("stream lanes", load.rate / lanes, lane_rate(), "ParallelizationFactor"),
         Limit("WorkQueue in flight", load.rate * (WINDOW_SECONDS + processor_seconds()), IN_FLIGHT, quota),
         Limit("mapping of WorkQueue", processors, MAPPING_CONCURRENCY, "more queues"),
-        Limit("S3 PUT/s, one prefix", load.requests / load.sources, PREFIX_PUTS, "S3 by itself, in time"),
-        Limit("S3 GET/s, one prefix", load.rate / load.sources, PREFIX_GETS, "S3 by itself, in time"),
+        Limit("S3 PUT/s, one prefix", load.requests / load.sources, PREFIX_PUTS, "S3, automatically, in time"),
+        Limit("S3 GET/s, one prefix", load.rate / load.sources, PREFIX_GETS, "S3, automatically, in time"),
         Limit("AggregatesTable write units/s", load.rate, TABLE_UNITS, quota),
         Limit("bus PutEvents/s", load.rate / MAX_BUS_ENTRIES, BUS_CALLS, quota),
         Limit("bus deliveries/s", load.rate, BUS_DELIVERIES, quota),
@@ -256,18 +256,18 @@ def scale(
 ) -> None:
     """Say which limit a load meets first, and what to set for it. Reads nothing and calls nothing."""
     out = Output(output)
-    told = document(Load(rate, batch, sources, hottest))
+    answer = document(Load(rate, batch, sources, hottest))
     if out.json_wanted:
-        out.document(told)
+        out.document(answer)
         return
-    out.line(f"First: {told['first']}, met at {told['first_at']:,.0f} events a second of this kind.")
+    out.line(f"First: {answer['first']}, met at {answer['first_at']:,.0f} events a second of this kind.")
     columns = ["Limit", "Need", "Of", "Use", "Raised by"]
     rows = [
         (it["name"], f"{it['need']:,.0f}", f"{it['most']:,.0f}", _share(it["use"]), it["raised"])
-        for it in told["limits"]
+        for it in answer["limits"]
     ]
     out.table(columns, rows)
-    out.table(["Set or ask for", ""], list(told["settings"].items()))
+    out.table(["Set or ask for", ""], list(answer["settings"].items()))
 
 
 if __name__ == "__main__":

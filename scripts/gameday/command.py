@@ -36,11 +36,12 @@ def main(words: Sequence[str] | None = None) -> int:
         with stage.stops_interrupt():
             return _run(given, output)
     except KeyboardInterrupt:
-        output.note("Stopped. `pik fault show` tells whether anything still fails on order.")
+        output.note("Stopped. `pik fault show` shows whether faults are still injected.")
         return INTERRUPTED
     except typer.Abort:
         output.note("Not played.")
         return FINDING
+    # Whatever it raises: `explain` knows what is expected, and everything else is raised again.
     except Exception as error:
         known = explain(error)
         if known is None:
@@ -54,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make gameday",
-        description="Play a scenario on a fresh local engine, or on a stack for trials, and check what comes of it.",
+        description="Play a scenario on a fresh local engine, or on a stack for trials, and check the result.",
     )
     parser.add_argument("scenario", nargs="?", default="", help="without one, they are listed")
     parser.add_argument("--stack", metavar="NAME", help="play on this stack; neither prod nor without fault injection")
@@ -126,6 +127,7 @@ def play(game: Game, stack_name: str, clock: Callable[[], float] = time.monotoni
     stopped, code = "", FINDING
     try:
         game.scenario.play(game)
+    # As above; a scenario that cannot go on still has a score.
     except Exception as error:
         known = explain(error)
         if known is None:

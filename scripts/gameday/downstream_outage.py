@@ -68,8 +68,8 @@ def play(game: Game) -> None:
     game.check(
         BY_THEMSELVES,
         counted > 0 and counted + dead == _ORDERS,
-        f"{_ORDERS - dead} counted by themselves ({dead} are dead letters)",
-        f"{counted} counted by themselves",
+        f"{_ORDERS - dead} counted without help ({dead} are dead letters)",
+        f"{counted} counted without help",
     )
     _bring_back(game, dead)
     final = game.counted(orders)

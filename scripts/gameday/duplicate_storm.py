@@ -22,7 +22,7 @@ CLEAN: Final = Expectation("WorkQueue is empty, and no order is a dead letter.",
 
 
 def play(game: Game) -> None:
-    """Each order by itself, each again, all of them in a batch; and the publisher sends each message twice."""
+    """Each order alone, each again, and all of them in a batch, while the publisher sends each message twice."""
     orders = [game.order(number, {"amount": 7.5 + number}) for number in range(_ORDERS)]
     with_fault(game, "duplicate_submit", lambda: _storm(game, orders))
 

@@ -1,4 +1,4 @@
-"""What a gameday is made of: expectations in words, the scenario that checks them, and the score."""
+"""What a gameday is made of: expectations, the scenario that checks them, and the score."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GamedayWorld(Protocol):
     """The pipeline that a scenario is played on. Everything that a scenario knows, it reads here."""
 
     def send(self, orders: list[Order]) -> list[str]:
-        """POST /events: one order by itself, several as NDJSON. The status of each."""
+        """POST /events: one order alone, or several as NDJSON. Returns the status of each."""
 
     def days(self, entities: set[str], day: str) -> dict[str, OrderFacts]:
         """What LIVE has counted on a day, of the entities that have anything."""
@@ -121,7 +121,7 @@ class Recovered:
 
 
 class Game:
-    """One scenario being played. All that it sends has sources and entities of its own, which `tag` tells apart."""
+    """One scenario being played. Everything it sends has its own sources and entities, which `tag` identifies."""
 
     def __init__(self, world: GamedayWorld, scenario: Scenario, chance: str) -> None:
         self.world = world
@@ -193,8 +193,8 @@ class Game:
 def facts_of(orders: list[Order]) -> dict[str, OrderFacts]:
     """What LIVE must hold of these orders by entity, each of them counted once."""
     found: dict[str, OrderFacts] = {}
-    for it in {order.event_id: order for order in orders}.values():
-        found[it.entity_id] = found.get(it.entity_id, OrderFacts()).plus(it)
+    for order in {order.event_id: order for order in orders}.values():
+        found[order.entity_id] = found.get(order.entity_id, OrderFacts()).plus(order)
     return found
 
 

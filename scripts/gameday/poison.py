@@ -58,8 +58,8 @@ def _poisoned(game: Game, orders: list[Order], request: dict[str, Any]) -> None:
         f"{seen['matched']} dead letters, {before} attempts",
     )
     causes = {it["category"]: 0 for it in seen["groups"]}
-    for it in seen["groups"]:
-        causes[it["category"]] += it["count"]
+    for group in seen["groups"]:
+        causes[group["category"]] += group["count"]
     game.check(REASONS, causes == {"VALIDATION": _ORDERS}, f"{_ORDERS} VALIDATION", _counted(causes))
     game.world.tell("a redrive is tried too early")
     run = game.world.redrive(request)
@@ -94,7 +94,7 @@ def _counted(causes: dict[str, int]) -> str:
 
 SCENARIO: Final = Scenario(
     "poison",
-    "See that what no retry can mend is set aside at once, and that a redrive before the cause is gone does no harm.",
+    "See that what no retry can fix is set aside at once, and that a redrive before the cause is gone does no harm.",
     (AT_ONCE_DEAD, REASONS, STOPS, CHEAP, BACK, COMPLETES, EXACT, EMPTY),
     play,
 )

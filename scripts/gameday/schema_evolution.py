@@ -1,4 +1,4 @@
-"""A producer's new version means something else by `amount`, and nobody has told the pipeline."""
+"""A producer's new version means something else by `amount`, and the pipeline does not know."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Sheet:
 
     @property
     def score(self) -> str:
-        """In words."""
+        """As text."""
         return f"{self.met} of {len(self.results)} expectations met"
 
 
@@ -54,10 +54,10 @@ def show(sheet: Sheet, output: Output, command: Command) -> None:
     output.line()
     if sheet.stopped:
         output.line(f"It ended early: {sheet.stopped}")
-    for it in sheet.results:
-        if not it.met:
-            output.line(f"Not met: {it.expectation.text}")
-            output.line(f"  Look: {command(*it.expectation.look)}")
+    for result in sheet.results:
+        if not result.met:
+            output.line(f"Not met: {result.expectation.text}")
+            output.line(f"  Look: {command(*result.expectation.look)}")
     output.line(Text(f"{sheet.score}.", style="bold green" if sheet.won else "bold red"))
 
 

@@ -58,7 +58,7 @@ def guard(session: Session, *, yes: bool) -> None:
         return
     question = f"Send orders to stack {name} ({stage}), and let it fail on purpose for a minute?"
     if not can_ask():
-        raise Misuse(f"{question} Nobody can be asked here.", "Add --yes.")
+        raise Misuse(f"{question} There is no terminal to ask on.", "Add --yes.")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -131,8 +131,8 @@ def stops_interrupt() -> Iterator[None]:
     """SIGTERM and SIGHUP end a gameday as Ctrl-C does: the fault is cleared and the engine stopped on the way out."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for it in numbers:  # a second one must not stop the clearing up
-            signal.signal(it, signal.SIG_IGN)
+        for ignored in numbers:  # a second one must not stop the cleanup
+            signal.signal(ignored, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,7 +20,7 @@ ACCEPTED: Final = Expectation(
     "Every order is accepted, also at ten times the rate.", ("logs", "ingest", "--since", "15m")
 )
 QUIET: Final = Expectation("The orders of the quiet producers are counted, behind the loud one's backlog too.", _LOGS)
-DRAINED: Final = Expectation("WorkQueue drains by itself.", ("status",))
+DRAINED: Final = Expectation("WorkQueue drains automatically.", ("status",))
 EXACT: Final = Expectation(
     "Count, sum and inputs hash of every customer's day are those of the orders, each counted once.", _LOGS
 )

@@ -162,7 +162,7 @@ def _where(counts: Counts) -> str:
 
 
 def differences(counts: Counts, sent: int, answered: Mapping[str, int]) -> list[str]:
-    """What does not add up, in words; empty when everything does.
+    """What does not add up, as text; empty when everything does.
 
     `sent` are the events that left this machine, `answered` what the API said became of them, by fate.
     """

@@ -37,7 +37,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL")
 
 
 class EngineError(Exception):
-    """The engine did not start or stopped by itself; the text is for a person and says what to do."""
+    """The engine did not start, or stopped unexpectedly; the text says what to do."""
 
 
 def port_is_free(port: int) -> bool:
@@ -56,7 +56,7 @@ def choose_port(wanted: int | None) -> int:
     """Return the port to serve on.
 
     Args:
-        wanted: what the person asked for (PORT=), or None for the usual port, or any free one when that is taken.
+        wanted: what the person requested (PORT=), or None for the usual port, or any free one when that is taken.
 
     Raises:
         EngineError: when the wanted port is taken or is none.
@@ -105,7 +105,7 @@ def environment(port: int, directory: Path, outer: Mapping[str, str]) -> dict[st
         "TMPDIR": str(directory / "tmp"),
         # No container runtime is wanted, and looking for one costs seconds where a broken one is installed.
         "DOCKER_HOST": f"unix://{directory / 'no-container-runtime.sock'}",
-        # Functions stay warm for an hour: whoever comes back from a cup of tea does not wait for a cold start again.
+        # Functions stay warm for an hour: nobody waits for a cold start again after a short break.
         "LAMBDA_WARM_TTL_SECONDS": "3600",
     }
 
@@ -201,7 +201,7 @@ class Engine:
     def _ended_message(self) -> str:
         if "already in use" in (tail := _tail(self.log_file)):
             return f"Port {self.port} was taken by another program just now. Start again, or choose one with PORT=."
-        return f"The engine ended by itself. Its log ({self.log_file}) ends:\n{tail}"
+        return f"The engine ended unexpectedly. Its log ({self.log_file}) ends:\n{tail}"
 
     def stop(self) -> None:
         """End the engine and every function process of it; safe to call twice and when it has already ended."""

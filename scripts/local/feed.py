@@ -1,4 +1,4 @@
-"""What the pipeline tells its bus while a person tries it: a line for each new version of an aggregate."""
+"""What the pipeline puts on its bus while a person tries it: one line for each new version of an aggregate."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def _end_with_the_starter() -> None:
 
 
 def main() -> None:
-    """Run the engine in this process until it is told to stop.
+    """Run the engine in this process until it is stopped.
 
     Raises:
         SystemExit: when this process does not lead its group, because ending the group would then end the starter.

@@ -87,12 +87,12 @@ def _cloud(source: str, kind: str, entity: str, time: str, payload: Payload, *, 
 
 
 class _Days:
-    """Random moments, written in the offset of whoever wrote them."""
+    """Random moments, written in their authors' offsets."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def some(self) -> str:
+    def on_any_day(self) -> str:
         return self.on(_FIRST_DAY + timedelta(days=self._chance.randrange(5)))
 
     def on(self, day: datetime) -> str:
@@ -105,7 +105,7 @@ def _orders(chance: random.Random, days: _Days) -> Iterator[Payload]:
     for number in range(120):
         hot = number < 64
         customer = HOT_ENTITY if hot else f"customer-{chance.randrange(1, 19):02d}"
-        time = days.on(_HOT_MIDNIGHT) if hot else days.some()
+        time = days.on(_HOT_MIDNIGHT) if hot else days.on_any_day()
         yen = hot or chance.random() < 0.5
         price = chance.randrange(300, 4000) if yen else chance.randrange(300, 9900) / 100
         quantity = chance.randrange(1, 4)
@@ -127,7 +127,7 @@ def _heartbeats(chance: random.Random, days: _Days) -> Iterator[Payload]:
             "uptimeSeconds": chance.randrange(10_000_000),
             "temperature": chance.randrange(-50, 400) / 10,
         }
-        yield _kit("factory/line-1", "heartbeat", device, days.some(), payload)
+        yield _kit("factory/line-1", "heartbeat", device, days.on_any_day(), payload)
 
 
 def _chats(chance: random.Random, days: _Days) -> Iterator[Payload]:
@@ -137,7 +137,7 @@ def _chats(chance: random.Random, days: _Days) -> Iterator[Payload]:
         payload: Payload = {"sessionId": session, "message": message, "preferredLanguage": language}
         if number % 5 == 0:
             payload["history"] = [{"role": "user", "content": "👋"}, {"role": "assistant", "content": "はい、どうぞ。"}]
-        yield _cloud("/assistant", "chat.message", session, days.some(), payload, number=number)
+        yield _cloud("/assistant", "chat.message", session, days.on_any_day(), payload, number=number)
 
 
 def _catalog(chance: random.Random, days: _Days) -> Iterator[Payload]:
@@ -150,18 +150,18 @@ def _catalog(chance: random.Random, days: _Days) -> Iterator[Payload]:
             "tags": ["日常", "slice of life"],
             "price": chance.randrange(400, 1200),
         }
-        yield _kit("catalog", "catalog.item", str(payload["itemId"]), days.some(), payload)
+        yield _kit("catalog", "catalog.item", str(payload["itemId"]), days.on_any_day(), payload)
     # 300 characters for a reader, 2,100 code points, 7,500 bytes: just within the limit of a title.
     widest = {"itemId": "manga-1999", "title": _FAMILY * 300}
-    yield _kit("catalog", "catalog.item", "manga-1999", days.some(), widest)
+    yield _kit("catalog", "catalog.item", "manga-1999", days.on_any_day(), widest)
 
 
 def _unknown_types(chance: random.Random, days: _Days) -> Iterator[Payload]:
     for number in range(16):
         payload = {"shelf": f"棚-{number % 4}", "count": chance.randrange(500)}
-        yield _kit("warehouse", "stock.counted", f"shelf-{number % 4}", days.some(), payload)
+        yield _kit("warehouse", "stock.counted", f"shelf-{number % 4}", days.on_any_day(), payload)
     decoded = base64.b64encode(_dump({"wind": 12.5, "unit": "m/s", "駅": "銚子"}).encode()).decode()
-    weather = _cloud("/weather", "weather.report", "choshi", days.some(), {}, number=1)
+    weather = _cloud("/weather", "weather.report", "choshi", days.on_any_day(), {}, number=1)
     del weather["data"]
     yield weather | {"data_base64": decoded}
 
@@ -202,17 +202,17 @@ def _keyed(days: _Days) -> Iterator[SampleLine]:
     for number in range(6):
         key = f"checkout-{number}"
         payload = {"orderId": f"keyed-{number}", "amount": 1000 + number}
-        time = days.some()
+        time = days.on_any_day()
         entity = f"customer-{number + 1:02d}"
         first = _kit("shop-tokyo", "order", entity, time, payload, idempotency_key=key)
         changed = _kit("shop-tokyo", "order", entity, time, payload | {"amount": 1}, idempotency_key=key)
         yield SampleLine(_dump(first), "accepted")
         yield (
-            SampleLine(_dump(first | {"event_time": days.some()}), "duplicate")
+            SampleLine(_dump(first | {"event_time": days.on_any_day()}), "duplicate")
             if number % 2
             else SampleLine(_dump(changed), "conflict")
         )
-    chat = _cloud("/assistant", "chat.message", "session-1", days.some(), {"message": "一度だけ"}, number=900)
+    chat = _cloud("/assistant", "chat.message", "session-1", days.on_any_day(), {"message": "一度だけ"}, number=900)
     yield SampleLine(_dump(chat), "accepted")
     yield SampleLine(_dump(chat | {"data": {"message": "二度目は別の言葉"}}), "conflict")
 
@@ -222,7 +222,7 @@ def _rejected(days: _Days) -> Iterator[str]:
     order = {"orderId": "broken", "amount": 5}
 
     def wrong(payload: Payload, kind: str = "order", **changes: Any) -> str:
-        return _dump(_kit("shop-boston", kind, "customer-30", days.some(), payload) | changes)
+        return _dump(_kit("shop-boston", kind, "customer-30", days.on_any_day(), payload) | changes)
 
     japanese = {
         "sessionId": "session-3",

@@ -21,7 +21,7 @@ class SendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SampleRefusal:
-    """A line that was rejected: its number in the file from 1, its text, and what was wrong as its sender was told."""
+    """A line that was rejected: its number in the file from 1, its text, and what its sender read about it."""
 
     number: int
     line: str

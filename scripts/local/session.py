@@ -186,7 +186,7 @@ def reconcile(final: Counts, sent: SampleSent) -> list[str]:
 
 
 def _serve(console: Console, engine: Engine, feed: Feed) -> None:
-    """Show what is counted and return never; a signal ends it. Raises EngineError when the engine ends by itself."""
+    """Show what is counted, until a signal ends it. Raises EngineError when the engine ends unexpectedly."""
     while engine.alive():
         try:
             for line in feed.lines():
@@ -195,4 +195,4 @@ def _serve(console: Console, engine: Engine, feed: Feed) -> None:
             if engine.alive():
                 raise
         sys.stdout.flush()
-    raise EngineError("The engine ended by itself. Start it again with make run.")
+    raise EngineError("The engine ended unexpectedly. Start it again with make run.")

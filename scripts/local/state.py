@@ -1,4 +1,4 @@
-"""What a running local engine tells others: .local/state.json, and the lock that lets only one run at a time."""
+"""How others find a running local engine: .local/state.json, and the lock that lets only one run at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to the sample, told to a person who has just typed `make run`."""
+"""What happened to the sample, for a person who has just typed `make run`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _busy_day(console: Console, counts: Counts, hot: Sequence[CountedVersion]) -
     console.print(
         f"  first {latest.metrics['first_event_time']}, last {latest.metrics['last_event_time']}", style="dim"
     )
-    console.print("  Each version was added beside the one before, and none was ever changed.", style="dim")
+    console.print("  Each version was added next to the one before, and none was ever changed.", style="dim")
 
 
 def _version_line(version: CountedVersion) -> str:
@@ -108,15 +108,15 @@ def _version_line(version: CountedVersion) -> str:
 
 
 def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:
-    told = next((it for it in refusals if any(_japanese(message) for _, message in it.errors)), None)
-    if told is None:
+    shown = next((it for it in refusals if any(_japanese(message) for _, message in it.errors)), None)
+    if shown is None:
         return
     console.print()
     console.print(
-        Text(f"One of the {len(refusals)} rejected: line {told.number}, told in its sender's language", "bold")
+        Text(f"One of the {len(refusals)} rejected: line {shown.number}, answered in its sender's language", "bold")
     )
-    console.print(Text(f"  {_shortened(told.line)}", style="dim"), soft_wrap=True)
-    for path, message in told.errors:
+    console.print(Text(f"  {_shortened(shown.line)}", style="dim"), soft_wrap=True)
+    for path, message in shown.errors:
         console.print(Text(f"  {path}: {message}"), soft_wrap=True)
 
 

@@ -60,14 +60,14 @@ class ReplayProgress:
         return shlex.join([*self.command, *(["--token", self.token] if self.token else [])])
 
     def note(self, response: httpx.Response) -> None:
-        """Remember where to go on, which a refusal for the moment tells as well."""
-        told = json_object(response)
-        self.run_id = str(told.get("run_id") or self.run_id)
+        """Remember where to go on, which a temporary refusal contains too."""
+        body = json_object(response)
+        self.run_id = str(body.get("run_id") or self.run_id)
         if response.status_code == httpx.codes.OK:
-            self.answer = told
-            self.token = told.get("next_token")
+            self.answer = body
+            self.token = body.get("next_token")
         else:
-            self.token = told.get("next_token") or self.token
+            self.token = body.get("next_token") or self.token
 
 
 @app.callback()
@@ -177,7 +177,7 @@ def _run(found: ReplayProgress, api: HttpApi, output: Output) -> int:
 
 
 def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) -> None:
-    """Send the request and its tokens until the run is complete. Raises Refusal when it does not get on."""
+    """Send the request and its tokens until the run is complete. Raises Refusal when it makes no progress."""
     backoff, stalled = Backoff(CLI_RETRIES), 0
     while not found.complete:
         response = call_with_retries(
@@ -275,7 +275,7 @@ def _sleep(seconds: float) -> bool:
 
 @contextmanager
 def _progress(output: Output) -> Iterator[Callable[[str], None]]:
-    """What is told on a terminal while the replay runs; elsewhere nothing."""
+    """Shows progress on a terminal while the replay runs, and nothing elsewhere."""
     if not output.stderr.is_terminal:
         yield lambda _text: None
         return

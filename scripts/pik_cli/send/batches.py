@@ -16,7 +16,7 @@ _CONTENT_TYPES: Final = {
     Form.CLOUDEVENT: CLOUD_BATCH,
     Form.CLOUDEVENTS: CLOUD_BATCH,
 }
-_FRAME: Final = 2  # the brackets of an array
+_FRAME: Final = 2  # an array's brackets
 _SEPARATOR: Final = 1  # a comma or a line feed
 
 
@@ -31,7 +31,7 @@ class Batch:
 
     @property
     def events(self) -> int:
-        """How many events of the file it stands for."""
+        """How many events of the file it represents."""
         return len(self.items) + len(self.refused)
 
     @property

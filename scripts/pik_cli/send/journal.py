@@ -1,4 +1,4 @@
-"""The journal of a send: which batches of a file an API has answered, so that a rerun goes on where a break was.
+"""The journal of a send: the batches of a file that an API has answered, so that a rerun continues after a break.
 
 It is kept below $XDG_STATE_HOME/pik/send (~/.local/state/pik/send), because the file's own directory may not be ours
 to write to. Its name is a hash of the file's content, the API and the way the file is cut into batches: another file,
@@ -66,7 +66,7 @@ def folder(environ: Mapping[str, str]) -> Path:
 
 
 def key_of(content_sha: str, target: str, form: str, batch_size: int) -> str:
-    """The name of a journal. `target` tells APIs apart, and runs of a local engine, which forgets what it was sent."""
+    """The name of a journal. `target` identifies the API and the local engine's run, which forgets everything at its end."""
     parts = json.dumps([_VERSION, content_sha, target, form, batch_size])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""What `pik send` tells: progress while it runs, and the account at its end."""
+"""What `pik send` prints: progress while it runs, and the account at its end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SendFacts:
 
 
 class Bar(Protocol):
-    """What is told while batches are sent; `on_retry` is called from several threads."""
+    """What is shown while batches are sent; `on_retry` is called from several threads."""
 
     def on_batch(self, batch: Batch) -> None: ...
 
@@ -46,7 +46,7 @@ class Bar(Protocol):
 
 
 class _Quiet:
-    """No terminal: nothing is told until the end."""
+    """No terminal: nothing is shown until the end."""
 
     def on_batch(self, batch: Batch) -> None:
         pass

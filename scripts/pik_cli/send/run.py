@@ -116,7 +116,7 @@ class Sender:
 @dataclass
 class SendRun:
     """The state of one send. The journal holds what all runs of this file did and is safe; `unrecorded` is what this
-    run learned beside it: failures, and the answers of a stack that stores nothing."""
+    run learned in addition: failures, and the answers of a stack that stores nothing."""
 
     journal: Journal
     unrecorded: EventCounts = field(default_factory=EventCounts)

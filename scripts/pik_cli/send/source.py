@@ -44,7 +44,7 @@ class ByteReader(Protocol):
 class Item:
     """One event: its number in the file and its line (both from 1), the place of its first byte, and its bytes.
 
-    `data` is None for an event that is too long for any request; `length` tells how long it is, its line end included.
+    `data` is None for an event that is too long for any request; `length` is how long it is, its line end included.
     """
 
     number: int
@@ -85,14 +85,14 @@ def detect(head: bytes, name: str) -> Form:
     if text.startswith(b"["):
         return Form.CLOUDEVENTS if _first_is_cloud_event(text[1:]) else Form.JSON
     lines = [line for line in text.splitlines() if line.strip()]
-    # One event a line, also when the first line is broken: the second then tells.
+    # One event per line, also when the first line is broken: then the second shows it.
     if any(_parses(line) for line in lines[:2]):
         return Form.NDJSON
     return Form.CLOUDEVENT if _first_is_cloud_event(text) else Form.JSON
 
 
 def begin(stream: ByteReader, name: str) -> tuple[Form, Prefixed]:
-    """Read as much as tells the form; the stream that is given back starts at the beginning.
+    """Read as much as shows the form; the returned stream starts at the beginning.
 
     Raises Misuse for a file in UTF-16.
     """
@@ -194,7 +194,7 @@ def _sequence(data: bytes) -> Iterator[tuple[int, int]]:
             raise _unreadable(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
         except RecursionError as error:
             raise _unreadable("too many levels of arrays and objects") from error
-        offset += at - seen  # between values is white space, a byte a character
+        offset += at - seen  # between values is white space, one byte per character
         length = len(text[at:end].encode())
         yield offset, length
         offset, seen, at = offset + length, end, _skip(text, end)

@@ -70,7 +70,7 @@ class HttpApi:
 
 
 def iam_signer(aws: StackAws) -> Signer:
-    """Signature version 4 with the caller's credentials, made anew for each attempt because it holds the time.
+    """Signature version 4 with the caller's credentials, made again for each attempt because it holds the time.
 
     Raises Unreachable without credentials or region.
     """

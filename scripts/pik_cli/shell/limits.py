@@ -68,17 +68,17 @@ CLI_FOLLOW_SECONDS: Final = 2.0
 """Between two looks at a redrive run: a wave takes seconds."""
 
 CLI_FOLLOW_LOOKS: Final = 1_200
-"""Looks without news, 40 minutes, before a run is said not to get on: a wave may be delayed for 15 minutes and judged
-15 minutes later."""
+"""Polls without news, 40 minutes, before a run is said to make no progress: a wave may be delayed for 15 minutes and
+judged 15 minutes later."""
 
 CLI_MAX_MOVE_RATE: Final = 500
 """Messages a second of a native redrive; AWS takes no more."""
 
 CLI_EXECUTIONS: Final = 10
-"""Executions that `pik dlq start-executions` starts unless it is told otherwise: one look's worth."""
+"""Executions that `pik dlq start-executions` starts by default: as many as a person inspects."""
 
 CLI_MAX_EXECUTIONS: Final = 1_000
-"""What it starts at most: a state machine that a thousand do not mend wants another look first."""
+"""What it starts at most: when a thousand do not help, the cause needs another look first."""
 
 CLI_EXECUTION_THREADS: Final = 8
 """Of those under way at once; StartExecution allows some hundred a second for the whole account."""

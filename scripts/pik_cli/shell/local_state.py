@@ -15,7 +15,7 @@ STATE_FILE: Final = Path(".local", "state.json")
 @dataclass(frozen=True, slots=True)
 class LocalEngine:
     """A running local engine. `pids` are those of its processes; `log_file` is what it and its functions print.
-    `started_at` tells one run from the next."""
+    `started_at` identifies the run."""
 
     endpoint: str
     api_url: str

@@ -185,8 +185,8 @@ def _sentences(found: list[StatusFinding]) -> list[RenderableType]:
     if not found:
         return [Text("Nothing needs attention.")]
     parts: list[RenderableType] = [Text(f"{len(found)} finding{'s' if len(found) > 1 else ''}:", style="bold")]
-    for it in found:
-        parts += [Text(f"- {safe(it.message)}"), Text(f"  {safe(it.next_step)}", style="dim")]
+    for finding in found:
+        parts += [Text(f"- {safe(finding.message)}"), Text(f"  {safe(finding.next_step)}", style="dim")]
     return parts
 
 

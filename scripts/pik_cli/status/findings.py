@@ -1,4 +1,4 @@
-"""What is worth a person's attention in a snapshot, in words, with the next step. Pure."""
+"""What in a snapshot needs attention, as text, with the next step. Pure."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _unreadable(snapshot: Snapshot) -> Iterator[StatusFinding]:
         *snapshot.mappings,
         *snapshot.tables,
     )
-    for it in read:
-        if it.problem:
-            name = f"The {it.name} mapping" if isinstance(it, SourceMapping) else it.name
+    for resource in read:
+        if resource.problem:
+            name = f"The {resource.name} mapping" if isinstance(resource, SourceMapping) else resource.name
             yield StatusFinding(
                 "unreadable",
-                f"{name} could not be read: {it.problem}",
+                f"{name} could not be read: {resource.problem}",
                 "Check the caller's permissions, and that the stack is deployed from the present template.yaml.",
             )
 

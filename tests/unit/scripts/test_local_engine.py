@@ -79,7 +79,7 @@ def test_an_engine_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_pat
     broken._process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], start_new_session=True)
     broken.log_file.write_text("\n".join(f"line {number}" for number in range(100)))
     try:
-        with pytest.raises(EngineError, match=r"ended by itself(.|\n)*line 99") as caught:
+        with pytest.raises(EngineError, match=r"ended unexpectedly(.|\n)*line 99") as caught:
             broken.wait_ready(30)
         assert "line 50" not in str(caught.value)
     finally:
