@@ -66,7 +66,7 @@ def folder(environ: Mapping[str, str]) -> Path:
 
 
 def key_of(content_sha: str, target: str, form: str, batch_size: int) -> str:
-    """The name of a journal. `target` identifies the API and the local engine's run, which forgets everything at its end."""
+    """The name of a journal. `target` identifies the API, and a run of the local engine, which keeps nothing."""
     parts = json.dumps([_VERSION, content_sha, target, form, batch_size])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
