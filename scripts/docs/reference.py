@@ -26,6 +26,7 @@ _STATUSES: Final[Mapping[str, int]] = {
     "run_is_over": 409,
     "body_too_large": 413,
     "too_many_events": 413,
+    "too_many_request_values": 413,
     "unsupported_media_type": 415,
     "unknown_redrive": 404,
     "unknown_route": 404,

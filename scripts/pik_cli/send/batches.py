@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pik.domain.http.requests import CLOUD_BATCH, JSON, NDJSON
-from pik.domain.shared.limits import MAX_BODY_BYTES
+from pik.domain.shared.limits import SURE_BODY_BYTES
 from pik_cli.send.source import Form, Item
 
 _CONTENT_TYPES: Final = {
@@ -59,7 +59,7 @@ class Batch:
         return Batch(self.number, self.form, first), Batch(self.number, self.form, second)
 
 
-def split(items: Iterable[Item], form: Form, size: int, max_bytes: int = MAX_BODY_BYTES) -> Iterator[Batch]:
+def split(items: Iterable[Item], form: Form, size: int, max_bytes: int = SURE_BODY_BYTES) -> Iterator[Batch]:
     """Batches of at most `size` events whose bodies have at most `max_bytes`; numbered from 0."""
     number = 0
     open_items: list[Item] = []

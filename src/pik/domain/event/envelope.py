@@ -40,7 +40,7 @@ class Envelope:
     payload_path: str
     type_path: str
     entity_id: str | None = None
-    event_time: str | None = None
+    event_time: times.Moment | None = None
     idempotency_key: str | None = None
 
 
@@ -96,13 +96,13 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
             envelope.event_type,
             entity_id,
             idempotency_key=envelope.idempotency_key,
-            event_time=envelope.event_time,
+            event_time=envelope.event_time.exact if envelope.event_time else None,
             sha=sha,
         ),
         source=envelope.source,
         event_type=envelope.event_type,
         entity_id=entity_id,
-        event_time=envelope.event_time or received_at,
+        event_time=envelope.event_time.normal if envelope.event_time else received_at,
         received_at=received_at,
         payload_sha=sha,
         idempotency_key=envelope.idempotency_key,
@@ -143,7 +143,7 @@ def _kit_event(value: dict[str, Any], base: str) -> Envelope:
     event_type = checks.required(value, "event_type")
     entity_id = checks.optional(value, "entity_id")
     key = checks.optional(value, "idempotency_key")
-    event_time = checks.time(value, "event_time")
+    event_time = checks.event_time(value, "event_time")
     if "payload" not in value:
         checks.add("payload", "missing_member", member="payload")
     checks.finish()
@@ -161,7 +161,7 @@ def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place
     source = checks.required(attributes, "source")
     event_type = checks.required(attributes, "type")
     subject = checks.optional(attributes, "subject")
-    event_time = checks.time(attributes, "time")
+    event_time = checks.event_time(attributes, "time")
     checks.finish()
     return Envelope(source, event_type, data, data_path, f"{place}type", subject, event_time, key)
 

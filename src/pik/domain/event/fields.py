@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_NAME_CHARS, MAX_OBJECT_KEY_CHARS
+from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_ENTITY_BYTES, MAX_NAME_CHARS, MAX_OBJECT_KEY_CHARS
 from pik.domain.shared.row import Row
 
 Check = Callable[[Any], str]
@@ -75,7 +75,7 @@ class EventFields:
     event_id: str = member(matches(_HEX_64), announced=True)
     event_type: str = member(is_text(), identifying=True, announced=True)
     source: str = member(is_text(), identifying=True, announced=True)
-    entity_id: str = member(is_text(), identifying=True, announced=True)
+    entity_id: str = member(is_text(MAX_ENTITY_BYTES), identifying=True, announced=True)
     event_time: str = member(is_time, announced=True)
     payload_sha: str = member(matches(_HEX_64))
 

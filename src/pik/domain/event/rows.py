@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pik.domain.event.envelope import Event
 from pik.domain.event.fields import REMEMBERED, RawRef, first_members, members_of, remembered_members
 from pik.domain.shared import times
+from pik.domain.shared.keys import key_part
 from pik.domain.shared.limits import SOURCE_DAY_SHARDS
 from pik.domain.shared.row import Row
 
@@ -37,7 +38,7 @@ def time_key(event_time: str, event_id: str) -> str:
 
 def source_day_key(source: str, event_type: str, day: str, shard: int) -> str:
     """Hash key of index BySourceDay. `#` in a name is encoded, so that no two pairs of names share a key."""
-    return f"SRC#{_no_hash(source)}#TYPE#{_no_hash(event_type)}#DAY#{day}#{shard:02d}"
+    return f"SRC#{key_part(source)}#TYPE#{key_part(event_type)}#DAY#{day}#{shard:02d}"
 
 
 def shard_of(event_id: str) -> int:
@@ -130,7 +131,3 @@ def _object_name(received_at: str, request_id: str) -> str:
 def _partition(name: str) -> str:
     quoted = quote(name, safe="-_.~")
     return quoted if len(quoted) <= _MAX_PARTITION_CHARS else hashlib.sha256(name.encode()).hexdigest()
-
-
-def _no_hash(name: str) -> str:
-    return name.replace("%", "%25").replace("#", "%23")

@@ -12,10 +12,14 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "malformed_json": "This is not valid JSON: {detail}. Correct that place and send it again.",
     "duplicate_member": 'The member "{member}" appears more than once in one object. Send each member once.',
     "not_a_number": "{literal} is not a number in JSON. Send a finite number, or null in its place.",
-    "number_out_of_range": "The number {literal} is too large for a double-precision number. "
-    "Send a smaller one, or send it as a string.",
-    "integer_too_large": "The integer {literal} is beyond 9007199254740991 (2^53 - 1), where JSON parsers start to "
-    "round. Send it as a string.",
+    "number_out_of_range": "The number {literal} is beyond what is kept exactly: from 1e-{maximum} to 1e{maximum}, "
+    "and zero. Send it as a string.",
+    "too_many_digits": "The number has {digits} digits; at most {maximum} are kept. "
+    "Send fewer, or send it as a string.",
+    "too_many_values": "There are more than {maximum} values (members and elements). Send fewer, "
+    "or store the data elsewhere and send a reference.",
+    "too_many_request_values": "The events of the request hold more than {maximum} values (members and elements) "
+    "altogether. Split it into several requests.",
     "lone_surrogate": "The text holds half of a surrogate pair, not a character. Send both halves, or remove it.",
     "invalid_utf8": "The text is not valid UTF-8 at byte {offset}. Encode it as UTF-8.",
     "too_deep": "Arrays and objects are nested more than {maximum} levels deep. Send a flatter value.",
@@ -23,8 +27,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "body_too_large": "The body has {bytes} bytes; at most {maximum} are accepted. Send it in smaller requests.",
     "event_too_large": "The event has {bytes} bytes; at most {maximum} are accepted. "
     "Store its large part elsewhere and send a reference.",
-    "too_many_events": "The request holds {count} events; at most {maximum} are accepted. "
-    "Split it into several requests.",
+    "too_many_events": "The request holds more than {maximum} events. Split it into several requests.",
     "empty_batch": "The batch holds no event. Send at least one.",
     "unsupported_media_type": 'The content type "{given}" is not supported. Send one of: {supported}.',
     "broken_base64": "This is not valid base64. Encode the bytes in the standard alphabet, with padding.",
@@ -34,6 +37,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "wrong_type": 'The member "{member}" has the wrong type. Send {expected}.',
     "blank": 'The member "{member}" is blank. Give it at least one visible character.',
     "too_long": 'The member "{member}" is too long. Send at most {maximum} characters.',
+    "too_many_bytes": 'The member "{member}" takes {bytes} bytes in a key; at most {maximum} fit. Shorten it.',
     "control_character": 'The member "{member}" holds a control character. Remove it.',
     "bad_time": '"{given}" is not a valid time: {detail}. Send an RFC 3339 time with an offset.',
     "time_without_offset": 'The time "{given}" does not say its offset from UTC. Add Z, or an offset such as +09:00.',
@@ -153,10 +157,13 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "malformed_json": "JSONとして読み取れません（{detail}）。その箇所を直して送り直してください。",
     "duplicate_member": "同じオブジェクトにメンバー「{member}」が二つ以上あります。一度だけ書いてください。",
     "not_a_number": "{literal} はJSONの数値ではありません。有限の数値か、代わりにnullを送ってください。",
-    "number_out_of_range": "数値 {literal} は倍精度浮動小数点数の範囲を超えています。"
-    "小さい数値にするか、文字列として送ってください。",
-    "integer_too_large": "整数 {literal} は 9007199254740991（2^53 - 1）の範囲を超えており、"
-    "正確に読み取れない場合があります。文字列として送ってください。",
+    "number_out_of_range": "数値 {literal} は正確に保持できる範囲（1e-{maximum} から 1e{maximum}、および 0）を"
+    "超えています。文字列として送ってください。",
+    "too_many_digits": "数値が {digits} 桁あります（最大 {maximum} 桁）。桁を減らすか、文字列として送ってください。",
+    "too_many_values": "値（メンバーと要素）が {maximum} 個を超えています。"
+    "数を減らすか、データを別の場所に保存して参照を送ってください。",
+    "too_many_request_values": "リクエスト全体で値（メンバーと要素）が {maximum} 個を超えています。"
+    "複数のリクエストに分けてください。",
     "lone_surrogate": "サロゲートペアの片方だけが含まれており、文字になりません。両方を送るか、取り除いてください。",
     "invalid_utf8": "{offset} バイト目がUTF-8として正しくありません。UTF-8で送ってください。",
     "too_deep": "配列とオブジェクトの入れ子が {maximum} 段を超えています。入れ子を浅くしてください。",
@@ -164,7 +171,7 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "body_too_large": "本文が {bytes} バイトあります（最大 {maximum} バイト）。小さく分けて送ってください。",
     "event_too_large": "イベントが {bytes} バイトあります（最大 {maximum} バイト）。"
     "大きな部分は別の場所に保存し、参照を送ってください。",
-    "too_many_events": "イベントが {count} 件あります（最大 {maximum} 件）。複数のリクエストに分けてください。",
+    "too_many_events": "イベントが {maximum} 件を超えています。複数のリクエストに分けてください。",
     "empty_batch": "バッチにイベントがありません。一件以上送ってください。",
     "unsupported_media_type": "Content-Type「{given}」には対応していません。次のいずれかで送ってください: {supported}",
     "broken_base64": "base64として正しくありません。標準の文字とパディングで符号化してください。",
@@ -175,6 +182,8 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "wrong_type": "メンバー「{member}」の型が違います。{expected}を送ってください。",
     "blank": "メンバー「{member}」が空白です。目に見える文字を一つ以上入れてください。",
     "too_long": "メンバー「{member}」が長すぎます（最大{maximum}文字）。短くしてください。",
+    "too_many_bytes": "メンバー「{member}」はキーの中で {bytes} バイトになります（最大 {maximum} バイト）。"
+    "短くしてください。",
     "control_character": "メンバー「{member}」に制御文字が含まれています。取り除いてください。",
     "bad_time": "「{given}」は正しい日時ではありません（{detail}）。RFC 3339の日時をオフセット付きで送ってください。",
     "time_without_offset": "日時「{given}」にUTCからのオフセットがありません。"

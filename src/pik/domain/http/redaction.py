@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
 from pik.domain.shared.limits import MAX_REDACTED_VALUES, MIN_REDACTED_CHARS
+from pik.domain.shared.numbers import Number, decimal_of, number_text
 
 REDACTED: Final = "<redacted>"
 
@@ -48,7 +48,7 @@ def _at(payload: Any, path: str) -> list[Any]:
     return [value]
 
 
-def _leaves(value: Any) -> Iterator[str | int | float]:
+def _leaves(value: Any) -> Iterator[str | Number]:
     pending = [value]
     while pending:
         part = pending.pop()
@@ -57,11 +57,11 @@ def _leaves(value: Any) -> Iterator[str | int | float]:
         elif isinstance(part, list):
             pending.extend(part)
         # bool before int: True is an int in Python
-        elif not isinstance(part, bool) and isinstance(part, str | int | float) and part != "":
+        elif not isinstance(part, bool) and isinstance(part, str | Number) and part != "":
             yield part
 
 
-def _patterns(values: Sequence[str | int | float]) -> Iterator[str]:
+def _patterns(values: Sequence[str | Number]) -> Iterator[str]:
     for value in values:
         if isinstance(value, str):
             for text in (
@@ -73,5 +73,5 @@ def _patterns(values: Sequence[str | int | float]) -> Iterator[str]:
                 word = len(text) < MIN_REDACTED_CHARS
                 yield rf"(?<!\w){re.escape(text)}(?!\w)" if word else re.escape(text)
         else:
-            for text in (repr(value), format(Decimal(repr(value)).normalize(), "f")):
+            for text in (str(value), number_text(value), format(decimal_of(value), "f")):
                 yield rf"(?<![\w.]){re.escape(text)}(?!\w|\.\d)"

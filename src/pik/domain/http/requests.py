@@ -7,11 +7,18 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from pik.domain.http.strict_json import MalformedJson, parse_array, parse_json
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_REQUEST
+from pik.domain.http.strict_json import MalformedJson, check_values, parse_array, parse_json
+from pik.domain.shared.limits import (
+    MAX_BODY_BYTES,
+    MAX_EVENT_BYTES,
+    MAX_EVENT_VALUES,
+    MAX_EVENTS_PER_REQUEST,
+    MAX_REQUEST_VALUES,
+)
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 JSON: Final = "application/json"
@@ -24,6 +31,7 @@ _ALIASES: Final = {"application/ndjson": NDJSON, "application/jsonl": NDJSON, "a
 _UTF8: Final = frozenset({"", "utf-8", "utf8", "us-ascii"})
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 _ATTRIBUTE: Final = re.compile(r"ce-([a-z0-9]{1,64})")
+_LINE: Final = re.compile(rb"\S[^\n]*")
 _MAX_METADATA_BYTES: Final = 1_500  # S3 refuses an object whose metadata exceed 2 KB
 
 
@@ -114,48 +122,68 @@ def split(data: bytes, headers: Mapping[str, str]) -> RequestBody:
     if attributes is not None and kind == JSON:
         return RequestBody((_single(data),), kind, many=False, attributes=attributes)
     if kind == NDJSON:
-        return _many(tuple(_lines(data)), kind)
+        return _many(_lines(data), kind)
     if kind == CLOUD_BATCH or data.lstrip()[:1] == b"[":
-        return _many(tuple(_array(data)), kind)
+        return _many(_array(data), kind)
     return RequestBody((_single(data),), kind, many=False)
 
 
 def _single(data: bytes) -> Part:
-    return _bounded(Part("", 0, len(data), parse_json(data)))
+    return _too_large("", 0, len(data)) or Part("", 0, len(data), parse_json(data))
 
 
 def _array(data: bytes) -> Iterator[Part]:
-    for index, element in enumerate(parse_array(data)):
-        yield _bounded(Part(pointer(index), element.offset, element.length, element.value, element.problems))
+    _check_all_values(data)
+    for index, element in enumerate(parse_array(data, MAX_EVENTS_PER_REQUEST + 1)):
+        path, offset, length = pointer(index), element.offset, element.length
+        too_large = _too_large(path, offset, length)
+        yield too_large or _checked(Part(path, offset, length, element.value, element.problems), data)
+
+
+def _checked(part: Part, data: bytes) -> Part:
+    """An element of an array, which was parsed before its own bounds were known."""
+    try:
+        check_values(data[part.offset : part.offset + part.length], MAX_EVENT_VALUES, part.path)
+    except MalformedJson as error:
+        return Part(part.path, part.offset, part.length, problems=error.problems)
+    return part
+
+
+def _check_all_values(data: bytes) -> None:
+    """Each event may be sound on its own, so what helps is a smaller request: 413."""
+    try:
+        check_values(data, MAX_REQUEST_VALUES)
+    except MalformedJson as error:
+        problem = Problem("body", "too_many_request_values", {"maximum": MAX_REQUEST_VALUES})
+        raise InvalidEvent([problem], 413) from error
 
 
 def _lines(data: bytes) -> Iterator[Part]:
-    start = 0
-    for number, line in enumerate(data.split(b"\n")):
-        text = line.strip()
-        if text:
-            path, offset = pointer(number), start + line.index(text)
-            try:
-                part = Part(path, offset, len(text), parse_json(text, path))
-            except MalformedJson as error:
-                part = Part(path, offset, len(text), problems=error.problems)
-            yield _bounded(part)
-        start += len(line) + 1
+    _check_all_values(data)
+    number = seen = 0
+    for match in _LINE.finditer(data):
+        text, offset = match[0].rstrip(), match.start()
+        number, seen = number + data.count(b"\n", seen, offset), offset
+        path = pointer(number)
+        try:
+            yield _too_large(path, offset, len(text)) or Part(path, offset, len(text), parse_json(text, path))
+        except MalformedJson as error:
+            yield Part(path, offset, len(text), problems=error.problems)
 
 
-def _bounded(part: Part) -> Part:
-    if part.length <= MAX_EVENT_BYTES:
-        return part
-    problem = Problem(part.path or "body", "event_too_large", {"bytes": part.length, "maximum": MAX_EVENT_BYTES})
-    return Part(part.path, part.offset, part.length, problems=(problem,))
+def _too_large(path: str, offset: int, length: int) -> Part | None:
+    if length <= MAX_EVENT_BYTES:
+        return None
+    problem = Problem(path or "body", "event_too_large", {"bytes": length, "maximum": MAX_EVENT_BYTES})
+    return Part(path, offset, length, problems=(problem,))
 
 
-def _many(parts: tuple[Part, ...], kind: str) -> RequestBody:
+def _many(all_parts: Iterator[Part], kind: str) -> RequestBody:
+    parts = tuple(islice(all_parts, MAX_EVENTS_PER_REQUEST + 1))  # no more is parsed than is needed to refuse it
     if not parts:
         raise InvalidEvent([Problem("body", "empty_batch")])
     if len(parts) > MAX_EVENTS_PER_REQUEST:
-        params: dict[str, str | int] = {"count": len(parts), "maximum": MAX_EVENTS_PER_REQUEST}
-        raise InvalidEvent([Problem("body", "too_many_events", params)], 413)
+        raise InvalidEvent([Problem("body", "too_many_events", {"maximum": MAX_EVENTS_PER_REQUEST})], 413)
     return RequestBody(parts, kind, many=True)
 
 

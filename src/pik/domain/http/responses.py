@@ -8,14 +8,18 @@ from typing import Any
 
 from pik.domain.http import answers
 from pik.domain.http.answers import Json
+from pik.domain.shared.identity import canonical_json
 from pik.domain.shared.problems import Problem
 
 Response = dict[str, Any]
 
 
 def dump(body: Any) -> str:
-    """JSON for people and programs: text in any script is written as it is, without escapes."""
-    return json.dumps(body, ensure_ascii=False)
+    """JSON for people and programs: text in any script is written as it is, without escapes, and numbers exactly."""
+    try:
+        return json.dumps(body, ensure_ascii=False)
+    except TypeError:  # a payload with a number that no double holds
+        return canonical_json(body).decode()
 
 
 def response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:

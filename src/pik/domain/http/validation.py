@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import jsonschema_rs
@@ -222,7 +223,7 @@ _TYPE_NAMES: Final[Sequence[tuple[str, type | tuple[type, ...]]]] = (
     ("null", type(None)),
     ("boolean", bool),
     ("integer", int),
-    ("number", float),
+    ("number", (float, Decimal)),
     ("string", str),
     ("array", (list, tuple)),
     ("object", dict),

@@ -13,7 +13,7 @@ from pik.domain.event.work import Message, Work, group_of
 from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.transform import Transform, TransformFailed
-from pik.domain.shared.identity import payload_sha
+from pik.domain.shared.identity import canonical_json, payload_sha
 from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
@@ -122,7 +122,7 @@ def with_payload(entry: Entry, transform: Transform, data: bytes, schemas: Schem
     payload = transform.apply(payload_with_sha(parse_json(data), work.payload_sha))
     event = {name: getattr(work, name) for name in ("source", "event_type", "entity_id", "event_time")}
     try:
-        body = json.dumps({**event, "payload": payload}, ensure_ascii=False, separators=(",", ":")).encode()
+        body = canonical_json({**event, "payload": payload})
         sha = payload_sha(parse_json(body)["payload"])
     except (InvalidEvent, TypeError, ValueError) as error:
         raise TransformFailed(f"the new payload is no JSON that the kit takes: {error}") from error

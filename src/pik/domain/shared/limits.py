@@ -6,7 +6,12 @@ from typing import Final
 
 # --- Ingest -----------------------------------------------------------------------------------------------------------
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Lambda's synchronous payload is 6 MB and API Gateway may pass a body base64-encoded, which adds a third."""
+"""Lambda's synchronous payload is 6 MB and API Gateway may pass a body base64-encoded, which adds a third. The same
+bound holds for a body after it was unpacked."""
+
+SURE_BODY_BYTES: Final = 3_000_000
+"""What always reaches the function: API Gateway passes a text as a JSON string, in which each quotation mark and line
+break takes two bytes, so that at worst a body doubles. A larger one arrives unless it consists of short strings."""
 
 MAX_EVENT_BYTES: Final = 1024 * 1024
 """One event; a producer with more should put a document in S3 and send a reference."""
@@ -17,11 +22,34 @@ MAX_EVENTS_PER_REQUEST: Final = 500
 MAX_NESTING: Final = 64
 """Levels of arrays and objects; real events have fewer than ten, and the bound protects recursive consumers."""
 
+MAX_EVENT_VALUES: Final = 50_000
+"""Values (members and elements, at any depth) of one event: a value of a real event takes twenty bytes, so this is what
+fills MAX_EVENT_BYTES. A megabyte of empty objects would be 350,000 and cost a hundred times its size in memory."""
+
+MAX_REQUEST_VALUES: Final = 200_000
+"""Values of a whole request: four of the largest events; parsing, hashing and checking them takes under a second."""
+
 MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""I-JSON (RFC 7493): beyond it a double, and so JavaScript and RFC 8785, no longer holds the integer exactly."""
+"""I-JSON (RFC 7493): up to it, a double holds every integer exactly."""
+
+MAX_NUMBER_DIGITS: Final = 100
+"""Digits of a number as it is written, without its exponent: money has at most forty, and the exact decimal forms of
+common doubles, which some languages print, have fifty-five."""
+
+MAX_NUMBER_EXPONENT: Final = 400
+"""Power of ten of a number's first digit, either way: a little more than the 308 of a double, so that every double can
+be sent, and so that sums stay exact within MAX_SUM_DIGITS."""
 
 MAX_NAME_CHARS: Final = 256
-"""source, event_type, entity_id and idempotency_key; 256 four-byte characters fit a 1,024-byte DynamoDB sort key."""
+"""Characters of source, event_type and idempotency_key."""
+
+MAX_KEY_NAME_BYTES: Final = 1_000
+"""Bytes of source and of event_type as they stand in a key, in UTF-8 with `#` and `%` encoded: DynamoDB takes 2,048
+bytes for the hash key of index BySourceDay, which holds both, a day and a shard."""
+
+MAX_ENTITY_BYTES: Final = 1_024
+"""Bytes of entity_id in UTF-8: a key of S3 or a path of a blob, which CloudEvents have as their subject, fits. DynamoDB
+takes 2,048 bytes for a partition key."""
 
 MAX_OBJECT_KEY_CHARS: Final = 1024
 """An S3 key: S3's own limit is 1,024 bytes."""
@@ -117,8 +145,9 @@ BUS_BACKOFF_SECONDS: Final = 0.1
 MAX_ORDER_AMOUNT: Final = 1_000_000
 """The business rule on orders: a person reviews larger ones first."""
 
-MAX_SUM_DIGITS: Final = 700
-"""Digits in which amounts are added: the decimals of doubles span 309 + 324 places, and a trillion of them 12 more."""
+MAX_SUM_DIGITS: Final = 1_000
+"""Digits in which amounts are added: numbers span MAX_NUMBER_EXPONENT places before the point, as many and their own
+digits after it, and the sum of a trillion of them 12 more."""
 
 BATCH_PUTS: Final = 25
 """Rows of one BatchWriteItem: DynamoDB's own limit."""

@@ -99,7 +99,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     [
         ({"specversion": "0.3"}, "/specversion", "unsupported_specversion"),
         ({"id": ""}, "/id", "blank"),
-        ({"subject": "x" * 257}, "/subject", "too_long"),
+        ({"subject": "x" * 1025}, "/subject", "too_many_bytes"),
+        ({"subject": "\N{GRINNING FACE}" * 257}, "/subject", "too_many_bytes"),
+        ({"id": "x" * 257}, "/id", "too_long"),
+        ({"source": "\N{GRINNING FACE}" * 251}, "/source", "too_many_bytes"),
+        ({"type": "#" * 251 + "%" * 83}, "/type", "too_long"),
         ({"time": 5}, "/time", "wrong_type"),
         ({"time": "2026-11-20T10:15:30"}, "/time", "time_without_offset"),
     ],

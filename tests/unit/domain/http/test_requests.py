@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.http.requests import body_bytes, object_metadata, split
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_REQUEST
+from pik.domain.shared.limits import (
+    MAX_BODY_BYTES,
+    MAX_EVENT_BYTES,
+    MAX_EVENT_VALUES,
+    MAX_EVENTS_PER_REQUEST,
+    MAX_REQUEST_VALUES,
+)
 from pik.domain.shared.problems import InvalidEvent
 
 JSON = {"content-type": "application/json"}
@@ -78,6 +84,38 @@ def test_bounds_hold_to_the_byte_and_to_the_event() -> None:
     assert refusal(b" " * MAX_BODY_BYTES + b"1", JSON) == (413, "body", "body_too_large")
     assert len(split(b"1\n" * MAX_EVENTS_PER_REQUEST, NDJSON).parts) == MAX_EVENTS_PER_REQUEST
     assert refusal(b"1\n" * (MAX_EVENTS_PER_REQUEST + 1), NDJSON) == (413, "body", "too_many_events")
+
+
+def test_values_are_bounded_for_an_event_and_for_a_request() -> None:
+    def of(values: int) -> bytes:
+        return b"[" + b"1," * (values - 1) + b"1]"
+
+    half = MAX_EVENT_VALUES // 2
+    most = [of(half)] * (MAX_REQUEST_VALUES // half - 1)
+    assert all(not part.problems for part in split(b"\n".join(most), NDJSON).parts)
+    assert all(not part.problems for part in split(b"[" + b",".join(most) + b"]", JSON).parts)
+    too_many = [*most, of(half + 1)]
+    assert refusal(b"\n".join(too_many), NDJSON) == (413, "body", "too_many_request_values")
+    assert refusal(b"[" + b",".join(too_many) + b"]", JSON) == (413, "body", "too_many_request_values")
+    for parts in (
+        split(b"\n".join([b"{}", of(MAX_EVENT_VALUES + 1), b"{}"]), NDJSON).parts,
+        split(b"[{}," + of(MAX_EVENT_VALUES + 1) + b",{}]", JSON).parts,
+    ):
+        assert [[problem.code for problem in part.problems] for part in parts] == [[], ["too_many_values"], []]
+        assert parts[1].problems[0].path == "/1"
+
+
+def test_nothing_is_parsed_that_is_not_needed_to_refuse_a_body() -> None:
+    one_too_many = b"1," * MAX_EVENTS_PER_REQUEST + b"1"
+    assert refusal(b"[" + one_too_many + b",broken", JSON) == (413, "body", "too_many_events")
+    too_large = b"x" * (MAX_EVENT_BYTES + 1)  # is no JSON either
+    assert split(too_large, JSON).parts[0].problems[0].code == "event_too_large"
+    assert split(b"1\n" + too_large, NDJSON).parts[1].problems[0].code == "event_too_large"
+
+
+def test_blank_lines_count_as_places_and_not_as_events() -> None:
+    parts = split(b"\n\n 1 \r\n\t\n2", NDJSON).parts
+    assert [(part.path, part.offset, part.length, part.value) for part in parts] == [("/2", 3, 1, 1), ("/4", 9, 1, 2)]
 
 
 @pytest.mark.parametrize(
