@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pik.domain.process.metrics import sums_text
 from scripts.local.aws import EngineAws
 
 _QUEUE: Final = "pik-local-feed"
@@ -49,7 +50,8 @@ def line_of(event: Mapping[str, Any]) -> str:
     if event["detail-type"] != "events.processed":
         return f"{event['detail-type']}: {json.dumps(detail, ensure_ascii=False)}"
     added, metrics = len(detail["event_ids"]), detail["metrics"]
-    total = f", sum {metrics['daily_amount_sum']}" if metrics.get("daily_amount_sum", "0") != "0" else ""
+    sums = sums_text(metrics.get("daily_amount_sum", {}))
+    total = f", sum {sums}" if sums else ""
     plural = "" if added == 1 else "s"
     return (
         f"counted: {detail['entity_id']} on {detail['day']}, version {detail['version']}: {added} event{plural} more, "

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pik.domain.process.metrics import sums_text
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
 from scripts.local.sample import HOT_DAY, HOT_ENTITY
@@ -103,8 +104,8 @@ def _busy_day(console: Console, counts: Counts, hot: Sequence[CountedVersion]) -
 
 
 def _version_line(version: CountedVersion) -> str:
-    total = version.metrics["daily_amount_sum"]
-    return f"  version {version.number:>2}: {version.input_count:>3} orders, {total} JPY in sum"
+    total = sums_text(version.metrics["daily_amount_sum"])
+    return f"  version {version.number:>2}: {version.input_count:>3} orders, {total} in sum"
 
 
 def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:

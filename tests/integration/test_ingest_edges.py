@@ -134,3 +134,42 @@ def test_a_payload_that_no_double_holds_is_hashed_by_its_digits(api: IngestApi) 
         rows = api.rows()
     assert len({row["payload_sha"] for row in rows}) == 2
     assert Decimal(amounts[0]) != Decimal(amounts[1])
+
+
+TITLE = {"source": "shop", "event_type": "catalog.item", "payload": {"itemId": "manga-1", "title": "Yotsuba&!"}}
+HEARTBEAT = {"source": "plant", "event_type": "heartbeat", "payload": {"deviceId": "sensor-7"}}
+
+
+def title(payload: dict[str, Any], **members: Any) -> dict[str, Any]:
+    return TITLE | {"payload": TITLE["payload"] | payload} | members
+
+
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}])
+def test_a_retry_with_another_volatile_member_is_a_duplicate(api: IngestApi, key: dict[str, str]) -> None:
+    exports = [{}, {"exportedAt": "2026-11-20T03:00:00Z"}, {"exportedAt": "2026-11-21T03:00:00Z"}, {}]
+    assert [api.post(title(export, **key))[1]["status"] for export in exports] == ["ACCEPTED"] + ["DUPLICATE"] * 3
+    assert len({row["payload_sha"] for row in api.rows()}) == 3  # what is stored is what was sent
+
+
+def test_a_retry_that_also_changes_another_member_is_a_conflict(api: IngestApi) -> None:
+    api.post(title({"exportedAt": "a"}, idempotency_key="k"))
+    status, answer = api.post(title({"exportedAt": "a", "price": 5}, idempotency_key="k"))
+    assert (status, answer["status"]) == (409, "CONFLICT")
+
+
+def test_the_index_knows_what_was_compared_after_the_dedupe_row_has_expired(api: IngestApi) -> None:
+    members = {"event_time": "2026-11-20T10:00:00Z", "idempotency_key": "k"}
+    _, first = api.post(title({"exportedAt": "a"}, **members))
+    api.aws.dynamodb.delete_item(TableName=api.names.dedupe_table, Key={"event_id": {"S": first["event_id"]}})
+    assert api.post(title({"exportedAt": "b"}, **members))[1]["status"] == "DUPLICATE"
+
+
+def test_heartbeats_without_a_time_are_events_of_their_own(api: IngestApi) -> None:
+    status, answer = api.post(lines(HEARTBEAT, HEARTBEAT), NDJSON)
+    assert (status, answer["accepted"]) == (202, 2)
+    assert api.post(HEARTBEAT)[1]["status"] == "ACCEPTED"
+
+
+def test_a_heartbeat_with_a_time_or_a_key_is_identified_by_it(api: IngestApi) -> None:
+    for members in ({"event_time": "2026-11-20T10:00:00Z"}, {"idempotency_key": "beat-1"}):
+        assert [api.post(HEARTBEAT | members)[1]["status"] for _ in range(2)] == ["ACCEPTED", "DUPLICATE"]

@@ -23,6 +23,12 @@ class NoSchemas:
     def entity_of(self, event_type: str, payload: Any) -> str | None:
         return payload.get("id") if isinstance(payload, dict) else None
 
+    def comparable(self, event_type: str, payload: Any) -> Any:
+        return payload
+
+    def is_identified_by_arrival(self, event_type: str) -> bool:
+        return False
+
 
 @pytest.fixture
 def schemas() -> NoSchemas:

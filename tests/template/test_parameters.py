@@ -32,6 +32,7 @@ EXPECTED = [
     "ProcessorTimeoutSeconds",
     "QueueVisibilitySeconds",
     "RedactPaths",
+    "OrderAmountLimits",
     "ProcessorMaxConcurrency",
     "IngestReservedConcurrency",
     "PublisherReservedConcurrency",

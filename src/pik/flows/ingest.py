@@ -67,7 +67,9 @@ class IngestFlow:
             result = self._refuse_body(call, error)
             _observe(call, [result], dry_run=self._settings.dry_run)
             return self._answer(*event_results.single(result, call.accept_language, status=error.status))
-        taken, refused = take_in(request, self._schemas, self._settings.default_event_type, call.received_at)
+        taken, refused = take_in(
+            request, self._schemas, self._settings.default_event_type, call.received_at, call.request_id
+        )
         by_index = self._keep_rejected(call, call.body, refused) | self._accept(call, request, taken)
         results = [by_index[index] for index in range(len(request.parts))]
         _observe(call, results, dry_run=self._settings.dry_run)

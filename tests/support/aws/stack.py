@@ -88,6 +88,7 @@ class Names:
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
                 "FAILURES_TTL_DAYS": "30",
                 "REDACT_PATHS": "",
+                "ORDER_AMOUNT_LIMITS": "*=1000000",
                 "FAILURE_MODE_PARAMETER": "",
             },
             "replay": {

@@ -33,7 +33,8 @@ def test_one_event_becomes_a_version_and_an_event_on_the_bus(harness: ProcessorH
     assert version.added == (work.event_id,)
     assert version.metrics == {
         "daily_event_count": 1,
-        "daily_amount_sum": "1.75",
+        "daily_amount_sum": {"XXX": "1.75"},
+        "daily_amounts_not_counted": 0,
         "first_event_time": "2026-11-20T10:15:30.250000Z",
         "last_event_time": "2026-11-20T10:15:30.250000Z",
     }

@@ -29,6 +29,10 @@ class Schemas(Protocol):
 
     def entity_of(self, event_type: str, payload: Any) -> str | None: ...
 
+    def comparable(self, event_type: str, payload: Any) -> Any: ...
+
+    def is_identified_by_arrival(self, event_type: str) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -46,11 +50,13 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(EventFields):
-    """An event with its identity; times are normalized text."""
+    """An event with its identity; times are normalized text. `compared_sha` is the hash of the payload without what is
+    volatile, by which a repeat is recognised; empty where that is the payload's own hash."""
 
     received_at: str
     idempotency_key: str | None
     language: str | None
+    compared_sha: str = ""
 
     @property
     def lag_ms(self) -> int:
@@ -75,8 +81,11 @@ def open_envelope(
     return Envelope(BARE_SOURCE, default_type, value, base, f"{base}/event_type")
 
 
-def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "") -> Event:
-    """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent."""
+def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "", arrival: str = "") -> Event:
+    """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent.
+
+    `arrival` names this arrival among all: it takes the place of the time where the type's schema says so.
+    """
     problems = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
     if problems:
         # The registry does not know the envelope, so it cannot name the place of an unknown type.
@@ -90,14 +99,19 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
     checks.name("entity_id", entity_id)
     checks.finish()
     sha = identity.payload_sha(envelope.payload)
+    comparable = schemas.comparable(envelope.event_type, envelope.payload)
+    compared_sha = sha if comparable is envelope.payload else identity.payload_sha(comparable)
+    event_time = envelope.event_time.exact if envelope.event_time else None
+    if event_time is None and schemas.is_identified_by_arrival(envelope.event_type):
+        event_time = arrival
     return Event(
         event_id=identity.event_id(
             envelope.source,
             envelope.event_type,
             entity_id,
             idempotency_key=envelope.idempotency_key,
-            event_time=envelope.event_time.exact if envelope.event_time else None,
-            sha=sha,
+            event_time=event_time,
+            sha=compared_sha,
         ),
         source=envelope.source,
         event_type=envelope.event_type,
@@ -107,6 +121,7 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
         payload_sha=sha,
         idempotency_key=envelope.idempotency_key,
         language=preferred_language(envelope.payload),
+        compared_sha="" if compared_sha == sha else compared_sha,
     )
 
 

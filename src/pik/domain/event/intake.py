@@ -30,7 +30,7 @@ class Refused:
 
 
 def take_in(
-    request: RequestBody, schemas: Schemas, default_type: str, received_at: str
+    request: RequestBody, schemas: Schemas, default_type: str, received_at: str, request_id: str
 ) -> tuple[list[Taken], list[Refused]]:
     """Sorts a request's parts into valid events and rejected ones, both in the order of the body."""
     taken: list[Taken] = []
@@ -40,7 +40,8 @@ def take_in(
             if part.problems:
                 raise InvalidEvent(part.problems)
             envelope = open_envelope(part.value, default_type, request.attributes, part.path)
-            taken.append(Taken(index, part, identify(envelope, schemas, received_at, part.path)))
+            arrival = f"{received_at}#{request_id}#{index}"
+            taken.append(Taken(index, part, identify(envelope, schemas, received_at, part.path, arrival)))
         except InvalidEvent as error:
             refused.append(Refused(index, part, error.problems, _language(part.value)))
     return taken, refused

@@ -105,14 +105,6 @@ class Work(EventFields):
         return message
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An event that was read and found sound: its reference and its payload."""
-
-    work: Work
-    payload: Any
-
-
 def group_of(source: str) -> str:
     """The MessageGroupId of a source, so that a loud one cannot starve the others (SQS fair queues)."""
     return source if _GROUP.fullmatch(source) else hashlib.sha256(source.encode()).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pik.domain.shared.limits import MAX_REDACTED_VALUES, MIN_REDACTED_CHARS
 from pik.domain.shared.numbers import Number, decimal_of, number_text
+from pik.domain.shared.places import values_at
 
 REDACTED: Final = "<redacted>"
 
@@ -23,7 +24,8 @@ def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
     A value is searched for as it is, as JSON writes it and as Python writes it. Member names, true, false and null are
     not redacted. If there are more than MAX_REDACTED_VALUES values, the whole text is redacted.
     """
-    leaves = (leaf for payload in payloads for path in paths for part in _at(payload, path) for leaf in _leaves(part))
+    parts = (part for payload in payloads for path in paths for part in values_at(payload, path))
+    leaves = (leaf for part in parts for leaf in _leaves(part))
     values = list(islice(leaves, MAX_REDACTED_VALUES + 1))
     if not values:
         return str
@@ -32,20 +34,6 @@ def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
     # Longest first: if one value is the start of another, the rest of the longer one must not remain.
     pattern = re.compile("|".join(sorted(set(_patterns(values)), key=lambda it: (-len(it), it))))
     return lambda text: pattern.sub(REDACTED, text)
-
-
-def _at(payload: Any, path: str) -> list[Any]:
-    """The value at a JSON Pointer, or nothing."""
-    value = payload
-    for token in path.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return []
-    return [value]
 
 
 def _leaves(value: Any) -> Iterator[str | Number]:

@@ -15,11 +15,15 @@ import jsonschema_rs
 
 from pik.domain.http import graphemes
 from pik.domain.shared.limits import MAX_DIAGNOSED_VALUES, MAX_ERRORS_PER_EVENT
+from pik.domain.shared.places import without
 from pik.domain.shared.problems import Problem, pointer
 
 __all__ = ["Problem", "SchemaRegistry"]
 
 _ENTITY_KEYWORD: Final = "x-pik-entity"
+_VOLATILE_KEYWORD: Final = "x-pik-volatile"
+_IDENTITY_KEYWORD: Final = "x-pik-identity"
+_ARRIVAL: Final = "arrival"
 _GRAPHEMES_KEYWORD: Final = "maxGraphemes"
 _PATTERNS: Final = jsonschema_rs.RegexOptions()  # linear time; look-around and back references fail the build
 
@@ -91,6 +95,15 @@ class SchemaRegistry:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         return value if isinstance(value, str) and value else None
+
+    def comparable(self, event_type: str, payload: Any) -> Any:
+        """The payload without what its schema calls volatile: what two attempts to send one event have in common."""
+        places = self._schemas.get(event_type, {}).get(_VOLATILE_KEYWORD)
+        return without(payload, places) if places else payload
+
+    def is_identified_by_arrival(self, event_type: str) -> bool:
+        """Whether an event of this type that has neither key nor time is an event of its own each time it arrives."""
+        return bool(self._schemas.get(event_type, {}).get(_IDENTITY_KEYWORD) == _ARRIVAL)
 
     def _validator(self, event_type: str) -> jsonschema_rs.Validator:
         validator = self._validators.get(event_type)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final
 
 from pik.domain.event.envelope import payload_with_sha
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import BadWork, Input, Work, parse_work
+from pik.domain.event.work import BadWork, Work, parse_work
 from pik.domain.http.strict_json import parse_json
+from pik.domain.process.amounts import Amount, AmountRules
 from pik.domain.process.dead_letters import Reason
-from pik.domain.process.metrics import amount_of, plain
+from pik.domain.process.inputs import Input
+from pik.domain.process.metrics import plain
 from pik.domain.process.versions import DayKey, Past, Version
 from pik.domain.shared import times
 from pik.domain.shared.failures import (
@@ -22,8 +25,11 @@ from pik.domain.shared.failures import (
     TransientFailure,
     ValidationFailure,
 )
-from pik.domain.shared.limits import MAX_ORDER_AMOUNT
 
+AmountLimits = Mapping[str, Decimal]
+"""The largest amount of an order by currency; ANY_CURRENCY is for those that are not listed, if it is there."""
+
+ANY_CURRENCY: Final = "*"
 _ORDER: Final = "order"
 
 
@@ -32,7 +38,7 @@ class BrokenReference(ValidationFailure):
 
 
 class AmountOverLimit(ProcessingFailure):
-    """An order of more than MAX_ORDER_AMOUNT."""
+    """An order of more than the limit of its currency."""
 
 
 class Contended(TransientFailure):
@@ -118,15 +124,15 @@ class ObjectRead:
     length: int
     deliveries: tuple[Delivery, ...]
 
-    def open(self, data: bytes) -> dict[str, Input | Exception]:
+    def open(self, data: bytes, rules: AmountRules) -> dict[str, Input | Exception]:
         """Each message's event from the bytes that were read, or the error that prevented it."""
-        return {it.message_id: self._open(it.work, data) for it in self.deliveries if it.work}
+        return {it.message_id: self._open(it.work, data, rules) for it in self.deliveries if it.work}
 
     def failed(self, error: Exception) -> dict[str, Input | Exception]:
         """Each message's outcome when the bytes could not be read."""
         return {it.message_id: error for it in self.deliveries}
 
-    def _open(self, work: Work, data: bytes) -> Input | Exception:
+    def _open(self, work: Work, data: bytes, rules: AmountRules) -> Input | Exception:
         start = work.ref.offset - self.offset
         piece = data[start : start + work.ref.length]
         try:
@@ -135,7 +141,7 @@ class ObjectRead:
                 raise BrokenReference(
                     f"{self.key} ends at {end}; the event is {work.ref.length} from {work.ref.offset}"
                 )
-            return open_event(work, piece)
+            return open_event(work, piece, rules)
         # A failure of one event must not affect the others of the object.
         except Exception as error:  # noqa: BLE001
             return error
@@ -165,30 +171,33 @@ def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRea
     return ObjectRead(ref.key, start, end - start, (*read.deliveries, delivery))
 
 
-def open_event(work: Work, data: bytes) -> Input:
+def open_event(work: Work, data: bytes, rules: AmountRules) -> Input:
     """The event of a message from its bytes, verified to be what was accepted. Raises MalformedJson, HashMismatch."""
-    return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
+    return Input.of(work, payload_with_sha(parse_json(data), work.payload_sha), rules)
 
 
-def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
+def judge(opened: Mapping[str, Input | Exception], limits: AmountLimits) -> dict[str, Input | Exception]:
     """The opened events; each that breaks a business rule is replaced by the error."""
-    return {message_id: _judged(it) if isinstance(it, Input) else it for message_id, it in opened.items()}
+    return {message_id: _judged(it, limits) if isinstance(it, Input) else it for message_id, it in opened.items()}
 
 
-def _judged(event: Input) -> Input | Exception:
+def _judged(event: Input, limits: AmountLimits) -> Input | Exception:
     try:
-        check_rules(event)
+        check_rules(event, limits)
     # What a rule raises concerns this event alone.
     except Exception as error:  # noqa: BLE001
         return error
     return event
 
 
-def check_rules(event: Input) -> None:
+def check_rules(event: Input, limits: AmountLimits) -> None:
     """The business rules. Raises a ProcessingFailure."""
-    amount = amount_of(event.payload) if event.work.event_type == _ORDER else None
-    if amount is not None and amount > MAX_ORDER_AMOUNT:
-        raise AmountOverLimit(f"order amount {plain(amount)} is over the limit of {MAX_ORDER_AMOUNT}")
+    amount = event.amount
+    if event.work.event_type != _ORDER or not isinstance(amount, Amount):
+        return
+    limit = limits.get(amount.currency, limits.get(ANY_CURRENCY))
+    if limit is not None and amount.value > limit:
+        raise AmountOverLimit(f"order amount {plain(amount.value)} is over the limit of {plain(limit)}")
 
 
 def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:

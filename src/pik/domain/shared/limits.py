@@ -142,9 +142,6 @@ longer."""
 BUS_BACKOFF_SECONDS: Final = 0.1
 """The longest wait before refused entries are sent again, doubled each round."""
 
-MAX_ORDER_AMOUNT: Final = 1_000_000
-"""The business rule on orders: a person reviews larger ones first."""
-
 MAX_SUM_DIGITS: Final = 1_000
 """Digits in which amounts are added: numbers span MAX_NUMBER_EXPONENT places before the point, as many and their own
 digits after it, and the sum of a trillion of them 12 more."""

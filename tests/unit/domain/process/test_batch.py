@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import BadWork, Input
+from pik.domain.event.work import BadWork
 from pik.domain.http.strict_json import MalformedJson
 from pik.domain.process.batch import (
     AmountOverLimit,
@@ -25,9 +26,10 @@ from pik.domain.process.batch import (
     plan_reads,
     read_deliveries,
 )
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey
 from pik.domain.shared.failures import Category, HashMismatch, TransientFailure, classify
-from tests.support.makers import make_input, make_work, sqs_record
+from tests.support.makers import AMOUNT_RULES, make_input, make_work, sqs_record
 
 WORK = make_work({"amount": 1})
 KEY = DayKey("customer-17", "2026-11-20", "LIVE")
@@ -131,7 +133,7 @@ def test_each_event_is_cut_out_of_the_bytes_read(names: list[str], before: bytes
         payloads[f"m-{number}"] = payload
         body += piece + b"\n"
     (read,), _ = plan_reads(reversed(deliveries), "raw")
-    opened = read.open(body[read.offset : read.offset + read.length])
+    opened = read.open(body[read.offset : read.offset + read.length], AMOUNT_RULES)
     assert {it: found.payload for it, found in opened.items() if isinstance(found, Input)} == payloads
 
 
@@ -139,7 +141,7 @@ def test_an_object_that_ends_too_early_spoils_only_the_events_beyond_its_end() -
     payload = {"n": 1}
     inside = Delivery("m-0", 1, make_work(payload, ref=RawRef("raw", "a", 0, 7)))
     (read,), _ = plan_reads([inside, placed(1, "a", 5, 100)], "raw")
-    opened = read.open(b'{"n":1}')
+    opened = read.open(b'{"n":1}', AMOUNT_RULES)
     assert isinstance(opened["m-0"], Input)
     assert isinstance(opened["m-1"], BrokenReference)
     assert classify(opened["m-1"]) is Category.VALIDATION
@@ -148,21 +150,31 @@ def test_an_object_that_ends_too_early_spoils_only_the_events_beyond_its_end() -
 def test_bytes_that_are_not_the_event_are_refused() -> None:
     work = make_work({"n": 1})
     with pytest.raises(HashMismatch):
-        open_event(work, b'{"n":2}')
+        open_event(work, b'{"n":2}', AMOUNT_RULES)
     with pytest.raises(MalformedJson):
-        open_event(work, b'{"n":')
-    assert open_event(work, b'{ "payload": {"n": 1.0} }').payload == {"n": 1}
+        open_event(work, b'{"n":', AMOUNT_RULES)
+    assert open_event(work, b'{ "payload": {"n": 1.0} }', AMOUNT_RULES).payload == {"n": 1}
 
 
 @pytest.mark.parametrize(
-    ("kind", "amount", "refused"),
-    [("order", 1_000_000, False), ("order", 1_000_000.01, True), ("refund", 2e6, False), ("order", "2000000", False)],
+    ("kind", "payload", "refused"),
+    [
+        ("order", {"amount": 1_000_000}, False),
+        ("order", {"amount": 1_000_000.01}, True),
+        ("order", {"amount": "1000000.01"}, True),
+        ("order", {"amount": 1_000_000.01, "currency": "EUR"}, True),
+        ("order", {"amount": 1_000_000.01, "currency": "JPY"}, False),
+        ("order", {"amount": 1_000_000.01, "currency": "IRR"}, False),
+        ("refund", {"amount": 2e6}, False),
+        ("payment", {"amount": 2e6}, False),
+    ],
 )
-def test_an_order_over_the_limit_breaks_a_business_rule(kind: str, amount: Any, refused: bool) -> None:
-    payload = {"amount": amount}
-    event = open_event(make_work(payload, event_type=kind), json.dumps(payload).encode())
+def test_an_order_over_the_limit_of_its_currency_breaks_a_business_rule(kind: str, payload: Any, refused: bool) -> None:
+    event = open_event(make_work(payload, event_type=kind), json.dumps(payload).encode(), AMOUNT_RULES)
     gone = BrokenReference("x")
-    judged = judge({"m-0": event, "m-1": gone})
+    limits = {"*": Decimal(1_000_000), "JPY": Decimal(150_000_000), "IRR": Decimal("1e12")}
+    assert judge({"m-0": event}, {}) == {"m-0": event}
+    judged = judge({"m-0": event, "m-1": gone}, limits)
     assert judged["m-1"] is gone
     if not refused:
         assert judged["m-0"] is event
