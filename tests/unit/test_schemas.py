@@ -276,3 +276,10 @@ def test_what_each_type_accepts_and_refuses(
 ) -> None:
     found = REGISTRY.problems(event_type, payload, base="")
     assert [(problem.path, problem.code) for problem in found] == faults
+
+
+def test_the_page_on_event_types_lists_every_annotation_that_the_packaged_schemas_use() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "event-types.md").read_text("utf-8")
+    used = {name for schema in load_schemas().values() for name in schema if name.startswith("x-pik-")}
+    assert used == {"x-pik-entity", "x-pik-amount", "x-pik-volatile", "x-pik-identity"}
+    assert all(f"| `{name}` |" in page for name in used)

@@ -26,8 +26,8 @@ MAX_EVENT_VALUES: Final = 50_000
 """Values (members and elements, at any depth) of one event: a value of a real event takes twenty bytes, so this is what
 fills MAX_EVENT_BYTES. A megabyte of empty objects would be 350,000 and cost a hundred times its size in memory."""
 
-MAX_REQUEST_VALUES: Final = 200_000
-"""Values of a whole request: four of the largest events; parsing, hashing and checking them takes under a second."""
+MAX_REQUEST_VALUES: Final = 150_000
+"""Values of a whole request: three of the largest events; parsing, hashing and checking them takes under a second."""
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """I-JSON (RFC 7493): up to it, a double holds every integer exactly."""

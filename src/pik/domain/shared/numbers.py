@@ -21,8 +21,10 @@ Number = int | float | Decimal
 _FRACTION: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]+))?", re.ASCII)
 _SURE_CHARS: Final = 16  # a point and fifteen digits: a double has every such value (DBL_DIG of IEEE 754)
 _EXPONENT_CHARS: Final = 9  # a longer exponent is out of range, or its number is zero
-_PLAIN_DIGITS: Final = 21  # ECMAScript, Number::toString: from here on a number is written with an exponent
-_PLAIN_ZEROS: Final = 6  # the same for zeros between the point and the first digit
+_LEAST_PLAIN_POWER: Final = -6  # ECMAScript, Number::toString: below and above, a number is written with an exponent
+_MOST_PLAIN_POWER: Final = 20
+_LEAST_POWER: Final = -324  # of a double
+_MOST_POWER: Final = 308
 
 
 class UnboundedNumber(ValueError):
@@ -75,8 +77,9 @@ def number_text(number: Number) -> str:
     if isinstance(number, float) or (isinstance(number, int) and abs(number) <= MAX_SAFE_INTEGER):
         return rfc8785.dumps(number).decode()
     value = Decimal(number)
-    nearest = float(value)
-    return rfc8785.dumps(nearest).decode() if _has_value(nearest, value) else _exact_text(value)
+    if _LEAST_POWER <= value.adjusted() <= _MOST_POWER and _has_value(nearest := float(value), value):
+        return rfc8785.dumps(nearest).decode()
+    return _exact_text(value)
 
 
 def _has_value(nearest: float, value: Decimal) -> bool:
@@ -86,19 +89,12 @@ def _has_value(nearest: float, value: Decimal) -> bool:
 def _exact_text(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f"{value} is not a number of JSON")
-    negative, all_digits, exponent = value.as_tuple()
-    digits = "".join(map(str, all_digits))
-    point = len(digits) + int(exponent)  # digits before the decimal point; negative: zeros after it
-    digits = digits.rstrip("0")
-    sign = "-" if negative else ""
-    if len(digits) <= point <= _PLAIN_DIGITS:
-        return f"{sign}{digits:0<{point}}"
-    if 0 < point <= _PLAIN_DIGITS:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if -_PLAIN_ZEROS < point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    rest = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
+    power = value.adjusted()
+    if _LEAST_PLAIN_POWER <= power <= _MOST_PLAIN_POWER:
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa = format(value, "e").partition("e")[0]
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{power:+d}"
 
 
 def _check_digits(digits: int) -> None:
