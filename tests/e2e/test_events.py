@@ -115,6 +115,27 @@ def test_a_batch_answers_line_by_line(pipeline: EnginePipeline) -> None:
     pipeline.version("batch", DAY, 2)
 
 
+def test_amounts_are_summed_exactly_and_by_currency(pipeline: EnginePipeline) -> None:
+    head = '{"source":"chain","event_type":"order","entity_id":"exact","event_time":"2026-11-20T10:15:30Z","payload":'
+    amounts = [("1.234567890123456789", None), ("1.234567890123456788", None), ("1000", "JPY"), ("10", "USD")]
+    payloads = [
+        f'"orderId":"o","amount":{amount}' + (f',"currency":"{currency}"' if currency else "")
+        for amount, currency in amounts
+    ]
+    lines = [f"{head}{{{payload}}}}}" for payload in payloads]
+    refund = '{"orderId":"o","amount":2.5,"currency":"USD"}'
+    lines.append(head.replace('"order"', '"refund"') + refund + "}")
+
+    answer = pipeline.post("\n".join(lines), NDJSON)
+
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 5)
+    assert pipeline.version("exact", DAY, 5)["metrics"]["daily_amount_sum"] == {
+        "JPY": "1000",
+        "USD": "7.5",
+        "XXX": "2.469135780246913577",
+    }
+
+
 def cloud_event(entity: str, number: int) -> dict[str, Any]:
     return {
         "specversion": "1.0",
