@@ -42,7 +42,7 @@ def single(result: EventResult, accept_language: str | None, *, status: int | No
 
 def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[int, Json]:
     """HTTP status and body for a request of several events: 202, 207 when some were not accepted, 400 when all were
-    rejected."""
+    rejected, 200 for an empty batch."""
     counts = Counter(result.status for result in results)
     listed = []
     for result in results:
@@ -58,6 +58,8 @@ def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[i
         "rejected": counts[REJECTED],
         "results": listed,
     }
+    if not results:  # CloudEvents allows a batch of none
+        return 200, body
     if counts[REJECTED] == len(results):
         all_rejected = Problem("body", "all_rejected", {"count": len(results)})
         problems = [problem for result in results for problem in result.problems]

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pik.domain.event.envelope import payload_with_sha
+from pik.domain.event.envelope import stored_payload
 from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Input, Work, parse_work
-from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import Reason
 from pik.domain.process.metrics import amount_of, plain
 from pik.domain.process.versions import DayKey, Past, Version
@@ -167,7 +166,7 @@ def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRea
 
 def open_event(work: Work, data: bytes) -> Input:
     """The event of a message from its bytes, verified to be what was accepted. Raises MalformedJson, HashMismatch."""
-    return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
+    return Input(work, stored_payload(work.ref.key, data, work.payload_sha))
 
 
 def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
