@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from dataclasses import replace
@@ -43,6 +44,10 @@ class IngestApi:
             "POST /events",
             {"headers": JSON if headers is None else headers, "body": text, "isBase64Encoded": is_base64},
         )
+
+    def post_bytes(self, body: bytes, headers: dict[str, str]) -> Answer:
+        """Any bytes, encoded as API Gateway does it."""
+        return self.post(base64.b64encode(body).decode(), headers, is_base64=True)
 
     def health(self) -> Answer:
         return self._call("GET /health", {"headers": {}})

@@ -159,7 +159,7 @@ def _result(submission: Submission, settled: Settled) -> EventResult:
 
 
 def _observe(call: HttpCall, results: Sequence[EventResult], *, dry_run: bool) -> None:
-    if not dry_run:
+    if results and not dry_run:
         for result in results:
             if result.event:
                 metrics.add_metric(INGEST_LAG, MetricUnit.Milliseconds, result.event.lag_ms)

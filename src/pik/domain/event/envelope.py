@@ -43,7 +43,7 @@ class Schemas(Protocol):
     def bare_members(self, event_type: str) -> tuple[str, ...] | None: ...
 
 
-class Form(StrEnum):
+class EnvelopeForm(StrEnum):
     """What an event comes in."""
 
     KIT = "kit"
@@ -95,17 +95,17 @@ def open_envelope(
     if not isinstance(value, dict):
         raise InvalidEvent([Problem(base or "body", "not_an_object", {"given": kind_of(value)})])
     match recognise(value, default_type, schemas):
-        case Form.CLOUD_EVENT:
+        case EnvelopeForm.CLOUD_EVENT:
             data, path = _cloud_data(value, base)
             return _cloud_event(value, data, path, f"{base}/")
-        case Form.KIT:
+        case EnvelopeForm.KIT:
             return _kit_event(value, base)
-        case Form.BARE:
+        case EnvelopeForm.BARE:
             return Envelope(BARE_SOURCE, default_type, value, base, f"{base}/event_type")
     raise _unrecognised(default_type, schemas, base)
 
 
-def recognise(value: Mapping[str, Any], default_type: str, schemas: Schemas) -> Form | None:
+def recognise(value: Mapping[str, Any], default_type: str, schemas: Schemas) -> EnvelopeForm | None:
     """The form of an event; None when it fits none. The first of these that applies:
 
     1. It has all members that a CloudEvent must have, or all that the kit's form must have.
@@ -115,18 +115,18 @@ def recognise(value: Mapping[str, Any], default_type: str, schemas: Schemas) -> 
     4. It has a member that payloads of the default type must have.
     """
     if all(value.get(name) is not None for name in _CLOUD_REQUIRED):
-        return Form.CLOUD_EVENT
+        return EnvelopeForm.CLOUD_EVENT
     if "payload" in value and all(value.get(name) is not None for name in _KIT_REQUIRED):
-        return Form.KIT
+        return EnvelopeForm.KIT
     is_cloud, is_kit = _CLOUD_MARK in value, not _KIT_MARKS.isdisjoint(value)
     # Without a mark it can only be a payload, which is checked later: not twice.
     if (is_cloud or is_kit) and schemas.entity_of(default_type, value) and not schemas.problems(default_type, value):
-        return Form.BARE
+        return EnvelopeForm.BARE
     if is_cloud and len(_CLOUD_MEMBERS & value.keys()) > 1:
-        return Form.CLOUD_EVENT
+        return EnvelopeForm.CLOUD_EVENT
     if is_kit and len(_KIT_MEMBERS & value.keys()) > 1:
-        return Form.KIT
-    return Form.BARE if any(name in value for name in schemas.bare_members(default_type) or ()) else None
+        return EnvelopeForm.KIT
+    return EnvelopeForm.BARE if any(name in value for name in schemas.bare_members(default_type) or ()) else None
 
 
 def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "") -> Event:

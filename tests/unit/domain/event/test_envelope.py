@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pik.domain.event.envelope import (
     BARE_SOURCE,
-    Form,
+    EnvelopeForm,
     identify,
     open_envelope,
     payload_with_sha,
@@ -211,7 +211,7 @@ BARE = {"orderId": "o-1", "amount": 1}
     ],
 )
 def test_a_sound_order_is_an_order_whatever_its_other_members_are_called(more: dict[str, Any]) -> None:
-    assert recognise(BARE | more, "order", ORDERS) is Form.BARE
+    assert recognise(BARE | more, "order", ORDERS) is EnvelopeForm.BARE
     assert identify(open_envelope(BARE | more, "order", ORDERS), ORDERS, ARRIVAL).payload_sha == payload_sha(
         BARE | more
     )
@@ -220,14 +220,14 @@ def test_a_sound_order_is_an_order_whatever_its_other_members_are_called(more: d
 @pytest.mark.parametrize(
     ("value", "form"),
     [
-        (BARE | {"source": "s", "event_type": "t", "payload": 1}, Form.KIT),
-        (BARE | {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}, Form.CLOUD_EVENT),
-        (CLOUD | {"payload": 1, "event_type": "t"}, Form.CLOUD_EVENT),
-        ({"specversion": "1.0", "type": "t"}, Form.CLOUD_EVENT),
-        ({"event_type": "t", "entity_id": "e"}, Form.KIT),
-        ({"payload": {}, "source": "s"}, Form.KIT),
-        ({"orderId": "o-1"}, Form.BARE),
-        ({"amount": "much", "payload": 1}, Form.BARE),
+        (BARE | {"source": "s", "event_type": "t", "payload": 1}, EnvelopeForm.KIT),
+        (BARE | {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}, EnvelopeForm.CLOUD_EVENT),
+        (CLOUD | {"payload": 1, "event_type": "t"}, EnvelopeForm.CLOUD_EVENT),
+        ({"specversion": "1.0", "type": "t"}, EnvelopeForm.CLOUD_EVENT),
+        ({"event_type": "t", "entity_id": "e"}, EnvelopeForm.KIT),
+        ({"payload": {}, "source": "s"}, EnvelopeForm.KIT),
+        ({"orderId": "o-1"}, EnvelopeForm.BARE),
+        ({"amount": "much", "payload": 1}, EnvelopeForm.BARE),
         ({}, None),
         ({"payload": BARE}, None),
         ({"event_type": "order"}, None),
@@ -236,7 +236,7 @@ def test_a_sound_order_is_an_order_whatever_its_other_members_are_called(more: d
         ({"type": "contact.created", "timestamp": "2026-11-03T20:26:10Z", "data": {"id": "1"}}, None),
     ],
 )
-def test_an_envelope_is_recognised_by_more_than_one_mark(value: dict[str, Any], form: Form | None) -> None:
+def test_an_envelope_is_recognised_by_more_than_one_mark(value: dict[str, Any], form: EnvelopeForm | None) -> None:
     assert recognise(value, "order", ORDERS) is form
 
 
@@ -266,11 +266,11 @@ def test_what_was_accepted_before_keeps_its_form(value: dict[str, Any]) -> None:
     """A complete envelope is one whatever it also holds, and a sound payload without marks is bare."""
     form = recognise(value, "order", ORDERS)
     if all(value.get(name) is not None for name in ("specversion", "id", "source", "type")):
-        assert form is Form.CLOUD_EVENT
+        assert form is EnvelopeForm.CLOUD_EVENT
     elif value.get("source") is not None and value.get("event_type") is not None and "payload" in value:
-        assert form is Form.KIT
+        assert form is EnvelopeForm.KIT
     elif not ORDERS.problems("order", value) and value.get("orderId"):
-        assert form is Form.BARE
+        assert form is EnvelopeForm.BARE
 
 
 def test_a_binary_cloud_events_missing_attribute_is_a_header() -> None:
