@@ -186,12 +186,17 @@ def reconcile(final: Counts, sent: SampleSent) -> list[str]:
     return counts.differences(final, sent.events, sent.answered)
 
 
+def shown(line: str) -> Text:
+    """A line of the feed for the screen, which must not obey what events hold."""
+    return Text(safe(line))
+
+
 def _serve(console: Console, engine: Engine, feed: Feed) -> None:
     """Show what is counted, until a signal ends it. Raises EngineError when the engine ends unexpectedly."""
     while engine.alive():
         try:
             for line in feed.lines():
-                console.print(Text(safe(line)), soft_wrap=True)
+                console.print(shown(line), soft_wrap=True)
         except (ClientError, BotoCoreError):
             if engine.alive():
                 raise
