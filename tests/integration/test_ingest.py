@@ -258,6 +258,14 @@ def test_a_hostile_body_gets_a_4xx_that_names_the_place_and_is_kept(fake_api: In
         assert fake_api.keys("rejected/") == [answer["s3_key"]]
 
 
+def test_a_rejected_binary_event_is_kept_with_its_attributes(fake_api: IngestApi) -> None:
+    _, answer = fake_api.post("{}", JSON | {"ce-id": "%E5%BA%97", "ce-source": "s"})
+    kept = json.loads(fake_api.bytes_of(answer["s3_key"]))
+    assert kept["cloud_event_headers"] == {"ce-id": "%E5%BA%97", "ce-source": "s"}
+    _, answer = fake_api.post("{}")
+    assert "cloud_event_headers" not in json.loads(fake_api.bytes_of(answer["s3_key"]))
+
+
 def test_a_rejected_body_is_kept_to_the_byte(fake_api: IngestApi) -> None:
     data = b'{"orderId":"\xff"}'
     _, answer = fake_api.post(base64.b64encode(data).decode(), JSON, is_base64=True)

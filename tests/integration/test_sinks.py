@@ -68,7 +68,7 @@ def test_an_answer_and_what_is_stored_hold_nothing_that_acts(
     api: IngestApi, caplog: pytest.LogCaptureFixture, body: dict[str, Any], header: str, name: str
 ) -> None:
     caplog.clear()
-    headers = JSON | {"ce-note": quote(header, errors="surrogatepass"), "accept-language": header}
+    headers = JSON | {"ce-note": quote(header, errors="surrogatepass"), "ce-raw": header, "accept-language": header}
     if name:
         headers |= {f"ce-{it}": quote(name, errors="surrogatepass") for it in ("id", "source", "type", "specversion")}
     event = {
@@ -81,6 +81,7 @@ def test_an_answer_and_what_is_stored_hold_nothing_that_acts(
     answer = api.call(event)
     assert set(answer["headers"]) == {"content-type"}
     assert answer["statusCode"] < 500
+    assert obeyed(answer["body"]) == set()
     error = json.loads(answer["body"]).get("error", {"message": ""})
     assert obeyed(error["message"]) == set()
     for record in caplog.records:
@@ -94,6 +95,8 @@ def test_an_answer_and_what_is_stored_hold_nothing_that_acts(
         for text in (*stored.metadata, *stored.metadata.values(), stored.content_type):
             assert text.isascii()
             assert text.isprintable()
+        if key.startswith("rejected/"):
+            assert obeyed(stored.body.decode()) == set()
 
 
 @given(texts, texts)

@@ -73,11 +73,14 @@ def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[i
 def rejected_document(
     refused: Sequence[Refused], data: bytes, received_at: str, request_id: str, headers: Mapping[str, str]
 ) -> Json:
-    """What is stored of rejected events: all of their bytes, and the reasons, in English for the operators."""
+    """What is stored of rejected events: all of their bytes, and the reasons, in English for the operators. Of a binary
+    CloudEvent the headers are a part too."""
+    attributes = {name: value for name, value in headers.items() if name.startswith("ce-")}
     return {
         "received_at": received_at,
         "request_id": request_id,
         "content_type": headers.get("content-type", ""),
+        **({"cloud_event_headers": attributes} if attributes else {}),
         "rejected": [
             {
                 "index": it.index,

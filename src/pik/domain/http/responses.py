@@ -9,13 +9,14 @@ from typing import Any
 from pik.domain.http import answers
 from pik.domain.http.answers import Json
 from pik.domain.shared.problems import Problem
+from pik.domain.shared.texts import visible_json
 
 Response = dict[str, Any]
 
 
 def dump(body: Any) -> str:
-    """JSON for people and programs: text in any script is written as it is, without escapes."""
-    return json.dumps(body, ensure_ascii=False)
+    """JSON for people and programs: text in any script is written as it is, and only what nobody sees is escaped."""
+    return visible_json(json.dumps(body, ensure_ascii=False))
 
 
 def response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:
