@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from pik_cli.shell.output import safe
 from scripts.local import counts, state, story
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts, Stuck
@@ -82,7 +83,7 @@ def run(port: int | None, *, once: bool, directory: Path = LOCAL_DIRECTORY) -> i
         message = f"A call to the engine failed: {error}\n{_where_to_look(directory)}"
     except OSError as error:
         message = f"{error}. Check that {directory} can be written and that the disk is not full."
-    console.print(Text(f"\n{message}", style="red"), soft_wrap=True)
+    console.print(Text(f"\n{safe(message)}", style="red"), soft_wrap=True)
     return 1
 
 
@@ -185,12 +186,17 @@ def reconcile(final: Counts, sent: SampleSent) -> list[str]:
     return counts.differences(final, sent.events, sent.answered)
 
 
+def shown(line: str) -> Text:
+    """A line of the feed for the screen, which must not obey what events hold."""
+    return Text(safe(line))
+
+
 def _serve(console: Console, engine: Engine, feed: Feed) -> None:
     """Show what is counted, until a signal ends it. Raises EngineError when the engine ends unexpectedly."""
     while engine.alive():
         try:
             for line in feed.lines():
-                console.print(Text(line), soft_wrap=True)
+                console.print(shown(line), soft_wrap=True)
         except (ClientError, BotoCoreError):
             if engine.alive():
                 raise

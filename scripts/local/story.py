@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pik.domain.process.metrics import sums_text
+from pik_cli.shell.output import safe
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
 from scripts.local.sample import HOT_DAY, HOT_ENTITY
@@ -116,9 +117,9 @@ def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:
     console.print(
         Text(f"One of the {len(refusals)} rejected: line {shown.number}, answered in its sender's language", "bold")
     )
-    console.print(Text(f"  {_shortened(shown.line)}", style="dim"), soft_wrap=True)
+    console.print(Text(f"  {safe(_shortened(shown.line))}", style="dim"), soft_wrap=True)
     for path, message in shown.errors:
-        console.print(Text(f"  {path}: {message}"), soft_wrap=True)
+        console.print(Text(f"  {safe(path)}: {safe(message)}"), soft_wrap=True)
 
 
 def _japanese(text: str) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+
+from pik.domain.shared.texts import visible_json
 
 NAMESPACE: Final = "PipelineInvestigationKit"
 
@@ -43,9 +46,16 @@ __all__ = [
     "NAMESPACE",
     "VERSIONS_WRITTEN",
     "MetricUnit",
+    "log_line",
     "logger",
     "metrics",
 ]
 
-logger: Final = Logger(use_rfc3339=True, utc=True)
+
+def log_line(record: dict[str, Any]) -> str:
+    """A log record as one line of JSON. People read logs on terminals: what events hold is shown and never obeyed."""
+    return visible_json(json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+logger: Final = Logger(use_rfc3339=True, utc=True, json_serializer=log_line)
 metrics: Final = Metrics(namespace=NAMESPACE)

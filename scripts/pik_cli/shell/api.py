@@ -123,6 +123,12 @@ class Health:
         found = self.body.get("switches")
         return found if isinstance(found, dict) else {}
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the API says is deployed and cannot work as meant."""
+        found = self.body.get("warnings")
+        return tuple(str(it) for it in found) if isinstance(found, list) else ()
+
 
 def read_health(api: HttpApi, aws: StackAws) -> Health:
     """Ask the API how it is; signed when it wants that and credentials are there.

@@ -7,13 +7,13 @@ control characters appear as their escapes.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.domain.shared.texts import visible, visible_json
 from pik_cli.shell.errors import PikError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# C0 without tab and line feed, DEL, C1, and the bidirectional controls that let text show in another order.
-_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WIDE: Final = 10_000  # columns of something that is no terminal: lines of a file or a pipe are not wrapped
 
 
@@ -34,8 +32,8 @@ class OutputForm(StrEnum):
 
 
 def safe(value: object) -> str:
-    """Text with control characters written as escapes."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
+    """Text with control characters and invisible ones written as escapes, except tabs and line feeds."""
+    return visible(str(value), keep_layout=True)
 
 
 class Output:
@@ -125,7 +123,7 @@ def plural(count: int, one: str, many: str) -> str:
 def dump(value: Any, encoding: str | None, *, compact: bool = False) -> str:
     """JSON text that `encoding` can write: as people read it where possible, else in ASCII."""
     indent = None if compact else 2
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    text = visible_json(json.dumps(value, ensure_ascii=False, indent=indent))
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:

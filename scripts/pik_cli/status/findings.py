@@ -170,6 +170,8 @@ def _switches(snapshot: Snapshot) -> Iterator[StatusFinding]:
             "The stack runs with DryRun=true: events that are sent to it are judged and not stored.",
             "To store them, deploy with DryRun=false.",
         )
+    for warning in snapshot.api.warnings:
+        yield StatusFinding("api_warning", warning, "See the switches: pik health")
 
 
 def _tables(snapshot: Snapshot) -> Iterator[StatusFinding]:

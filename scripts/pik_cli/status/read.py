@@ -53,13 +53,14 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class ApiState:
-    """The API: its address, version and switches, or what is wrong with it."""
+    """The API: its address, version, switches and warnings, or what is wrong with it."""
 
     url: str
     status: str = ""
     version: str = ""
     switches: Mapping[str, Any] | None = None
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +176,5 @@ def read_api(api: HttpApi, aws: StackAws) -> ApiState:
         str(health.body.get("version", "")),
         health.switches or None,
         health.problem,
+        health.warnings,
     )

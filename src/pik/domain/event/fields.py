@@ -103,7 +103,7 @@ REFERENCE_CHECKS: Final[Mapping[str, Check]] = {
     "s3_bucket": is_text(),
     "s3_key": is_text(MAX_OBJECT_KEY_CHARS),
     "s3_offset": is_whole(0),
-    "s3_length": is_whole(1, MAX_BODY_BYTES),
+    "s3_length": is_whole(0, MAX_BODY_BYTES),
 }
 
 _MEMBERS: Final = fields(EventFields)

@@ -31,7 +31,26 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "empty_batch": "The batch holds no event. Send at least one.",
     "unsupported_media_type": 'The content type "{given}" is not supported. Send one of: {supported}.',
     "broken_base64": "This is not valid base64. Encode the bytes in the standard alphabet, with padding.",
+    "unsupported_charset": 'The character set "{given}" is not supported. Send UTF-8.',
+    "unsupported_encoding": 'The content encoding "{given}" is not supported. Send one of: {supported}.',
+    "broken_encoding": "The body cannot be unpacked with the content encoding {encoding}: {detail}. "
+    "Send it whole, or without content-encoding.",
+    "damaged_encoding": "The body was passed on as text, which damages compressed bytes ({encoding}). "
+    "Compress it under a content type that is not text, such as application/x-ndjson, or send it uncompressed.",
+    "unpacked_too_large": "The body unpacks to more than {maximum} bytes. Send it in smaller requests.",
+    "several_json_texts": "The body holds several JSON texts, one per line. "
+    "Send them with the content type {supported}, or as one JSON array.",
+    "attributes_too_large": "The attributes of this CloudEvent need {bytes} bytes; at most {maximum} are kept with a "
+    "binary one. Shorten this one, or send the event in structured mode.",
     # the envelope
+    "no_envelope": "No envelope was recognised. Send the kit's own form (source, event_type, payload), a CloudEvent "
+    '(specversion, id, source, type), or a bare payload of the type "{type}", which has {expected}.',
+    "no_envelope_nor_default": "No envelope was recognised. Send the kit's own form (source, event_type, payload) or "
+    "a CloudEvent (specversion, id, source, type). Bare payloads are not accepted here, because the default type "
+    '"{type}" has no schema that names its entity.',
+    "payload_not_json": 'Events of the type "{type}" have a schema, so their payload must be JSON. '
+    "Send JSON, or another type.",
+    "payload_missing": 'This event has no payload, and those of the type "{type}" need one. Add it.',
     "not_an_object": "An event must be a JSON object, but this is {given}. Send an object.",
     "missing_member": 'The member "{member}" is missing. Add it.',
     "wrong_type": 'The member "{member}" has the wrong type. Send {expected}.',
@@ -175,7 +194,28 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "empty_batch": "バッチにイベントがありません。一件以上送ってください。",
     "unsupported_media_type": "Content-Type「{given}」には対応していません。次のいずれかで送ってください: {supported}",
     "broken_base64": "base64として正しくありません。標準の文字とパディングで符号化してください。",
+    "unsupported_charset": "文字コード「{given}」には対応していません。UTF-8で送ってください。",
+    "unsupported_encoding": "Content-Encoding「{given}」には対応していません。"
+    "次のいずれかで送ってください: {supported}",
+    "broken_encoding": "本文をContent-Encoding「{encoding}」として展開できません（{detail}）。"
+    "全体を送るか、content-encodingなしで送ってください。",
+    "damaged_encoding": "本文がテキストとして渡され、圧縮されたデータ（{encoding}）が壊れています。"
+    "application/x-ndjsonなどテキスト以外のContent-Typeで圧縮するか、圧縮せずに送ってください。",
+    "unpacked_too_large": "本文を展開すると {maximum} バイトを超えます。小さく分けて送ってください。",
+    "several_json_texts": "本文に一行ずつ複数のJSONがあります。Content-Type {supported} で送るか、"
+    "一つのJSON配列にしてください。",
+    "attributes_too_large": "このCloudEventの属性は {bytes} バイトあります（バイナリモードでは最大 {maximum} バイト）。"
+    "この属性を短くするか、structuredモードで送ってください。",
     # the envelope
+    "no_envelope": "エンベロープを認識できません。キットの形式（source、event_type、payload）、"
+    "CloudEvent（specversion、id、source、type）、または種類「{type}」のペイロード（{expected} を持つもの）を"
+    "送ってください。",
+    "no_envelope_nor_default": "エンベロープを認識できません。キットの形式（source、event_type、payload）か、"
+    "CloudEvent（specversion、id、source、type）で送ってください。既定の種類「{type}」にはエンティティを示す"
+    "スキーマがないため、ペイロードだけでは受け付けられません。",
+    "payload_not_json": "種類「{type}」にはスキーマがあるため、ペイロードはJSONでなければなりません。"
+    "JSONを送るか、別の種類にしてください。",
+    "payload_missing": "このイベントにはペイロードがありません。種類「{type}」では必要です。追加してください。",
     "not_an_object": "イベントはJSONオブジェクトでなければなりませんが、{given}が送られました。"
     "オブジェクトを送ってください。",
     "missing_member": "メンバー「{member}」がありません。追加してください。",

@@ -66,13 +66,16 @@ class SchemaRegistry:
     def problems(self, event_type: str, payload: Any, base: str = "/payload") -> list[Problem]:
         """What is wrong with a payload, sorted by place, at most MAX_ERRORS_PER_EVENT; empty when it is valid.
 
-        `payload` is a value as `strict_json` returns it (nesting and integers bounded, no lone surrogates). Paths start
-        with `base`, the payload's own JSON Pointer. An unknown type that is not allowed is one finding, at
-        `/event_type` whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES values gets its first finding.
+        `payload` is a value as `strict_json` returns it (nesting and integers bounded, no lone surrogates), or the
+        bytes of one that is not JSON. Paths start with `base`, the payload's own JSON Pointer. An unknown type that is
+        not allowed is one finding, at `/event_type` whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES
+        values gets its first finding.
         Raises ValueError when the type's schema is itself invalid.
         """
         if event_type not in self._schemas:
             return [] if self._allow_unknown else [self._unknown(event_type)]
+        if isinstance(payload, bytes):
+            return [Problem(base or "body", "payload_not_json" if payload else "payload_missing", {"type": event_type})]
         validator = self._validator(event_type)
         if validator.is_valid(payload):
             return []
@@ -85,6 +88,14 @@ class SchemaRegistry:
         """The name of the top-level member that holds the entity of this type, if its schema names one."""
         member = self._schemas.get(event_type, {}).get(_ENTITY_KEYWORD)
         return member if isinstance(member, str) else None
+
+    def bare_members(self, event_type: str) -> tuple[str, ...] | None:
+        """The members that a bare payload of this type must have; None when there can be none, because no schema names
+        the entity."""
+        entity = self.entity_member(event_type)
+        if entity is None:
+            return None
+        return tuple(dict.fromkeys([*self._schemas[event_type].get("required", []), entity]))
 
     def entity_of(self, event_type: str, payload: Any) -> str | None:
         """The entity that the payload itself names: a string that is not empty, or a whole number as text."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from pik.domain.event.envelope import payload_with_sha
+from pik.domain.event.envelope import stored_payload
 from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Work, parse_work
-from pik.domain.http.strict_json import parse_json
 from pik.domain.process.amounts import Amount, AmountRules
 from pik.domain.process.dead_letters import Reason
 from pik.domain.process.inputs import Input
@@ -173,7 +172,7 @@ def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRea
 
 def open_event(work: Work, data: bytes, rules: AmountRules) -> Input:
     """The event of a message from its bytes, verified to be what was accepted. Raises MalformedJson, HashMismatch."""
-    return Input.of(work, payload_with_sha(parse_json(data), work.payload_sha), rules)
+    return Input.of(work, stored_payload(work.ref.key, data, work.payload_sha), rules)
 
 
 def judge(opened: Mapping[str, Input | Exception], limits: AmountLimits) -> dict[str, Input | Exception]:

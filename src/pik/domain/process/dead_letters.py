@@ -38,14 +38,14 @@ class Reason:
             "category": self.category,
             "error_type": self.error_type,
             "fingerprint": self.fingerprint,
-            "reason": _UNFIT.sub("?", self.message)[:MAX_REASON_CHARS],
+            "reason": self.message[:MAX_REASON_CHARS],
             "event_id": self.event_id,
             "attempts": str(self.attempts),
             "failed_at": self.failed_at,
             "first_sent_at": self.first_sent_at,
             "run": self.run,
         }
-        return {name: value for name, value in attributes.items() if value}
+        return {name: _UNFIT.sub("?", value) for name, value in attributes.items() if value}
 
     @classmethod
     def of(cls, attributes: Mapping[str, str]) -> Reason | None:

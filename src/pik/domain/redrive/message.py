@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pik.domain.event.envelope import Schemas, payload_with_sha
+from pik.domain.event.envelope import Schemas, stored_payload
 from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Message, Work, group_of
 from pik.domain.http.strict_json import parse_json
@@ -119,7 +119,10 @@ def with_payload(entry: Entry, transform: Transform, data: bytes, schemas: Schem
     Raises TransformFailed, and what the present bytes are refused with (MalformedJson, HashMismatch).
     """
     work = entry.event
-    payload = transform.apply(payload_with_sha(parse_json(data), work.payload_sha))
+    before = stored_payload(work.ref.key, data, work.payload_sha)
+    if isinstance(before, bytes):
+        raise TransformFailed("the payload is not JSON, so nothing in it can be changed")
+    payload = transform.apply(before)
     event = {name: getattr(work, name) for name in ("source", "event_type", "entity_id", "event_time")}
     try:
         body = canonical_json({**event, "payload": payload})

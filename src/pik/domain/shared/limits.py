@@ -69,6 +69,18 @@ MAX_INGEST_ROUNDS: Final = 8
 INGEST_THREADS: Final = 8
 """Concurrent transactions of one request; a request has at most ten."""
 
+MAX_CONTENT_CODINGS: Final = 3
+"""Content codings of one body, each of which is unpacked in turn; producers use one, a proxy may add another."""
+
+MAX_GZIP_MEMBERS: Final = 1_000
+"""Members of one gzip body: tools that pack in blocks of 64 KB make 64 of the largest body."""
+
+MAX_ATTRIBUTES_BYTES: Final = 1_600
+"""A binary CloudEvent's attributes as one entry of its object's metadata: S3 takes 2 KB of names and values in all."""
+
+MAX_PATH_CHARS: Final = 400
+"""Characters of one place in an answer or a log line: member names may be a megabyte, and an answer repeats them."""
+
 # --- Validation and messages ------------------------------------------------------------------------------------------
 MAX_DIAGNOSED_VALUES: Final = 500
 """Values (members and elements) of an invalid payload up to which all of its findings are collected; a larger one gets

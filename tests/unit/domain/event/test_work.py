@@ -76,7 +76,7 @@ def test_a_member_that_a_later_version_added_is_ignored() -> None:
         ("s3_offset", -1),
         ("s3_offset", True),
         ("s3_offset", 1.0),
-        ("s3_length", 0),
+        ("s3_length", -1),
         ("s3_length", 4 * 1024 * 1024 + 1),
         ("origin", "nowhere"),
         ("origin", 3),

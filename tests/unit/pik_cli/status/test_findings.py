@@ -57,6 +57,11 @@ def test_dead_letters_are_a_finding_with_where_to_look(counts: dict[str, int], w
     assert "pik logs processor --level ERROR" in found.next_step
 
 
+def test_a_warning_of_the_api_is_a_finding() -> None:
+    found = only(replace(WELL, api=replace(WELL.api, warnings=('DefaultEventType "x" has no schema.',))))
+    assert (found.code, found.message) == ("api_warning", 'DefaultEventType "x" has no schema.')
+
+
 def test_dead_letters_of_the_bus_are_told_from_those_of_the_work() -> None:
     found = only(with_queue("BusDeadLetterQueue", visible=3))
     assert (found.code, "bus's dead-letter queue" in found.message) == ("bus_dead_letters", True)
