@@ -26,6 +26,12 @@ SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
 }
 """Limits of the kit so small that a few events reach them; each seed takes them or the real ones."""
 
+SHORT_HOLDS: Final[Mapping[str, tuple[int, ...]]] = {
+    "FREEZE_HOLD_SECONDS": (2, 20),
+    "REDRIVE_LEAST_HOLD_SECONDS": (1, 15),
+}
+"""Holds that a redrive outlives: it has to extend them, and sometimes comes too late."""
+
 _TO_MIDNIGHT: Final = 49_465
 
 
@@ -86,6 +92,7 @@ def _limits(rng: Random) -> dict[str, int]:
     found = {name: rng.choice([*small, getattr(limits, name)]) for name, small in SMALL_LIMITS.items()}
     # A lane whose last rows wait for a whole batch stays open: with fewer lanes than a batch has entries, a replay of
     # partitions that hold a row each would wait forever.
+    found |= {name: rng.choice([*short, getattr(limits, name)]) for name, short in SHORT_HOLDS.items()}
     found["REPLAY_LANES"] = max(found["REPLAY_LANES"], found["MAX_SEND_ENTRIES"])
     return found
 
