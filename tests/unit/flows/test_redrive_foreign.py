@@ -72,7 +72,6 @@ def test_an_answer_stays_within_what_a_function_may_answer_however_many_causes_t
 
 EDITED: Mapping[str, Any] = {
     "category": {"N": "5"},
-    "fingerprint": {"SS": ["a", "b"]},
     "message": {"S": "m" * 100_000},
     "attempt": {"N": "1.5"},
     "failed_at": {"S": "yesterday"},
@@ -87,14 +86,8 @@ def test_a_ledger_row_that_somebody_edited_costs_its_own_letter_its_reason_alone
     strange, sound = harness.pipeline.orders(2)
     harness.letters.bury_unexplained([strange, sound])
     harness.note_failure(sound.event_id)
-    row = {
-        "PK": {"S": f"EVENT#{strange.event_id}"},
-        "SK": {"S": "AT#z"},
-        "redrive_run": {"S": RUN_ID},
-        **EDITED,
-        **left,
-    }
-    harness.aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item=row)
+    key = {"PK": {"S": f"EVENT#{strange.event_id}"}, "SK": {"S": "AT#z"}, "redrive_run": {"S": RUN_ID}}
+    harness.aws.dynamodb.put_item(TableName=FAILURES_TABLE, Item={**key, **EDITED, **left})
     answer = harness.preview()
     assert answer["matched"] == 2
     assert {it["category"] for it in answer["groups"]} == {"TRANSIENT", "TRANSIENT" if left else "UNKNOWN"}
