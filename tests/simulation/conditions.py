@@ -9,6 +9,7 @@ from typing import Final
 
 from pik.domain.shared import limits
 from tests.support.aws.clock import START
+from tests.support.foreign import FOREIGN
 
 SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "INLINE_IDS": (1, 3),
@@ -59,6 +60,8 @@ class Conditions:
     expiries: int
     redrives: int
     max_receives: int
+    strangers: tuple[tuple[str, bool], ...]
+    """Foreign messages by name, each with whether it is in the dead-letter queue at once."""
 
 
 def conditions(seed: int) -> Conditions:
@@ -85,7 +88,13 @@ def conditions(seed: int) -> Conditions:
         expiries=rng.choice([0, 0, 0, 3]),
         redrives=rng.choice([0, 2, 4, 4]),
         max_receives=rng.choice([2, 5]),
+        strangers=_strangers(Random(f"{seed}/strangers")),
     )
+
+
+def _strangers(rng: Random) -> tuple[tuple[str, bool], ...]:
+    names = rng.sample(sorted(FOREIGN), rng.choice([0, 0, 1, 3]))
+    return tuple((name, rng.random() < 0.4) for name in names)
 
 
 def _limits(rng: Random) -> dict[str, int]:
