@@ -13,6 +13,7 @@ from pik.adapters.sqs.visibility import Visibility
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.process.dispositions import Failed
 from pik.domain.shared.failures import Category, LogReference, advice, ledger_rows
+from pik.domain.shared.limits import MAX_STACK_CHARS
 from pik.observability import logger
 from pik.settings import ProcessorSettings
 from pik.workers import Workers
@@ -103,7 +104,7 @@ def _log_failure(failure: Failed) -> None:
     }
     if not failure.cause.known:
         # As text and not as exc_info: the logger would write what `clean` removes.
-        stack = failure.clean("".join(traceback.format_exception(failure.error)))
+        stack = failure.clean("".join(traceback.format_exception(failure.error)))[-MAX_STACK_CHARS:]
         logger.error("attempt failed for a reason that nobody has named yet", exception=stack, **facts)
     elif failure.cause.category is Category.PERMANENT:
         logger.critical("attempt failed until a person acts", fix=advice(failure.error), **facts)

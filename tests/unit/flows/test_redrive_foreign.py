@@ -201,3 +201,18 @@ def test_a_freeze_that_dies_hides_its_letters_for_a_quarter_of_an_hour_and_not_f
     assert harness.letters.visible() < len(harness.letters.all())
     harness.clock.advance(900)
     assert harness.letters.visible() == len(FOREIGN) + 25
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("operation", ["receive_message", "query", "put_object"])
+def test_a_preview_that_raises_has_released_all_that_it_received(operation: str, after: int) -> None:
+    harness = RedriveApiHarness()
+    send_all(harness)
+    harness.letters.bury_unexplained(harness.pipeline.orders(8))
+    harness.faults.always(operation, refused("AccessDenied"), after=after)
+    if operation == "put_object" and after:
+        assert harness.ask("GET /redrive/preview")[0] == 200, "it writes once"
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            harness.ask("GET /redrive/preview")
+    assert harness.letters.visible() == len(harness.letters.all()) == len(FOREIGN) + 8

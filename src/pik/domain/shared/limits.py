@@ -116,7 +116,10 @@ MAX_NOTES: Final = 5
 
 MAX_CAUSE_CHARS: Final = 4_096
 """Characters of an exception's text that are kept: a text can hold a whole foreign message, and ids, numbers and quotes
-are searched for in all of it. The log has it whole where nobody has named the failure yet."""
+are searched for in all of it."""
+
+MAX_STACK_CHARS: Final = 65_536
+"""Characters of a stack trace in the log, the last ones: CloudWatch Logs bounds the size of a log event."""
 
 # --- Process ----------------------------------------------------------------------------------------------------------
 PROCESS_THREADS: Final = 16
