@@ -155,7 +155,7 @@ def input_of(letter: DeadLetter) -> str | None:
     """The execution's input; None for a body that is no JSON object. The same for the same message, always."""
     try:
         body = json.loads(letter.body)
-    except ValueError:
+    except (ValueError, RecursionError):  # anyone may have sent it, and it may be as deep as it is long
         return None
     if not isinstance(body, dict):
         return None

@@ -171,6 +171,8 @@ def _show_sample(output: Output, sample: Mapping[str, Any]) -> None:
         ("attempts", f"{sample.get('attempts', '-')}, redriven {sample.get('redrives', 0)} times before"),
         ("lost at", sample.get("expires_at") or "-"),
     ]
+    if sample.get("unreadable"):
+        rows.insert(1, ("unreadable", "; ".join(map(str, sample["unreadable"]))))
     output.table(("", ""), rows)
     ledger = sample.get("ledger") or []
     if ledger:

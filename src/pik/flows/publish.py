@@ -16,7 +16,8 @@ from pik.adapters.dynamodb.items import from_item
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.event.rows import ACCEPTED
 from pik.domain.event.work import Message, work_of_row
-from pik.domain.shared.limits import SEND_THREADS
+from pik.domain.shared.foreign import ForeignReader, shorten
+from pik.domain.shared.limits import MAX_NAME_CHARS, SEND_THREADS
 from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
 from pik.settings import PublisherSettings
 from pik.workers import Workers
@@ -90,11 +91,11 @@ def _plan(records: Sequence[Mapping[str, Any]]) -> PublishPlan:
         try:
             # The mapping's filter passes new rows of accepted events only; nothing else may slip through without it.
             if record["eventName"] != "INSERT":
-                skipped[record["eventName"]] += 1
+                skipped[shorten(str(record["eventName"]), MAX_NAME_CHARS)] += 1
                 continue
             row = from_item(record["dynamodb"]["NewImage"])
             if row.get("status") != ACCEPTED:
-                skipped[str(row.get("status"))] += 1
+                skipped[shorten(str(row.get("status")), MAX_NAME_CHARS)] += 1
                 continue
             messages[place] = work_of_row(row).message()
         # Whatever a record raises, it alone is at fault: reported by its number, bisection isolates it.
@@ -104,12 +105,18 @@ def _plan(records: Sequence[Mapping[str, Any]]) -> PublishPlan:
 
 
 def _answer(records: Sequence[Any], unsent: Mapping[int, Exception] | Sequence[int]) -> Response:
-    failures = [{"itemIdentifier": _sequence(records[min(unsent)])}] if unsent else []
-    return {"batchItemFailures": failures}
+    if not unsent:
+        return {"batchItemFailures": []}
+    # The mapping goes on from the number that it is given: a failed record without one is reported by the last number
+    # before it, and where there is none, the empty text has the whole batch come again.
+    numbers = (_sequence(records[place]) for place in range(min(unsent), -1, -1))
+    return {"batchItemFailures": [{"itemIdentifier": next(filter(None, numbers), "")}]}
 
 
 def _sequence(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
+    """The record's number in its stream; empty where it has none."""
+    reader = ForeignReader()
+    return reader.text(reader.members(record, "dynamodb"), "SequenceNumber", MAX_NAME_CHARS)
 
 
 def _observe(records: Sequence[Any], plan: PublishPlan, unsent: Mapping[int, Exception]) -> None:
@@ -124,4 +131,7 @@ def _observe(records: Sequence[Any], plan: PublishPlan, unsent: Mapping[int, Exc
 
 
 def _event_id(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["NewImage"]["event_id"]["S"])
+    """For the log alone, so a row whose id is of another type is no reason to send a batch twice."""
+    reader = ForeignReader()
+    image = reader.members(reader.members(record, "dynamodb"), "NewImage")
+    return reader.text(reader.members(image, "event_id"), "S", MAX_NAME_CHARS)

@@ -257,7 +257,7 @@ def test_a_ledger_that_fails_neither_hides_the_failure_nor_makes_it_a_success(
     harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(module.logger, "exception", lambda message, **facts: said.append(message))
+    monkeypatch.setattr(module.logger, "error", lambda message, **facts: said.append(message))
     good = harness.pipeline.orders(1)
     bad = make_work({"gone": 1}, ref=RawRef(RAW_BUCKET, "raw/gone.json", 0, 9))
     harness.faults.always("batch_write_item", refused("AccessDeniedException"))

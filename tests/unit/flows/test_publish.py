@@ -18,7 +18,7 @@ from pik.flows.publish import PublishFlow
 from pik.settings import PublisherSettings
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import deployed
-from tests.support.faults import refused
+from tests.support.faults import FaultPlan, refused
 from tests.support.makers import index_row, make_work, sequence, stream_record
 
 
@@ -209,3 +209,49 @@ def test_a_dry_run_sends_nothing_and_does_not_move_the_stream(monkeypatch: pytes
     assert harness.publish() == []
     assert harness.aws.calls == []
     assert said[0] == {"would_send": 1, "would_report": [sequence(2)], "skipped": {"CONFLICT": 1}}
+
+
+def without_number(number: int) -> dict[str, Any]:
+    """A poison record that does not even say where it is in the stream."""
+    record = poison(number)
+    record["dynamodb"] = {name: it for name, it in record["dynamodb"].items() if name != "SequenceNumber"}
+    return record
+
+
+def test_a_record_without_a_number_is_reported_by_the_last_one_before_it(harness: PublisherHarness) -> None:
+    assert harness.publish(RECORDS[0], RECORDS[1], without_number(2), RECORDS[3]) == [sequence(1)]
+    assert len(harness.queued()) == 3
+
+
+def test_a_first_record_without_a_number_has_the_whole_batch_come_again(harness: PublisherHarness) -> None:
+    assert harness.publish({**RECORDS[0], "dynamodb": None}, RECORDS[1]) == [""]
+    assert len(harness.queued()) == 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"event_id": {"N": "5"}},
+        {"event_id": {"L": []}},
+        {"source": {"N": "1.5"}},
+        {"source": {"SS": ["a"]}},
+        {"status": {"NULL": True}},
+        {"s3_offset": {"S": "1" * 5_000}},
+        {"entity_id": {"S": "e" * 1_100_000}},
+    ],
+)
+def test_a_row_that_somebody_edited_is_reported_alone_or_sent_and_never_takes_others_along(
+    harness: PublisherHarness, image: dict[str, Any]
+) -> None:
+    edited = stream_record(index_row(WORKS[1]), 1)
+    edited["dynamodb"]["NewImage"] |= image
+    assert harness.publish(RECORDS[0], edited, RECORDS[2]) in ([], [sequence(1)])
+    bodies = [it.body for it in harness.aws.sqs.messages(harness.url)]
+    assert {WORKS[0].message().body, WORKS[2].message().body} <= set(bodies)
+    assert len(bodies) in {2, 3}
+
+
+def test_a_message_that_sqs_refuses_is_reported_by_its_own_record(harness: PublisherHarness) -> None:
+    FaultPlan(harness.aws).refuse_batches("send_message_batch", "InvalidMessageContents", WORKS[3].event_id)
+    assert harness.publish(*RECORDS[:10]) == [sequence(3)]
+    assert len(harness.queued()) == 9

@@ -11,11 +11,10 @@ from pik.domain.event.envelope import stored_payload
 from pik.domain.event.fields import RawRef
 from pik.domain.event.work import BadWork, Work, parse_work
 from pik.domain.process.amounts import Amount, AmountRules
-from pik.domain.process.dead_letters import Reason
+from pik.domain.process.dead_letters import Reason, body_of
 from pik.domain.process.inputs import Input
 from pik.domain.process.metrics import plain
 from pik.domain.process.versions import DayKey, Past, Version
-from pik.domain.shared import times
 from pik.domain.shared.failures import (
     Attempt,
     Failure,
@@ -24,6 +23,8 @@ from pik.domain.shared.failures import (
     TransientFailure,
     ValidationFailure,
 )
+from pik.domain.shared.foreign import ForeignReader
+from pik.domain.shared.limits import MAX_ATTEMPTS, MAX_BODY_BYTES, MAX_NAME_CHARS
 
 AmountLimits = Mapping[str, Decimal]
 """The largest amount of an order by currency; ANY_CURRENCY is for those that are not listed, if it is there."""
@@ -84,32 +85,41 @@ class Delivery:
 
 
 def read_deliveries(records: Iterable[Mapping[str, Any]]) -> list[Delivery]:
-    """The records of an SQS batch, in order."""
+    """The records of an SQS batch, in order. Anyone may have sent the messages, so one that cannot be read has an error
+    and does not affect the others. AWS itself promises the message id, without which nothing can be answered."""
     return [_read(record) for record in records]
 
 
 def _read(record: Mapping[str, Any]) -> Delivery:
-    system = record["attributes"]
+    reader = ForeignReader()
+    system = reader.members(record, "attributes")
+    receives = reader.whole(system, "ApproximateReceiveCount", 1, MAX_ATTEMPTS, 0)
     read = Delivery(
         message_id=record["messageId"],
-        receive_count=int(system["ApproximateReceiveCount"]),
+        receive_count=max(1, receives),
         work=None,
-        body=record["body"],
-        group=system.get("MessageGroupId", ""),
-        receipt=record["receiptHandle"],
-        sent_at=times.from_milliseconds(int(system["SentTimestamp"])),
+        body=body_of(record.get("body")),
+        group=reader.text(system, "MessageGroupId", MAX_NAME_CHARS),
+        receipt=body_of(record.get("receiptHandle")),
+        sent_at=reader.milliseconds(system, "SentTimestamp") if "SentTimestamp" in system else "",
     )
     try:
-        work = parse_work(record["body"])
+        work = parse_work(read.body)
+        if not receives:
+            # Whether this attempt is the last one, or a repeated one, cannot be known.
+            raise BadWork(f"record: {'; '.join(reader.notes) or 'ApproximateReceiveCount is missing'}")
     except BadWork as error:
         return replace(read, error=error)
     return replace(read, work=replace(work, attempts_before=max(work.attempts_before, _died_after(record))))
 
 
 def _died_after(record: Mapping[str, Any]) -> int:
-    """Attempts before somebody moved a dead letter back unchanged: its reason still has their number."""
-    attributes = record.get("messageAttributes", {})
-    reason = Reason.of({name: value["stringValue"] for name, value in attributes.items() if "stringValue" in value})
+    """Attempts before somebody moved a dead letter back unchanged: its reason still has their number. A number that the
+    kit cannot have written counts as none."""
+    reader = ForeignReader()
+    attributes = reader.members(record, "messageAttributes")
+    values = {name: reader.members(attributes, name).get("stringValue") for name in attributes}
+    reason = Reason.of({name: value for name, value in values.items() if isinstance(value, str)})
     return reason.attempts if reason else 0
 
 
@@ -147,8 +157,9 @@ class ObjectRead:
 
 
 def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[ObjectRead], dict[str, Exception]]:
-    """One read per object, and the errors of the messages that do not name bytes in the bucket of raw events."""
-    reads: dict[str, ObjectRead] = {}
+    """The reads, one per object of a request, and the errors of the messages that do not name bytes in the bucket of
+    raw events."""
+    reads: dict[str, list[ObjectRead]] = {}
     refused: dict[str, Exception] = {}
     for delivery in deliveries:
         work = delivery.work
@@ -158,16 +169,20 @@ def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[Object
             # A message must not make the function read other data to which it has access.
             refused[delivery.message_id] = BrokenReference(f"the event is in {work.ref.bucket!r}, not in {bucket!r}")
         else:
-            reads[work.ref.key] = _with(reads.get(work.ref.key), delivery, work.ref)
-    return list(reads.values()), refused
+            _add(reads.setdefault(work.ref.key, []), delivery, work.ref)
+    return [read for of_key in reads.values() for read in of_key], refused
 
 
-def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRead:
-    if read is None:
-        return ObjectRead(ref.key, ref.offset, ref.length, (delivery,))
-    start = min(read.offset, ref.offset)
-    end = max(read.offset + read.length, ref.offset + ref.length)
-    return ObjectRead(ref.key, start, end - start, (*read.deliveries, delivery))
+def _add(reads: list[ObjectRead], delivery: Delivery, ref: RawRef) -> None:
+    """Adds a message to the first read of its object that stays as short as a request's object can be: a message that
+    names a place far away must not make the function read, and hold, all that is in between."""
+    for place, read in enumerate(reads):
+        start = min(read.offset, ref.offset)
+        length = max(read.offset + read.length, ref.offset + ref.length) - start
+        if length <= MAX_BODY_BYTES:
+            reads[place] = ObjectRead(ref.key, start, length, (*read.deliveries, delivery))
+            return
+    reads.append(ObjectRead(ref.key, ref.offset, ref.length, (delivery,)))
 
 
 def open_event(work: Work, data: bytes, rules: AmountRules) -> Input:

@@ -36,7 +36,7 @@ class SweepGoal:
     def enough(self, letter: DeadLetter) -> bool:
         """Letters whose reason only the ledger has count when they have been looked up, which is after the sweep."""
         self.found += not self.criteria.refusal(letter, self.moment, self.retention_seconds)
-        self.size += len(letter.body)
+        self.size += letter.size
         return self.found >= self.most or self.size >= MAX_READ_BYTES or self.time_is_up()
 
 

@@ -14,7 +14,7 @@ from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.transform import Transform, TransformFailed
 from pik.domain.shared.identity import canonical_json, payload_sha
-from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
+from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_ATTEMPTS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
@@ -89,7 +89,8 @@ def redriven(entry: Entry, run_id: str, delay: int) -> Message:
     """The message of a redrive: the same event for the same run, with its history."""
     work = entry.event
     body = work.columns()
-    body["origin"], body["attempts_before"] = "redrive", entry.attempts
+    # A sound event must not become a message that the processor refuses because of what a foreign letter claims.
+    body["origin"], body["attempts_before"] = "redrive", min(entry.attempts, MAX_ATTEMPTS)
     body["redrives"], body["redrive_run"] = work.redrives + 1, run_id
     return Message(_ENCODER.encode(body), entry.group or group_of(work.source), delay=delay)
 

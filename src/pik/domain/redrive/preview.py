@@ -18,21 +18,32 @@ from pik.domain.redrive.request import PreviewRequest
 from pik.domain.redrive.run import listed
 from pik.domain.redrive.selection import age_seconds, seconds_left
 from pik.domain.shared import times
-from pik.domain.shared.limits import PREVIEW_GROUP_ENTITIES, REDRIVE_MIN_AGE_SECONDS
+from pik.domain.shared.foreign import shorten
+from pik.domain.shared.limits import (
+    MAX_FAILURE_MESSAGE_CHARS,
+    MAX_NAME_CHARS,
+    PREVIEW_GROUP_ENTITIES,
+    PREVIEW_GROUPS,
+    PREVIEW_ROW_MEMBERS,
+    REDRIVE_MIN_AGE_SECONDS,
+)
 
 UNKNOWN: Final = "UNKNOWN"
 """Category of a letter without a reason in its attributes or in the ledger."""
 
 
 def describe(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
-    """What an answer says of the letters that were seen. `queue`: SQS's own counts."""
+    """What an answer says of the letters that were seen. `queue`: SQS's own counts. Foreign letters may have as many
+    causes as there are letters, so only the most frequent are listed; `groups_left_out` counts the others."""
+    causes = groups(choice.taken)
     return {
         "queue": dict(queue),
         "read": _read(choice),
         "matched": len(choice.taken),
         "skipped": dict(choice.skipped),
         "complete": choice.complete,
-        "groups": groups(choice.taken),
+        "groups": causes[:PREVIEW_GROUPS],
+        "groups_left_out": len(causes[PREVIEW_GROUPS:]),
         "ages": ages(choice.taken, now),
         "expiry": expiry(choice.taken, now, retention_seconds),
     }
@@ -117,7 +128,8 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
         "age_seconds": age_seconds(letter, now),
         "expires_at": _expires_at(letter, retention),
         "sent_at": letter.sent_at,
-        "ledger": [{name: it for name, it in row.items() if name not in {"PK", "SK"}} for row in ledger],
+        "ledger": [_shown_row(row) for row in ledger],
+        "unreadable": list(letter.unreadable),
     }
 
 
@@ -171,7 +183,9 @@ def _skipped(choice: LetterChoice, language: Language) -> list[str]:
 
 
 def _unseen(choice: LetterChoice, in_flight: int, language: Language) -> list[str]:
-    sentences = [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
+    left_out = len(_by_cause(choice.taken)) - PREVIEW_GROUPS
+    sentences = [render("preview_causes_left_out", {"count": left_out}, language)] if left_out > 0 else []
+    sentences += [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
     return sentences if choice.complete else [*sentences, render("preview_incomplete", {}, language)]
 
 
@@ -201,6 +215,16 @@ def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:
         "entities": [name for name, _ in entities.most_common(PREVIEW_GROUP_ENTITIES)],
         "entity_count": len(entities),
         "sample_message_id": last.message_id,
+    }
+
+
+def _shown_row(row: Mapping[str, Any]) -> Json:
+    """A ledger row without its key. An answer has room for many of the kit's own rows and not for one of DynamoDB's
+    largest, which somebody may have edited."""
+    shown = [(name, it) for name, it in row.items() if name not in {"PK", "SK"} and isinstance(it, str | int)]
+    return {
+        shorten(name, MAX_NAME_CHARS): shorten(it, MAX_FAILURE_MESSAGE_CHARS) if isinstance(it, str) else it
+        for name, it in shown[:PREVIEW_ROW_MEMBERS]
     }
 
 

@@ -108,6 +108,31 @@ SEND_ROUNDS: Final = 2
 SEND_THREADS: Final = 16
 """Concurrent batches; as many as a client has connections."""
 
+# --- What others wrote ------------------------------------------------------------------------------------------------
+MAX_WORK_CHARS: Final = 65_536
+"""Characters of a work message: with all names at their longest and each character escaped it has 20,000. A longer body
+is no work message, and is refused before anything is parsed."""
+
+MAX_ATTEMPTS: Final = 1_000_000
+"""Attempts, receives and redrives of one event that count as possible: with a hundred receives per message that is ten
+thousand redrives. A larger number was not written by the kit, and would not fit what is computed from it."""
+
+MAX_CATEGORY_CHARS: Final = 64
+"""Characters of a category that are read from a dead letter; the kit's own have ten at most."""
+
+MAX_FINGERPRINT_CHARS: Final = 64
+"""Characters of a fingerprint that are read from a dead letter; the kit's own have 32."""
+
+MAX_NOTES: Final = 5
+"""Notes on what could not be read of one message: enough to recognize who sent it."""
+
+MAX_CAUSE_CHARS: Final = 4_096
+"""Characters of an exception's text that are kept: a text can hold a whole foreign message, and ids, numbers and quotes
+are searched for in all of it."""
+
+MAX_STACK_CHARS: Final = 65_536
+"""Characters of a stack trace in the log, the last ones: CloudWatch Logs bounds the size of a log event."""
+
 # --- Process ----------------------------------------------------------------------------------------------------------
 PROCESS_THREADS: Final = 16
 """Concurrent reads, or writes, of one batch of messages; as many as a client has connections."""
@@ -172,7 +197,7 @@ BATCH_BACKOFF_SECONDS: Final = 0.05
 """The longest wait before unprocessed rows are requested again, doubled each round."""
 
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
-"""Characters of a failure's message in the ledger; the log has all of it."""
+"""Characters of a failure's message in the ledger; the log has up to MAX_CAUSE_CHARS."""
 
 LEAST_FINGERPRINT_DIGITS: Final = 8
 """Of a fingerprint's 32 digits: few to type, and among a thousand causes the chance that two share them is 1 in
@@ -294,6 +319,13 @@ MAX_PREVIEW_SAMPLES: Final = 20
 PREVIEW_LEDGER_ROWS: Final = 3
 """Failed attempts that a sample shows, the last first; `pik` shows all."""
 
+PREVIEW_GROUPS: Final = 200
+"""Causes that a preview lists, the most frequent first. With all names at their longest they take 4 MB, and an
+answer of a function may have 6."""
+
+PREVIEW_ROW_MEMBERS: Final = 40
+"""Members of a ledger row that a sample shows; the kit's own rows have 27."""
+
 PREVIEW_GROUP_ENTITIES: Final = 5
 """Entities that a preview names for a cause, those with the most messages; it counts all."""
 
@@ -338,9 +370,18 @@ RELEASE_ROUNDS: Final = 2
 MAX_READ_BYTES: Final = 256 * 1024 * 1024
 """Bodies that one freeze holds in memory; work messages of the largest run have 100 MB."""
 
+FREEZE_HOLD_SECONDS: Final = 900
+"""How long a freeze hides what it receives: longer than its function runs, so that nothing comes back while it
+receives, and short, because a freeze that dies before its selection is stored leaves its messages hidden for this
+long."""
+
+REDRIVE_LEAST_HOLD_SECONDS: Final = 660
+"""The hold that a step must find, or else extend: the 600 seconds that its function runs at most, and a minute until a
+step that failed is repeated. Four minutes of waiting fit in what the freeze's hold leaves: most runs take less."""
+
 REDRIVE_HOLD_SECONDS: Final = 14_400
-"""How long a run hides the messages that it may take: longer than the state machine runs, so that each is received once
-and its receipt handle stays valid to the end. SQS allows twelve hours."""
+"""How long a run that lasts longer hides what it has not sent yet: longer than the state machine runs, so that the hold
+is extended once and each receipt handle stays valid to the end. SQS allows twelve hours."""
 
 REDRIVE_RUN_SECONDS: Final = 10_800
 """After which a run sends no further wave and ends; the state machine's own timeout is later, by the longest wait and

@@ -102,6 +102,7 @@ PARAMETERS = {
     "unknown_rescue": {"given"},
     "unknown_redrive": {"given"},
     "run_is_over": {"given", "status"},
+    "preview_causes_left_out": {"count"},
     "preview_matched": {"count", "read"},
     "preview_matched_nothing": {"read"},
     "preview_skipped": {"count", "detail"},

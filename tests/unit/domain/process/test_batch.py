@@ -29,6 +29,8 @@ from pik.domain.process.batch import (
 from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey
 from pik.domain.shared.failures import Category, HashMismatch, TransientFailure, classify
+from pik.domain.shared.limits import MAX_BODY_BYTES
+from tests.support.foreign import FOREIGN, ForeignMessage
 from tests.support.makers import AMOUNT_RULES, make_input, make_work, sqs_record
 
 WORK = make_work({"amount": 1})
@@ -229,3 +231,67 @@ def test_an_event_that_was_not_counted_has_the_days_failure() -> None:
 
 def test_versions_that_were_written_before_a_failure_stand() -> None:
     assert DayOutcome(KEY, counted={EVENT: 1}, error=TransientFailure("later")).due(delivery(), EVENT) == Due(KEY, 1)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_message_has_its_own_error_and_spoils_no_neighbour(name: str) -> None:
+    records = [
+        sqs_record(WORK.message().body, 0),
+        sqs_record(FOREIGN[name].body, 1),
+        sqs_record(WORK.message().body, 2),
+    ]
+    for record in records:
+        record["messageAttributes"] = lambda_attributes(FOREIGN[name])
+    first, foreign, last = read_deliveries(records)
+    assert isinstance(foreign.error, BadWork)
+    assert len(str(foreign.error)) < 1_000
+    assert (first.work, last.work) == (WORK, WORK), "their own attributes cost them nothing"
+    assert foreign.attempt(5).number == 1
+
+
+@pytest.mark.parametrize("count", [None, "0", "-1", "٣", "1" * 5_000, "many", {}])
+def test_a_message_of_which_no_attempt_can_be_counted_is_its_own_failure(count: Any) -> None:
+    records = [sqs_record(WORK.message().body, n) for n in range(2)]
+    records[0]["attributes"] |= {"ApproximateReceiveCount": count}
+    bad, good = read_deliveries(records)
+    assert (bad.work, bad.receive_count) == (None, 1)
+    assert "ApproximateReceiveCount" in str(bad.error)
+    assert good.work == WORK
+
+
+@pytest.mark.parametrize("wrong", [{"SentTimestamp": "9" * 30}, {"SentTimestamp": None}, {"MessageGroupId": 5}])
+def test_what_is_only_shown_of_a_message_keeps_nobody_from_processing_it(wrong: Any) -> None:
+    record = sqs_record(WORK.message().body, 0)
+    record["attributes"] |= wrong
+    (found,) = read_deliveries([record])
+    assert (found.work, found.error) == (WORK, None)
+
+
+@pytest.mark.parametrize("lacking", ["body", "attributes", "messageAttributes", "receiptHandle"])
+def test_a_record_without_a_part_is_read_for_what_it_has(lacking: str) -> None:
+    records = [sqs_record(WORK.message().body, n) for n in range(2)]
+    del records[0][lacking]
+    bad, good = read_deliveries(records)
+    assert bad.message_id == "message-0"
+    assert (bad.error is None) == (lacking in {"messageAttributes", "receiptHandle"})
+    assert good.work == WORK
+
+
+def test_a_place_far_away_is_read_alone_and_what_lies_between_is_not() -> None:
+    far = MAX_BODY_BYTES * 1_000
+    deliveries = [placed(0, "a", 0, 10), placed(1, "a", far, 10), placed(2, "a", 20, 10), placed(3, "a", far - 5, 3)]
+    (near, away), _ = plan_reads(deliveries, "raw")
+    assert (near.offset, near.length, [it.message_id for it in near.deliveries]) == (0, 30, ["m-0", "m-2"])
+    assert (away.offset, away.length, [it.message_id for it in away.deliveries]) == (far - 5, 15, ["m-1", "m-3"])
+
+
+def lambda_attributes(message: ForeignMessage) -> dict[str, Any]:
+    """The attributes as Lambda hands them over."""
+    return {
+        name: {
+            "dataType": value["DataType"],
+            "stringListValues": [],
+            **({"stringValue": value["StringValue"]} if "StringValue" in value else {"binaryValue": "/wA="}),
+        }
+        for name, value in message.sent_attributes().items()
+    }

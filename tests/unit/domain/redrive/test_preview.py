@@ -104,6 +104,7 @@ def test_a_sample_shows_the_message_its_reason_and_what_the_ledger_knows() -> No
         "expires_at": "2026-12-04T11:00:00.000000Z",
         "sent_at": "2026-11-20T11:00:00.000000Z",
         "ledger": [{"category": "VALIDATION", "attempt": 2}],
+        "unreadable": [],
     }
 
 
