@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from pik_cli.dlq.options import can_ask
 from pik_cli.shell import local_state
+from pik_cli.shell.consent import can_ask
 from pik_cli.shell.errors import Misuse, Refusal, Unreachable
 from pik_cli.shell.failure_mode import OUTPUT, read_parameter
 from pik_cli.shell.local_state import LocalEngine

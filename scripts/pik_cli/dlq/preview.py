@@ -10,11 +10,12 @@ import typer
 
 from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
-from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, span, step_for
+from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.dlq.options import LetterFilters, letter_filters
 from pik_cli.shell.output import Output, plural
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import span
 
 _CAUSE: Final = ("category", "error_type", "fingerprint")
 

@@ -23,12 +23,13 @@ from pik_cli.dlq.options import (
     Consent,
     LetterFilters,
     Redriving,
-    ask,
     consent_options,
     letter_filters,
+    parse_manifest_id,
     redriving_options,
 )
 from pik_cli.dlq.preview import show_groups
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.limits import CLI_MAX_MOVE_RATE
@@ -79,7 +80,13 @@ def redrive(
     *,
     filters: LetterFilters,
     manifest: Annotated[
-        str | None, typer.Option("--manifest", metavar="ID", help="Exactly the messages that a preview listed: mft-...")
+        str | None,
+        typer.Option(
+            "--manifest",
+            metavar="ID",
+            parser=parse_manifest_id,
+            help="Exactly the messages that a preview listed: mft-...",
+        ),
     ] = None,
     max_messages: Annotated[
         int | None,

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from pik_cli.dlq.api import RedriveApi
-from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters, seconds
+from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters, parse_rescue_id
 from pik_cli.dlq.redrive import conclude, tell_rehearsal
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import duration_option
 
 
 @letter_filters("fingerprint", "category", "source")
@@ -22,9 +24,7 @@ def purge_to_s3(
     *,
     expiring_within: Annotated[
         int | None,
-        typer.Option(
-            "--expiring-within", metavar="AGE", parser=seconds, help="Messages that are lost within this time: 24h."
-        ),
+        duration_option("--expiring-within", help="Messages that are lost within this time: 24h."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
     filters: LetterFilters,
@@ -56,7 +56,12 @@ def purge_to_s3(
 def put_back(
     context: typer.Context,
     *,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The purge-to-s3 run whose messages come back: rdr-...")],
+    run_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", parser=parse_rescue_id, help="The purge-to-s3 run whose messages come back: rdr-..."
+        ),
+    ],
     consent: Consent,
 ) -> None:
     """Put rescued messages into the dead-letter queue again, with the reasons that they carried.
