@@ -19,8 +19,10 @@ from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_REDRIVE_ALL
 from pik.workers import Workers
 from pik_cli.dlq.api import Tell
+from pik_cli.dlq.fingerprints import causes_of, suggestion
 from pik_cli.dlq.follow import progress
 from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters
+from pik_cli.dlq.preview import note_window
 from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Refusal, concerns_caller, describe, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
@@ -55,6 +57,8 @@ class ExecutionCounts:
     """Why an execution was not started, by message id."""
     kept: dict[str, str] = field(default_factory=dict)
     """Of the started, messages that should have been deleted and are still in the queue, by message id."""
+    fingerprints: Counter[str] = field(default_factory=Counter)
+    """Of the messages that were read, with how many have each."""
     interrupted: bool = False
 
     @property
@@ -94,6 +98,7 @@ def start_executions(
     session = session_of(context)
     output = session.output
     criteria = Criteria(**filters.members())
+    note_window(output, filters)
     url = session.stack.output("WorkDeadLetterQueueUrl")
     queue = DeadLetterQueue(session.aws.sqs, url, Workers(CLI_EXECUTION_THREADS))
     starter = Starter(session.aws.states, state_machine)
@@ -104,6 +109,8 @@ def start_executions(
     with progress(output, "start-executions") as tell:
         tally = run(queue, starter, criteria, count, keep=keep, dry_run=consent.dry_run, tell=tell)
     _account(output, tally, dry_run=consent.dry_run)
+    if filters.fingerprint and not tally.started:
+        output.note(suggestion(filters.fingerprint, causes_of(tally.fingerprints)))
     if tally.interrupted:
         output.note(f"Stopped. The same command goes on, and starts nothing twice:\n{_again(context)}")
         raise typer.Exit(INTERRUPTED)
@@ -187,6 +194,7 @@ def run(
     swept = queue.sweep(CLI_EXECUTION_HOLD_SECONDS, MAX_REDRIVE_ALL, enough, state)
     held = {it.message_id: it for it in swept.letters}
     tally = ExecutionCounts(read=len(held))
+    tally.fingerprints.update(it.reason.fingerprint for it in swept.letters if it.reason)
     try:
         due = _due(swept.letters, criteria, count, now, state.retention_seconds, tally)
         if dry_run:

@@ -11,11 +11,13 @@ import typer
 from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
 from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
-from pik_cli.dlq.api import RedriveApi
+from pik_cli.dlq.api import OPTIONS, RedriveApi
+from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.options import LetterFilters, letter_filters
 from pik_cli.shell.output import Output, plural
+from pik_cli.shell.refusals import in_options
 from pik_cli.shell.session import Session, session_of
-from pik_cli.shell.windows import span
+from pik_cli.shell.windows import clock, minute_text, span
 
 _CAUSE: Final = ("category", "error_type", "fingerprint")
 
@@ -40,7 +42,7 @@ def peek(
       pik dlq peek --category VALIDATION --source shop -o json
     """
     session = session_of(context)
-    found = RedriveApi(session, session.output.note).preview(filters.members(), MAX_PREVIEW_MESSAGES, count)
+    found, why = _preview(session, filters, count)
     output = session.output
     if output.json_wanted:
         output.document(found)
@@ -48,7 +50,9 @@ def peek(
     for sample in found.get("samples", []):
         _show_sample(output, sample)
     output.line(_shown_of(found))
-    output.line(str(found.get("explanation", "")))
+    output.line(explanation(found))
+    if why:
+        output.line(why)
 
 
 @letter_filters()
@@ -69,8 +73,7 @@ def analyze(
       pik dlq analyze -o json
     """
     session = session_of(context)
-    api = RedriveApi(session, session.output.note)
-    found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES)
+    found, why = _preview(session, filters, MAX_PREVIEW_SAMPLES)
     causes = [_cause(session, group, found.get("samples", [])) for group in found.get("groups", [])]
     level = level_of(depth_of(found))
     output = session.output
@@ -80,14 +83,48 @@ def analyze(
             {name: it for name, it in found.items() if name != "groups"} | {"level": level_json, "causes": causes}
         )
         return
-    if not causes:
-        output.line(str(found.get("explanation", "")))
-        return
     for cause in causes:
         _show_cause(output, cause)
-    output.line(str(found.get("explanation", "")))
+    output.line(explanation(found))
+    if why:
+        output.line(why)
+    if not causes:
+        return
     if level.number:
         output.line(f"Escalation level {level.number}. {level.advice}")
+
+
+def _preview(session: Session, filters: LetterFilters, samples: int) -> tuple[dict[str, Any], str]:
+    """What is in the queue, and why a fingerprint matched nothing. Raises Misuse for one that is too short."""
+    api = RedriveApi(session, session.output.note)
+    check_length(api, filters)
+    note_window(session.output, filters)
+    found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, samples)
+    if found.get("matched") or filters.fingerprint is None:
+        return found, ""
+    why, close = why_nothing(api, filters)
+    return found | {"near_fingerprints": close}, why
+
+
+def note_window(output: Output, filters: LetterFilters) -> None:
+    """Show which times of failure the ages select."""
+    covered = filters.window(clock())
+    if covered:
+        output.note(f"Times of failure, UTC: {covered}")
+
+
+def explanation(answer: Mapping[str, Any]) -> str:
+    """What an answer says of itself, in the terms of the command line."""
+    return in_options(str(answer.get("explanation", "")), OPTIONS)
+
+
+def young_note(answer: Mapping[str, Any], filters: LetterFilters) -> str:
+    """When the last of the messages that are too young is taken, and the option that takes it now; empty for none."""
+    until = str(answer.get("too_young_until") or "")
+    if not times.is_normal(until):
+        return ""
+    now = "add --force" if filters.min_age_seconds is None else "lower --min-age (and add --force under 60s)"
+    return f"Too young until {minute_text(times.to_datetime(until))}. Wait until then, or {now} to take them now."
 
 
 def depth_of(preview: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pik_cli.dlq.api import RedriveApi
+from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters, parse_rescue_id
 from pik_cli.dlq.redrive import conclude, tell_rehearsal
 from pik_cli.shell.consent import ask
@@ -49,7 +50,7 @@ def purge_to_s3(
     if expiring_within is not None:
         body["expiring_within_seconds"] = expiring_within
     question = "Move {} from the dead-letter queue into RawBucket?"
-    raise typer.Exit(_act(session_of(context), body, question, consent))
+    raise typer.Exit(_act(session_of(context), body, question, consent, filters))
 
 
 @consent_options()
@@ -78,13 +79,18 @@ def put_back(
     raise typer.Exit(_act(session_of(context), body, question, consent))
 
 
-def _act(session: Session, body: Mapping[str, Any], question: str, consent: Consent) -> int:
+def _act(
+    session: Session, body: Mapping[str, Any], question: str, consent: Consent, filters: LetterFilters | None = None
+) -> int:
     """Rehearse, ask, start, follow; gives the exit status."""
     api = RedriveApi(session, session.output.note)
+    if filters:
+        check_length(api, filters)
     if consent.dry_run or not consent.yes:
         rehearsal = api.start({**body, "dry_run": True}).answer
         selected = int((rehearsal.get("would") or {}).get("selected") or 0)
         if consent.dry_run or not selected:
-            return tell_rehearsal(session.output, rehearsal)
+            why = why_nothing(api, filters)[0] if filters and not selected else ""
+            return tell_rehearsal(session.output, rehearsal, [why] if why else [])
         ask(question.format(plural(selected, "message", "messages")), yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)

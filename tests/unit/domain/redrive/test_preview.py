@@ -180,7 +180,8 @@ def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
             0,
             False,
             "Of 1 messages that were read, 1 match. "
-            "1 failed less than 60 seconds ago: a redrive skips them unless force is true.",
+            "1 failed less than 60 seconds ago: a redrive skips them "
+            "until 2026-11-20T12:00:30.000000Z unless force is true.",
         ),
     ],
 )
