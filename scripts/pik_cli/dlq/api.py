@@ -117,7 +117,7 @@ class RedriveApi:
         look = self._command("dlq", "show", run_id) if run_id else self._command("dlq", "status")
         return Unreachable(
             f"It is unknown whether the run was started: {reason}",
-            f"Check whether it is running, and start it again only if it is not: {look}",
+            f"Check whether it is running, and start it again only if it is not:\n{look}",
         )
 
     def _call(self, call: Callable[[], httpx.Response]) -> dict[str, Any]:

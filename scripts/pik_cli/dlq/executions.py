@@ -91,9 +91,10 @@ def start_executions(
 
     \b
     Examples:
-      pik dlq start-executions --state-machine arn:aws:states:us-east-1:123456789012:stateMachine:repair --dry-run
-      pik dlq start-executions --state-machine arn:aws:states:us-east-1:123456789012:stateMachine:repair --count 100
-      pik dlq start-executions --state-machine "$ARN" --category VALIDATION --keep --yes
+      ARN=arn:aws:states:us-east-1:123456789012:stateMachine:repair
+      pik dlq start-executions --state-machine "$ARN" --dry-run
+      pik dlq start-executions --state-machine "$ARN" --count 100
+      pik dlq start-executions --state-machine "$ARN" --category VALIDATION --keep
     """
     session = session_of(context)
     output = session.output
@@ -131,7 +132,7 @@ class Starter:
         except ClientError as error:
             if error_code(error) in {"StateMachineDoesNotExist", "InvalidArn", "ResourceNotFound"}:
                 raise Refusal(
-                    f"There is no state machine {self._arn}.", "List them: aws stepfunctions list-state-machines"
+                    f"There is no state machine {self._arn}.", "List them:\naws stepfunctions list-state-machines"
                 ) from error
             if concerns_caller(error):
                 raise

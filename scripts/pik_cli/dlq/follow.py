@@ -81,7 +81,8 @@ def cancel(context: typer.Context, *, run_id: RunId, consent: Consent) -> None:
         if output.json_wanted:
             output.document(answer)
         else:
-            output.line(f"Run {run_id}: {answer.get('status')}. See: {session.command('dlq', 'show', run_id)}")
+            output.line(f"Run {run_id}: {answer.get('status')}. See:")
+            output.line(f"  {session.command('dlq', 'show', run_id)}")
         raise typer.Exit(FINE)
     row = _last_row(session, api, run_id)
     _account(session, row)

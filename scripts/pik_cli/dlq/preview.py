@@ -187,11 +187,16 @@ def _show_cause(output: Output, cause: Mapping[str, Any]) -> None:
     sample = cause["sample"]
     if sample:
         rows.append(("sample", f"message {sample.get('message_id')}, event {sample.get('event_id') or '-'}"))
-    rows.append(("logs", cause["logs"]))
-    if cause["insights_url"]:
-        rows.append(("Logs Insights", cause["insights_url"]))
-    rows += [("", cause["advice"]), ("next", cause["next"])]
     output.table(("", ""), rows)
+    output.line()
+    # Outside the table, whose cells are folded: these are copied.
+    output.line("Logs:")
+    output.line(f"  {cause['logs']}")
+    if cause["insights_url"]:
+        output.line("Logs Insights:")
+        output.line(f"  {cause['insights_url']}")
+    output.line(cause["advice"])
+    output.line(f"  {cause['next']}")
     output.line()
 
 

@@ -111,9 +111,10 @@ def redrive(
       pik dlq redrive --fingerprint 3f2a9c10 --dry-run
       pik dlq redrive --fingerprint 3f2a9c10
       pik dlq redrive --category TRANSIENT --jitter 5m --yes
-      pik dlq redrive --source shop --min-age 15m --max-messages 100 --canary 10 --max-failure-rate 0.2
-      pik dlq redrive --fingerprint 3f2a9c10 --set payload.currency=EUR --set payload.amount=42.5 --dry-run
-      pik dlq redrive --error-type KeyError --jmespath "{orderId: id, amount: total}" --dry-run
+      pik dlq redrive --source shop --max-age yesterday --max-messages 100
+      pik dlq redrive --source shop --canary 10 --max-failure-rate 0.2
+      pik dlq redrive --fingerprint 3f2a9c10 --set payload.currency=EUR --dry-run
+      pik dlq redrive --jmespath "{orderId: id, amount: total}" --dry-run
       pik dlq redrive --manifest mft-20261120T101530Z-0a1b2c3d --yes
     """
     if manifest and filters.members():
@@ -241,7 +242,8 @@ def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool)
     if output.json_wanted:
         output.document(started.answer | {"next": watch})
     else:
-        output.line(f"Run {started.run_id} has started. Watch it: {watch}")
+        output.line(f"Run {started.run_id} has started. Watch it:")
+        output.line(f"  {watch}")
     return FINE
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SINCE: Final = Moment("15m", ago=timedelta(minutes=15))
 _FURTHER: Final = (("1d", timedelta(days=1)), ("1w", timedelta(weeks=1)), ("30d", timedelta(days=30)))
-_SLACK: Final = timedelta(minutes=1)  # a command that took a moment asked for a whole day all the same
+_SLACK: Final = timedelta(minutes=1)  # the command itself took a moment
 _POLL_SECONDS: Final = 2.0  # FilterLogEvents allows a few calls a second for the whole account
 _STYLES: Final = {"WARNING": "yellow", "WARN": "yellow", "ERROR": "red", "CRITICAL": "bold red", "FATAL": "bold red"}
 
@@ -98,7 +98,7 @@ def logs(
     covered = window(since, until, clock(), names=("--since", "--until"))
     groups = {name: session.stack.output(_OUTPUTS[name]) for name in _OUTPUTS if function in {name, LoggedFunction.ALL}}
     reader = LogReader(session.aws.logs, groups, wanted, end=covered.end)
-    session.output.note(f"Logs from {covered}, in UTC.")
+    session.output.note(f"Log times, UTC: {covered}")
     start = covered.start or _EPOCH
     if follow:
         _follow(reader, start, session.output)

@@ -116,7 +116,7 @@ def replay(
     Examples:
       pik replay --entity customer-17 --from yesterday --to today --dry-run
       pik replay --entity customer-17 --from -2h --to now --yes
-      pik replay --source shop --type order --from 2026-11-20T10:15 --to today --yes
+      pik replay --source shop --type order --from 2026-11-20T10:15 --to today
       pik replay --source shop --type order --from yesterday --to today --shadow
       pik replay show rpl-20261120T101530Z-0a1b2c3d
     """
@@ -141,9 +141,9 @@ def replay(
     if not (yes or dry_run):
         require_terminal("A replay sends messages")
     api = session.api.signed_by(iam_signer(session.aws))
-    session.output.note(f"Event times from {covered}, in UTC.")
+    session.output.note(f"Event times, UTC: {covered}")
     if not (yes or dry_run):
-        _confirm(body, covered)
+        _confirm(body)
     raise typer.Exit(_run(found, api, session.output))
 
 
@@ -297,11 +297,11 @@ def _window(start: Moment | None, end: Moment | None) -> Window:
     return window(start, end, clock())
 
 
-def _confirm(body: dict[str, Any], covered: Window) -> None:
+def _confirm(body: dict[str, Any]) -> None:
     """Raises typer.Abort for a no."""
     whose = f"entity {body['entity_id']}" if "entity_id" in body else f"{body.get('source')} {body.get('event_type')}"
     where = "its own run" if body.get("shadow") else "LIVE"
-    typer.confirm(f"Send the events of {whose} from {covered} again, into {where}?", abort=True, err=True)
+    typer.confirm(f"Send the events of {whose} in this window again, into {where}?", abort=True, err=True)
 
 
 def _sleep(seconds: float) -> bool:

@@ -27,6 +27,9 @@ class Session:
     options: Options
     output: Output
 
+    def __post_init__(self) -> None:
+        self.output.prefix = shlex.join(self.words())
+
     @cached_property
     def target(self) -> Target:
         """Raises Misuse when no stack is named and no local engine runs."""

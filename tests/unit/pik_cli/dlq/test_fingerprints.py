@@ -19,10 +19,10 @@ KNOWN = (ONE, TWO, OTHER)
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("3f2a", [TWO, ONE]),  # a beginning
-        ("3f2a9c11", [ONE]),  # a digit wrong
-        ("3f2a9c1" + "1" * 24, [ONE]),  # a digit left out
-        ("3f2a99c10", [ONE]),  # a digit twice
+        ("3f2a", [TWO, ONE]),  # the first digits
+        ("3f2a9c11", [ONE]),  # one is wrong
+        ("3f2a9c1" + "1" * 24, [ONE]),  # one is left out
+        ("3f2a99c10", [ONE]),  # one is there twice
         ("3f2ac910", [ONE]),  # two swapped
         ("c0ffee", [OTHER]),
         ("00000000", []),

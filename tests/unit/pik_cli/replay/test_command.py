@@ -177,7 +177,7 @@ def test_words_for_times_become_one_window_that_is_shown_before_the_act(
     monkeypatch.setattr("pik_cli.replay.command.clock", lambda: now)
     backend.instead = [httpx.ConnectError("down")] * 20
     result = pik("replay", "--entity", "c", "--from", "yesterday", "--to", "-2h", "--yes")
-    assert "from 2026-11-19T00:00:00Z to 2026-11-20T08:15:30Z (1 d 8 h), in UTC" in result.stderr
+    assert "Event times, UTC: 2026-11-19T00:00:00Z to 2026-11-20T08:15:30Z (1 d 8 h)" in result.stderr
     body = backend.bodies()[0]
     assert (body["start_time"], body["end_time"]) == ("2026-11-19T00:00:00Z", "2026-11-20T08:15:30Z")
 
