@@ -14,7 +14,7 @@ from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, j
 from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
 from pik_cli.shell.limits import CLI_RETRIES
 from pik_cli.shell.output import dump
-from pik_cli.shell.refusals import in_options, usage_error
+from pik_cli.shell.refusals import refusal_text, usage_error
 from pik_cli.shell.session import Session
 
 _JSON: Final = {"content-type": "application/json"}
@@ -152,5 +152,5 @@ def refused(response: httpx.Response) -> PikError:
     if status == httpx.codes.NOT_FOUND:
         if not isinstance(json_object(response).get("error"), dict):
             return Refusal("The API has no redrive routes.", "Deploy the present template.yaml.")
-        return UnknownRedrive(in_options(reason, OPTIONS), "`pik dlq status` lists the runs that are under way.")
-    return Refusal(in_options(reason, OPTIONS))
+        return UnknownRedrive(refusal_text(response, OPTIONS), "`pik dlq status` lists the runs that are under way.")
+    return Refusal(refusal_text(response, OPTIONS))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
+from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES, REDRIVE_MIN_AGE_SECONDS
 from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
 from pik_cli.dlq.api import OPTIONS, RedriveApi
 from pik_cli.dlq.fingerprints import check_length, why_nothing
@@ -121,10 +121,16 @@ def explanation(answer: Mapping[str, Any]) -> str:
 def young_note(answer: Mapping[str, Any], filters: LetterFilters) -> str:
     """When the last of the messages that are too young is taken, and the option that takes it now; empty for none."""
     until = str(answer.get("too_young_until") or "")
-    if not times.is_normal(until):
+    if not (answer.get("skipped") or {}).get("too_young"):
         return ""
+    # An API that was deployed before this command does not say it; the message that failed last did so until now.
+    latest = times.to_datetime(until) if times.is_normal(until) else _least_age_from_now(filters)
     now = "add --force" if filters.min_age_seconds is None else "lower --min-age (and add --force under 60s)"
-    return f"Too young until {minute_text(times.to_datetime(until))}. Wait until then, or {now} to take them now."
+    return f"Too young until {minute_text(latest)}. Wait until then, or {now} to take them now."
+
+
+def _least_age_from_now(filters: LetterFilters) -> datetime:
+    return clock() + timedelta(seconds=max(filters.min_age_seconds or 0, REDRIVE_MIN_AGE_SECONDS))
 
 
 def depth_of(preview: Mapping[str, Any]) -> int:

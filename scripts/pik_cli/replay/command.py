@@ -21,7 +21,7 @@ from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
-from pik_cli.shell.refusals import in_options, usage_error
+from pik_cli.shell.refusals import in_options, refusal_text, usage_error
 from pik_cli.shell.session import Session, session_of
 from pik_cli.shell.windows import Moment, Window, clock, moment_option, time_text, window
 
@@ -67,6 +67,11 @@ class ReplayProgress:
         """Of the whole run, earlier invocations included."""
         none: dict[str, Any] = {"scanned": 0, "sent": 0, "skipped": {}, "failed": 0}
         return none | dict(self.answer.get("totals", {}))
+
+    @property
+    def explanation(self) -> str:
+        """What the last answer says of itself, in the terms of the command line."""
+        return in_options(str(self.answer.get("explanation", "")), _OPTIONS)
 
     @property
     def resume(self) -> str:
@@ -213,7 +218,7 @@ def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) ->
         stalled = 0 if moved else stalled + 1
         if stalled == CLI_FAILED_BATCHES and not found.complete:
             raise Refusal(
-                f"Run {found.run_id} makes no progress: {found.answer.get('explanation', '')}",
+                f"Run {found.run_id} makes no progress: {found.explanation}",
                 "See `pik logs replay --level ERROR`.",
             )
         if stalled:
@@ -238,23 +243,22 @@ def _refused(response: httpx.Response) -> PikError:
         return Unreachable(f"The API does not replay: {reason}", "See `pik logs replay --level ERROR`.")
     if response.status_code == httpx.codes.BAD_REQUEST:
         return usage_error(response, _OPTIONS)
-    return Refusal(in_options(message_of(response), _OPTIONS))
+    return Refusal(refusal_text(response, _OPTIONS))
 
 
 def _account(found: ReplayProgress, output: Output, seconds: float) -> None:
     totals, dry = found.totals, bool(found.answer.get("dry_run"))
-    explanation = str(found.answer.get("explanation", ""))
     if output.json_wanted:
         output.document(
             {"run_id": found.run_id, "status": found.answer.get("status"), "dry_run": dry, **totals}
-            | {"requests": found.requests, "seconds": round(seconds, 3), "explanation": explanation}
+            | {"requests": found.requests, "seconds": round(seconds, 3), "explanation": found.answer.get("explanation", "")}
         )
         return
     requests = plural(found.requests, "request", "requests")
     output.line(f"Run {found.run_id}: {found.answer.get('status')}, {requests} in {seconds:.1f} s")
     _show_counts(totals, output, "would be sent" if dry else "sent")
     output.line()
-    output.line(explanation)
+    output.line(found.explanation)
 
 
 def _show_counts(totals: dict[str, Any], output: Output, sent: str = "sent") -> None:

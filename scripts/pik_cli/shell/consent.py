@@ -17,7 +17,7 @@ def can_ask() -> bool:
 def require_terminal(act: str) -> None:
     """Raises Misuse when there is no terminal to ask on. `act` says what would be asked, without a full stop.
 
-    To be called before anything is read: without a terminal, the command then fails in the same way whatever it would find.
+    Call it before anything is read: without a terminal, a command then fails in the same way whatever it would find.
     """
     if not can_ask():
         raise Misuse(f"{act}, and there is no terminal to ask on.", "Add --yes to act, or --dry-run to look first.")

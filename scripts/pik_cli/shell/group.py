@@ -104,6 +104,7 @@ def _output(ctx: Any) -> Output:
 
 def _fit(error: typer.BadParameter, output: Output) -> None:
     """Make the message of a wrong value fit the terminal, with commands that lead to the same stack."""
+    error.message = error.message.removeprefix("Value error, ")  # pydantic's word, which says nothing to a person
     whole = f"Error: {error.format_message()}"
     if error.message and whole.endswith(error.message):
         lead = whole.removesuffix(error.message)

@@ -21,12 +21,17 @@ _BODY: Final = frozenset({"", "body"})
 
 def usage_error(response: httpx.Response, options: Mapping[str, str]) -> Misuse:
     """A 400 as wrong usage. `options` are those that became members, by the member's path with dots: `canary.size`."""
+    return Misuse(refusal_text(response, options))
+
+
+def refusal_text(response: httpx.Response, options: Mapping[str, str]) -> str:
+    """Why the API refused a request, one line per place."""
     error = json_object(response).get("error")
     details = error.get("details") if isinstance(error, dict) else None
     lines = [_line(it, options) for it in details or [] if isinstance(it, dict)]
     if not lines:
-        return Misuse(in_options(message_of(response), options))
-    return Misuse(lines[0] if len(lines) == 1 else "\n".join(["Several options are wrong:", *lines]))
+        return in_options(message_of(response), options)
+    return lines[0] if len(lines) == 1 else "\n".join(["Several options are wrong:", *lines])
 
 
 def in_options(text: str, options: Mapping[str, str]) -> str:
