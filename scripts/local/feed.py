@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pik.domain.process.dead_letters import LIVE
 from pik.domain.process.metrics import sums_text
+from pik.domain.shared.runs import LIVE
 from pik_cli.shell.output import safe
 from scripts.local.aws import EngineAws
 
@@ -47,8 +47,10 @@ def _policy(queue_arn: str, topic_arn: str) -> dict[str, Any]:
 
 
 def line_of(event: Mapping[str, Any]) -> str:
-    """An event of the bus in a line, with what producers chose escaped."""
-    return safe(_PARTS.get(str(event["detail-type"]), _as_it_is)(event))
+    """An event of the bus in a line, with what producers chose escaped; a failure has the next command below it."""
+    kind = str(event["detail-type"])
+    line = safe(_TEXTS.get(kind, _as_it_is)(event)).replace("\n", "\\n")
+    return f"{line}\n  .venv/bin/pik dlq analyze" if kind == "event.failed" else line
 
 
 def _counted(event: Mapping[str, Any]) -> str:
@@ -77,7 +79,7 @@ def _failed(event: Mapping[str, Any]) -> str:
     tries = _plural(int(detail.get("attempts") or 1), "attempt")
     return (
         f"failed: {what}{which}, after {tries}{redriven}: {detail.get('category')} {detail.get('error_type')}: "
-        f"{detail.get('reason')}. It is in the dead-letter queue; see: .venv/bin/pik dlq analyze"
+        f"{detail.get('reason')}. It is in the dead-letter queue; see:"
     )
 
 
@@ -89,4 +91,4 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-_PARTS: Final = {"events.processed": _counted, "event.failed": _failed}
+_TEXTS: Final = {"events.processed": _counted, "event.failed": _failed}

@@ -251,7 +251,11 @@ def _account(found: ReplayProgress, output: Output, seconds: float) -> None:
     if output.json_wanted:
         output.document(
             {"run_id": found.run_id, "status": found.answer.get("status"), "dry_run": dry, **totals}
-            | {"requests": found.requests, "seconds": round(seconds, 3), "explanation": found.answer.get("explanation", "")}
+            | {
+                "requests": found.requests,
+                "seconds": round(seconds, 3),
+                "explanation": found.answer.get("explanation", ""),
+            }
         )
         return
     requests = plural(found.requests, "request", "requests")
