@@ -49,6 +49,9 @@ OPTIONS: Final = {
 }
 """Members of the redrive requests to the options that they come from."""
 
+_NOT_THERE: Final = frozenset({"unknown_manifest", "unknown_rescue"})
+"""Codes of a 400 that says nothing against the command line."""
+
 Tell = Callable[[str], None]
 
 
@@ -147,10 +150,15 @@ def refused(response: httpx.Response) -> PikError:
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unreachable(f"The redrive API fails: HTTP {status}: {reason}", "See `pik logs redrive --level ERROR`.")
-    if status == httpx.codes.BAD_REQUEST:
+    if status == httpx.codes.BAD_REQUEST and _code(response) not in _NOT_THERE:
         return usage_error(response, OPTIONS)
     if status == httpx.codes.NOT_FOUND:
-        if not isinstance(json_object(response).get("error"), dict):
+        if not _code(response):
             return Refusal("The API has no redrive routes.", "Deploy the present template.yaml.")
         return UnknownRedrive(refusal_text(response, OPTIONS), "`pik dlq status` lists the runs that are under way.")
     return Refusal(refusal_text(response, OPTIONS))
+
+
+def _code(response: httpx.Response) -> str:
+    error = json_object(response).get("error")
+    return str(error.get("code") or "") if isinstance(error, dict) else ""

@@ -34,7 +34,7 @@ from pik_cli.shell.limits import (
     CLI_MAX_EXECUTIONS,
 )
 from pik_cli.shell.output import Output, plural
-from pik_cli.shell.session import session_of
+from pik_cli.shell.session import Session, session_of
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -103,7 +103,7 @@ def start_executions(
     url = session.stack.output("WorkDeadLetterQueueUrl")
     queue = DeadLetterQueue(session.aws.sqs, url, Workers(CLI_EXECUTION_THREADS))
     starter = Starter(session.aws.states, state_machine)
-    starter.check(output)
+    starter.check(session)
     what = "keep" if keep else "delete"
     if not consent.dry_run:
         ask(f"Start up to {plural(count, 'execution', 'executions')}, and {what} their messages?", yes=consent.yes)
@@ -125,21 +125,20 @@ class Starter:
         self._states = states
         self._arn = arn
 
-    def check(self, output: Output) -> None:
+    def check(self, session: Session) -> None:
         """Raises Refusal when there is no such state machine; notes what a person should know of it."""
         try:
             found = self._states.describe_state_machine(stateMachineArn=self._arn)
         except ClientError as error:
             if error_code(error) in {"StateMachineDoesNotExist", "InvalidArn", "ResourceNotFound"}:
-                raise Refusal(
-                    f"There is no state machine {self._arn}.", "List them:\naws stepfunctions list-state-machines"
-                ) from error
+                listing = session.aws_command("stepfunctions", "list-state-machines")
+                raise Refusal(f"There is no state machine {self._arn}.", f"List them:\n{listing}") from error
             if concerns_caller(error):
                 raise
-            output.note(f"The state machine could not be looked at: {error_code(error)}.")
+            session.output.note(f"The state machine could not be looked at: {error_code(error)}.")
             return
         if found.get("type") == "EXPRESS":
-            output.note(
+            session.output.note(
                 "An express workflow does not know its names again: a second attempt may start a message twice."
             )
 

@@ -15,7 +15,7 @@ from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
-from pik_cli.shell.windows import duration_option
+from pik_cli.shell.windows import until_option
 
 
 @letter_filters("fingerprint", "category", "source")
@@ -25,7 +25,9 @@ def purge_to_s3(
     *,
     expiring_within: Annotated[
         int | None,
-        duration_option("--expiring-within", help="Messages that are lost within this time: 24h."),
+        until_option(
+            "--expiring-within", help="Messages that are lost within this time, or before a time: 24h, tomorrow."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
     filters: LetterFilters,

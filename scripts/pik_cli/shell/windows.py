@@ -149,6 +149,20 @@ def parse_age(given: str | int) -> int:
     return age
 
 
+def parse_until(given: str | int) -> int:
+    """How long until something: a duration, or a time to come in any of `TIME_FORMS`; in seconds. Raises click's
+    BadParameter."""
+    text = str(given).strip()
+    try:
+        return parse_duration(text)
+    except typer.BadParameter:
+        now = clock()
+        left = int((parse_moment(text).at(now) - now).total_seconds())
+    if left <= 0:
+        raise typer.BadParameter(f"{text} is over already. It takes {DURATION_FORMS}, or a time to come: tomorrow.")
+    return left
+
+
 def moment_option(*names: str, help: str, forms: bool = True) -> Any:
     """An option that takes a time. `forms` lists them in its help: say it for the first of a command's options only."""
     text = f"{help}: {TIME_FORMS}." if forms else f"{help}, in the same forms."
@@ -158,6 +172,11 @@ def moment_option(*names: str, help: str, forms: bool = True) -> Any:
 def duration_option(*names: str, help: str) -> Any:
     """An option that takes a duration, as seconds."""
     return typer.Option(*names, metavar="DURATION", parser=parse_duration, help=help)
+
+
+def until_option(*names: str, help: str) -> Any:
+    """An option that takes how long it is until something, as seconds."""
+    return typer.Option(*names, metavar="TIME", parser=parse_until, help=help)
 
 
 def age_option(*names: str, help: str) -> Any:

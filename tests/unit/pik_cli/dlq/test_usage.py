@@ -13,7 +13,6 @@ from tests.support.redrive_backend import RedriveBackend
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--manifest", "mft-20261120T100000Z-00000009"), "--manifest: There is no manifest"),
         (("--jmespath", "a["), "--jmespath: This is not a JMESPath expression"),
         (("--set", "payload..a=1"), "--set"),
         (("--max-messages", "1001"), "unless --all is given"),
@@ -116,3 +115,20 @@ def test_wrong_usage_is_exit_status_2(backend: RedriveBackend, pik: Pik, options
     assert result.exit_code == 2
     assert words in result.stderr
     assert backend.requests == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("redrive", "--manifest", "mft-20261120T100000Z-00000009", "--dry-run"),
+        ("put-back", "rdr-20261120T101530Z-0a1b2c3d", "--dry-run"),
+        ("show", "rdr-20261120T101530Z-0a1b2c3d"),
+    ],
+    ids=lambda it: it[0],
+)
+def test_an_id_of_nothing_is_a_refusal_and_no_wrong_usage(
+    backend: RedriveBackend, pik: Pik, args: tuple[str, ...]
+) -> None:
+    result = pik("dlq", *args)
+    assert result.exit_code == 1
+    assert "There is no" in result.stderr

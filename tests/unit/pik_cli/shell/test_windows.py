@@ -16,6 +16,7 @@ from pik_cli.shell.windows import (
     parse_age,
     parse_duration,
     parse_moment,
+    parse_until,
     span,
     time_text,
     window,
@@ -202,3 +203,16 @@ def test_spans(seconds: int, shown: str) -> None:
 
 def test_an_open_window_is_no_reversed_one() -> None:
     assert window(None, None, NOW) == Window(None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("24h", 86_400), ("90", 90), ("tomorrow", 49_470), ("2026-11-20T10:16Z", 30)]
+)
+def test_a_time_to_come_may_be_a_duration_or_a_time(text: str, expected: int) -> None:
+    assert parse_until(text) == expected
+
+
+@pytest.mark.parametrize("text", ["today", "now", "-2h", "2026-11-20T10:15:30Z"])
+def test_a_time_to_come_is_not_over(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="over already"):
+        parse_until(text)
