@@ -90,7 +90,7 @@ def test_queries_are_in_the_order_in_which_they_are_signed() -> None:
 
 
 @dataclass
-class Recorder:
+class ReceivedCalls:
     """A server that remembers what it received."""
 
     url: str = ""
@@ -98,10 +98,10 @@ class Recorder:
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    found = Recorder()
+def recorder() -> Iterator[ReceivedCalls]:
+    found = ReceivedCalls()
 
-    class Handler(BaseHTTPRequestHandler):
+    class CallHandler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -114,7 +114,7 @@ def recorder() -> Iterator[Recorder]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with HTTPServer(("127.0.0.1", 0), CallHandler) as server:
         found.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -125,7 +125,7 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="needs curl and bash")
 @pytest.mark.parametrize("token", ["", "a-session-token"], ids=["user", "role"])
-def test_curl_signs_the_examples_as_aws_checks_them(recorder: Recorder, token: str) -> None:
+def test_curl_signs_the_examples_as_aws_checks_them(recorder: ReceivedCalls, token: str) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret/+=", "AWS_SESSION_TOKEN": token}
     environment = {**keys, "AWS_REGION": "eu-west-1", "API_URL": recorder.url, "PATH": "/usr/bin:/bin", "no_proxy": "*"}
     subprocess.run(["bash", "-euc", "\n".join([FUNCTION, *EXAMPLES])], env=environment, check=True, timeout=60)
