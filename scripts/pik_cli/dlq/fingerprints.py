@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from os.path import commonprefix
+from typing import Any, Final
 
 from pik.domain.shared.failures import FINGERPRINT_DIGITS
 from pik.domain.shared.limits import LEAST_FINGERPRINT_DIGITS, MAX_PREVIEW_MESSAGES
@@ -11,6 +12,9 @@ from pik_cli.dlq.api import RedriveApi
 from pik_cli.dlq.options import LetterFilters
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.limits import CLI_NEAR_FINGERPRINTS
+
+_TELLING_DIGITS: Final = 6
+"""Of a beginning: among a thousand causes, the chance that one shares them with another text is 1 in 16,000."""
 
 
 def check_length(api: RedriveApi, filters: LetterFilters) -> None:
@@ -62,8 +66,13 @@ def near(given: str, known: Iterable[str]) -> list[str]:
     """The fingerprints that begin like `given`, or differ from it in few digits; the closest first."""
     most = max(1, min(len(given) // 4, 3))
     found = {it: _distance(given, it[: len(given)]) for it in known}
-    close = [it for it, distance in found.items() if distance <= most or it.startswith(given)]
+    close = [it for it, distance in found.items() if distance <= most or _begin_alike(given, it)]
     return sorted(close, key=lambda it: (found[it], it))[:CLI_NEAR_FINGERPRINTS]
+
+
+def _begin_alike(given: str, known: str) -> bool:
+    """Whether one begins like the other: with all that was given, or with more than chance explains."""
+    return len(commonprefix([given, known])) >= min(len(given), _TELLING_DIGITS)
 
 
 def _distance(one: str, other: str) -> int:

@@ -24,6 +24,7 @@ KNOWN = (ONE, TWO, OTHER)
         ("3f2a9c1" + "1" * 24, [ONE]),  # one is left out
         ("3f2a99c10", [ONE]),  # one is there twice
         ("3f2ac910", [ONE]),  # two swapped
+        ("3f2a9c10" + "0" * 24, [ONE]),  # the end is another
         ("c0ffee", [OTHER]),
         ("00000000", []),
         ("dddd", []),
