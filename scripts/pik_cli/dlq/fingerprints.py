@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os.path import commonprefix
 from typing import Any, Final
 
 from pik.domain.shared.failures import FINGERPRINT_DIGITS
@@ -72,7 +71,7 @@ def near(given: str, known: Iterable[str]) -> list[str]:
 
 def _begin_alike(given: str, known: str) -> bool:
     """Whether one begins like the other: with all that was given, or with more than chance explains."""
-    return len(commonprefix([given, known])) >= min(len(given), _TELLING_DIGITS)
+    return known.startswith(given[:_TELLING_DIGITS])
 
 
 def _distance(one: str, other: str) -> int:

@@ -21,13 +21,13 @@ from pik_cli.shell.errors import Misuse, error_code
 from pik_cli.shell.limits import CLI_LOG_LINES, CLI_LOG_OVERLAP_SECONDS, CLI_LOG_PAGE, CLI_LOG_REMEMBERED
 from pik_cli.shell.output import Output, safe
 from pik_cli.shell.session import Session, session_of
-from pik_cli.shell.windows import Moment, clock, moment_option, window
+from pik_cli.shell.windows import TypedTime, clock, moment_option, window
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SINCE: Final = Moment("15m", ago=timedelta(minutes=15))
+_SINCE: Final = TypedTime("15m", ago=timedelta(minutes=15))
 _FURTHER: Final = (("1d", timedelta(days=1)), ("1w", timedelta(weeks=1)), ("30d", timedelta(days=30)))
 _SLACK: Final = timedelta(minutes=1)  # the command itself took a moment
 _POLL_SECONDS: Final = 2.0  # FilterLogEvents allows a few calls a second for the whole account
@@ -60,8 +60,8 @@ def logs(
     context: typer.Context,
     *,
     function: Annotated[LoggedFunction, typer.Argument(help="Function whose logs to show.")] = LoggedFunction.ALL,
-    since: Annotated[Moment, moment_option("--since", help="From when")] = _SINCE,
-    until: Annotated[Moment | None, moment_option("--until", help="Until when", forms=False)] = None,
+    since: Annotated[TypedTime, moment_option("--since", help="From when")] = _SINCE,
+    until: Annotated[TypedTime | None, moment_option("--until", help="Until when", forms=False)] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
     level: Annotated[str, typer.Option(metavar="LEVEL", help="This level and above, such as ERROR.")] = "",
     grep: Annotated[str, typer.Option(metavar="TEXT", help="Lines with this text, in any case.")] = "",

@@ -23,7 +23,7 @@ from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
 from pik_cli.shell.refusals import in_options, refusal_text, usage_error
 from pik_cli.shell.session import Session, session_of
-from pik_cli.shell.windows import Moment, Window, clock, moment_option, time_text, window
+from pik_cli.shell.windows import TypedTime, Window, clock, moment_option, time_text, window
 
 _JSON: Final = {"content-type": "application/json"}
 _NOT_ALLOWED: Final = frozenset({401, 403})
@@ -98,8 +98,8 @@ def replay(
         str | None, typer.Option("--source", metavar="S", help="Events of this source; with --type.")
     ] = None,
     event_type: Annotated[str | None, typer.Option("--type", metavar="T", help="Events of this type.")] = None,
-    start: Annotated[Moment | None, moment_option("--from", help="First event time")] = None,
-    end: Annotated[Moment | None, moment_option("--to", help="Event time to stop before", forms=False)] = None,
+    start: Annotated[TypedTime | None, moment_option("--from", help="First event time")] = None,
+    end: Annotated[TypedTime | None, moment_option("--to", help="Event time to stop before", forms=False)] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=MAX_REPLAY_LIMIT, help="Events to send at most.")] = None,
     include_duplicates: Annotated[
         bool, typer.Option("--include-duplicates", help="Send duplicates too, at their first's time.")
@@ -294,7 +294,7 @@ def _check_scope(entity: str | None, source: str | None, event_type: str | None)
         raise Misuse(f"{given} needs {missing} as well.", f"Add {missing}, or replay one entity with --entity.")
 
 
-def _window(start: Moment | None, end: Moment | None) -> Window:
+def _window(start: TypedTime | None, end: TypedTime | None) -> Window:
     """Raises Misuse when an end is missing, or the window holds no time."""
     if start is None and end is None:
         raise Misuse("The window is missing.", "Give --from and --to, such as --from yesterday --to now.")

@@ -1,15 +1,16 @@
 """Times, windows and durations as people type them: one set of forms for every option of every command.
 
-A command declares an option as `Annotated[Moment | None, moment_option("--from", "First event time")]`. All its moments
-are resolved against one reading of the clock, by `window` or by `Moment.at`, and the command shows what it resolved
-with `Output.note` before it acts.
+A command declares an option as `Annotated[TypedTime | None, moment_option("--from", help="First event time")]`. All its
+times are resolved against one reading of the clock, by `window` or `TypedTime.at`, and the command shows what it resolved
+with `Output.note` before it acts. `age_option` is for how long ago, `until_option` for how long until, and
+`duration_option` for a length of time; each gives seconds.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import typer
@@ -36,7 +37,7 @@ _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TypedTime:
     """A time as it was typed. One of `fixed`, `days` (midnight UTC so many days from today) and `ago` is set."""
 
     text: str
@@ -80,19 +81,19 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def parse_moment(given: str | Moment) -> Moment:
+def parse_moment(given: str | TypedTime) -> TypedTime:
     """A time in any of `TIME_FORMS`. Raises click's BadParameter, which is wrong usage and names the option."""
-    if isinstance(given, Moment):  # click converts a value that is converted already when it comes from a default
+    if isinstance(given, TypedTime):  # click converts a value that is converted already when it comes from a default
         return given
     text, word = given.strip(), given.strip().casefold()
     if word == "now":
-        return Moment(text, ago=timedelta())
+        return TypedTime(text, ago=timedelta())
     if word in _DAYS:
-        return Moment(text, days=_DAYS[word])
+        return TypedTime(text, days=_DAYS[word])
     back = word.removesuffix(" ago").removeprefix("-")
     if _DURATION.fullmatch(back):
-        return Moment(text, ago=_ago(text, back))
-    return Moment(text, fixed=_iso(text))
+        return TypedTime(text, ago=_ago(text, back))
+    return TypedTime(text, fixed=_iso(text))
 
 
 def _ago(text: str, back: str) -> timedelta:
@@ -185,7 +186,7 @@ def age_option(*names: str, help: str) -> Any:
 
 
 def window(
-    start: Moment | None, end: Moment | None, now: datetime, *, names: tuple[str, str] = ("--from", "--to")
+    start: TypedTime | None, end: TypedTime | None, now: datetime, *, names: tuple[str, str] = ("--from", "--to")
 ) -> Window:
     """The window between two moments, with one `now` for both. Raises Misuse when it holds no moment."""
     found = Window(start.at(now) if start else None, end.at(now) if end else None)
@@ -195,13 +196,20 @@ def window(
     if found.start == found.end:
         raise Misuse(
             f"The window is empty: {first} and {last} are both {time_text(found.start)}, and {last} is not included.",
-            f"Give a later {last}. For the whole day {found.start:%Y-%m-%d}: "
-            f"{first} {found.start:%Y-%m-%d} {last} {found.start + timedelta(days=1):%Y-%m-%d}",
+            f"Give a later {last}.{_whole_day(found.start, first, last)}",
         )
     raise Misuse(
         f"The window is reversed: {first} {time_text(found.start)} is after {last} {time_text(found.end)}.",
         f"Swap them: {first} {time_text(found.end)} {last} {time_text(found.start)}",
     )
+
+
+def _whole_day(start: datetime, first: str, last: str) -> str:
+    """How the whole day of a time is written; empty for the last one that a calendar has."""
+    if start.date() == date.max:
+        return ""
+    day, next_day = start.date().isoformat(), (start.date() + timedelta(days=1)).isoformat()
+    return f" For the whole day {day}: {first} {day} {last} {next_day}"
 
 
 def time_text(moment: datetime) -> str:

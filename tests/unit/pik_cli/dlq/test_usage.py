@@ -20,7 +20,7 @@ from tests.support.redrive_backend import RedriveBackend
         (("--canary", "5000000"), "--canary: The number is too large"),
         (("--jitter", "30d"), "--jitter: The number is too large"),
         (("--source", " "), "--source is blank"),
-        (("--entity", "x" * 5000), "--entity is too long"),
+        (("--entity", "x" * 5000), "--entity takes 5000 bytes"),
     ],
     ids=lambda it: str(it[0]) if isinstance(it, tuple) else "",
 )

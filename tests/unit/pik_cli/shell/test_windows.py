@@ -216,3 +216,8 @@ def test_a_time_to_come_may_be_a_duration_or_a_time(text: str, expected: int) ->
 def test_a_time_to_come_is_not_over(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="over already"):
         parse_until(text)
+
+
+def test_the_last_day_of_the_calendar_has_no_day_after_it() -> None:
+    with pytest.raises(Misuse, match="The window is empty"):
+        window(parse_moment("9999-12-31"), parse_moment("9999-12-31"), NOW)
