@@ -1,8 +1,8 @@
 """Times, windows and durations as people type them: one set of forms for every option of every command.
 
 A command declares an option as `Annotated[TypedTime | None, moment_option("--from", help="First event time")]`. All its
-times are resolved against one reading of the clock, by `window` or `TypedTime.at`, and the command shows what it resolved
-with `Output.note` before it acts. `age_option` is for how long ago, `until_option` for how long until, and
+times are resolved against one reading of the clock, by `window` or `TypedTime.at`, and the command shows what it
+resolved with `Output.note` before it acts. `age_option` is for how long ago, `until_option` for how long until, and
 `duration_option` for a length of time; each gives seconds.
 """
 
