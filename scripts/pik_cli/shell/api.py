@@ -78,7 +78,7 @@ def iam_signer(aws: StackAws) -> Signer:
     if credentials is None:
         raise Unreachable(
             "The API wants IAM authorization, and there are no AWS credentials.",
-            "Name a profile with --profile, or sign in (aws sso login).",
+            "Name a profile with --profile, or sign in with `aws sso login`.",
         )
     if not region:
         raise Unreachable("No AWS region is known.", "Name one with --region or AWS_REGION.")

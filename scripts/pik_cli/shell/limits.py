@@ -88,3 +88,6 @@ CLI_EXECUTION_HOLD_SECONDS: Final = 900
 
 CLI_MAX_EXECUTION_INPUT_BYTES: Final = 262_144
 """Of an execution's input; Step Functions takes no more."""
+
+CLI_NEAR_FINGERPRINTS: Final = 5
+"""Fingerprints that are shown for a mistyped one; more hide the one that was meant."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +66,10 @@ def resolve(options: Options, environ: Mapping[str, str], directory: Path) -> Ta
     A running local engine is taken when nothing on the command line or in PIK_STACK or AWS_ENDPOINT_URL says otherwise,
     and when --endpoint-url is its own address. Raises Misuse when no stack is named.
     """
+    for name, value in asdict(options).items():
+        if value is not None and not value.strip():  # an unset variable of a script must not lead elsewhere
+            option = f"--{name.replace('_', '-')}"
+            raise Misuse(f"{option} is empty.", f"Give it a value, or leave {option} out.")
     named = options.stack or environ.get("PIK_STACK")
     region = options.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     endpoint = options.endpoint_url or environ.get("AWS_ENDPOINT_URL")

@@ -12,8 +12,9 @@ import typer
 
 from pik_cli.shell.errors import Unreachable, explain
 from pik_cli.shell.exit_codes import FINDING, FINE
-from pik_cli.shell.output import Output, make_table, safe
+from pik_cli.shell.output import Output, Words, make_table, safe
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.wrapping import with_prefix
 from pik_cli.status.findings import StatusFinding, findings
 from pik_cli.status.health import switch
 from pik_cli.status.read import TABLES, Snapshot, SourceMapping, TableState, count_table, read_all
@@ -51,12 +52,17 @@ def status(
         _watch(session, count, interval)
         return
     snapshot = look(session, count)
-    found = findings(snapshot)
+    found = _findings(snapshot, session.output)
     if session.output.json_wanted:
         session.output.document(as_json(snapshot, found))
     else:
         session.output.show(page(snapshot, found, lines=session.output.stdout.is_terminal))
     raise typer.Exit(FINDING if found else FINE)
+
+
+def _findings(snapshot: Snapshot, output: Output) -> list[StatusFinding]:
+    """Every finding, with commands that lead to the same stack."""
+    return [replace(it, next_step=with_prefix(it.next_step, output.prefix)) for it in findings(snapshot)]
 
 
 def look(session: Session, count: bool) -> Snapshot:
@@ -93,7 +99,7 @@ def _watch(session: Session, count: bool, interval: float) -> None:
             _repeat(first, again, interval, lambda seen: _print_one(seen, output))
             return
         with Live(console=output.stdout, auto_refresh=False) as live:
-            _repeat(first, again, interval, lambda seen: live.update(_live_page(seen), refresh=True))
+            _repeat(first, again, interval, lambda seen: live.update(_live_page(seen, output), refresh=True))
     except KeyboardInterrupt:  # how a watch ends
         return
 
@@ -111,20 +117,20 @@ def _print_one(seen: Snapshot | str, output: Output) -> None:
     if isinstance(seen, str):
         output.note(seen)
     elif output.json_wanted:
-        output.document(as_json(seen, findings(seen)), compact=True)
+        output.document(as_json(seen, _findings(seen, output)), compact=True)
     else:
         output.line(_now())
-        output.show(page(seen, findings(seen), lines=False))
+        output.show(page(seen, _findings(seen, output), lines=False))
 
 
-def _live_page(seen: Snapshot | str) -> RenderableType:
+def _live_page(seen: Snapshot | str, output: Output) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     if isinstance(seen, str):
         return Text(safe(seen))
     # Findings first and no lines: what does not fit on the screen is cut at its end.
-    found = findings(seen)
+    found = _findings(seen, output)
     return Group(Text(f"{_now()}   Ctrl-C ends"), *_sentences(found), Text(), *_facts(seen, lines=False))
 
 
@@ -186,7 +192,8 @@ def _sentences(found: list[StatusFinding]) -> list[RenderableType]:
         return [Text("Nothing needs attention.")]
     parts: list[RenderableType] = [Text(f"{len(found)} finding{'s' if len(found) > 1 else ''}:", style="bold")]
     for finding in found:
-        parts += [Text(f"- {safe(finding.message)}"), Text(f"  {safe(finding.next_step)}", style="dim")]
+        step = "\n".join(f"  {line}" for line in finding.next_step.split("\n"))
+        parts += [Words(f"- {finding.message}"), Words(step, "dim")]
     return parts
 
 

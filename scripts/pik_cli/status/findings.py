@@ -55,7 +55,7 @@ def _stack(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "stack_not_deployed",
             f"The stack's last deployment did not succeed: {status}.",
-            f"See why: aws cloudformation describe-stack-events --stack-name {snapshot.stack.name}{_where(snapshot)}",
+            f"See why:\naws cloudformation describe-stack-events --stack-name {snapshot.stack.name}{_where(snapshot)}",
         )
 
 
@@ -64,7 +64,7 @@ def _api(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "api_unwell",
             f"{snapshot.api.problem[:1].upper()}{snapshot.api.problem[1:]}",
-            "Producers get errors and must retry. See: pik logs ingest --level ERROR",
+            "Producers get errors and must retry. See:\npik logs ingest --level ERROR",
         )
 
 
@@ -78,7 +78,7 @@ def _mapping(mapping: SourceMapping, snapshot: Snapshot) -> Iterator[StatusFindi
         yield StatusFinding(
             f"{mapping.name}_failing",
             f"The {mapping.name} mapping reports: {mapping.last_result}",
-            f"See: pik logs {mapping.name} --level ERROR",
+            f"See:\npik logs {mapping.name} --level ERROR",
         )
 
 
@@ -100,7 +100,7 @@ def _disabled_processor(mapping: SourceMapping, snapshot: Snapshot) -> StatusFin
     return StatusFinding(
         "processor_disabled",
         f"The processor mapping is {mapping.state}{because}: nothing is lost, {wait} in the work queue.",
-        f"To go on, deploy with {undo}." if undo else f"To go on: {enable}",
+        f"To go on, deploy with {undo}." if undo else f"To go on:\n{enable}",
     )
 
 
@@ -108,7 +108,7 @@ def _disabled_publisher(mapping: SourceMapping, snapshot: Snapshot) -> StatusFin
     return StatusFinding(
         "publisher_disabled",
         f"The publisher mapping is {mapping.state}: accepted events wait in the table's stream, which keeps 24 hours.",
-        f"Enable it before then: {_enable(mapping, snapshot)}",
+        f"Enable it before then:\n{_enable(mapping, snapshot)}",
     )
 
 
@@ -129,7 +129,7 @@ def _dead_letters(snapshot: Snapshot) -> Iterator[StatusFinding]:
             yield StatusFinding(
                 "dead_letters",
                 f"{letters} in the dead-letter queue: events that could not be processed.",
-                "See why: pik dlq analyze (the log: pik logs processor --level ERROR)",
+                "See why, and the log:\npik dlq analyze\npik logs processor --level ERROR",
             )
         if queue.name == "BusDeadLetterQueue" and queue.total:
             yield StatusFinding(
@@ -153,13 +153,13 @@ def _failure_mode(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "failure_mode_unknown",
             f"The failure mode {found.name!r} is unknown: nothing is injected, and functions warn of it.",
-            "Put it right: pik fault clear",
+            "Put it right:\npik fault clear",
         )
     elif found.injects:
         yield StatusFinding(
             "fault_injected",
             f"Failures are injected since {found.since}, mode {found.mode}: {found.mode.effect}.",
-            "End it: pik fault clear",
+            "End it:\npik fault clear",
         )
 
 

@@ -16,7 +16,7 @@ from pik.domain.redrive.freeze import LetterChoice
 from pik.domain.redrive.message import Entry, rescued
 from pik.domain.redrive.request import PreviewRequest
 from pik.domain.redrive.run import listed
-from pik.domain.redrive.selection import age_seconds, seconds_left
+from pik.domain.redrive.selection import TOO_YOUNG, age_seconds, seconds_left
 from pik.domain.shared import times
 from pik.domain.shared.foreign import shorten
 from pik.domain.shared.limits import (
@@ -41,6 +41,7 @@ def describe(choice: LetterChoice, queue: Mapping[str, int], now: str, retention
         "read": _read(choice),
         "matched": len(choice.taken),
         "skipped": dict(choice.skipped),
+        "too_young_until": choice.allowed_at,
         "complete": choice.complete,
         "groups": causes[:PREVIEW_GROUPS],
         "groups_left_out": len(causes[PREVIEW_GROUPS:]),
@@ -135,12 +136,10 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
 
 def explanation(choice: LetterChoice, in_flight: int, now: str, language: Language, *, dry: bool) -> str:
     """What a preview read, in sentences. `in_flight`: letters that others hold; `dry`: the stack is in dry run."""
-    young = sum(age_seconds(letter, now) < REDRIVE_MIN_AGE_SECONDS for letter in choice.taken)
-    warned = render("preview_young", {"count": young, "minimum": REDRIVE_MIN_AGE_SECONDS}, language) if young else ""
     sentences = [
         _counted(choice, "preview_matched", language),
         *_skipped(choice, language),
-        warned,
+        *_warned(choice, now, language),
         *_unseen(choice, in_flight, language),
         render("preview_dry_run", {}, language) if dry else "",
     ]
@@ -179,7 +178,23 @@ def _skipped(choice: LetterChoice, language: Language) -> list[str]:
     if not choice.skipped:
         return []
     params: dict[str, str | int] = {"count": sum(choice.skipped.values()), "detail": listed(choice.skipped)}
-    return [render("preview_skipped", params, language)]
+    return [render("preview_skipped", params, language), *_too_young(choice, language)]
+
+
+def _too_young(choice: LetterChoice, language: Language) -> list[str]:
+    if choice.allowed_at is None:
+        return []
+    return [render("preview_too_young", {"count": choice.skipped[TOO_YOUNG], "at": choice.allowed_at}, language)]
+
+
+def _warned(choice: LetterChoice, now: str, language: Language) -> list[str]:
+    """Of letters that a preview shows, and a redrive would not take yet."""
+    young = [it for it in choice.taken if age_seconds(it, now) < REDRIVE_MIN_AGE_SECONDS]
+    if not young:
+        return []
+    last = times.to_datetime(max(it.died_at for it in young)) + timedelta(seconds=REDRIVE_MIN_AGE_SECONDS)
+    at = times.from_datetime(last)
+    return [render("preview_young", {"count": len(young), "minimum": REDRIVE_MIN_AGE_SECONDS, "at": at}, language)]
 
 
 def _unseen(choice: LetterChoice, in_flight: int, language: Language) -> list[str]:

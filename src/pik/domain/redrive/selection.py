@@ -65,6 +65,10 @@ class Criteria:
             return FILTERED
         return self._unfit(letter) or self._wrong_age(letter, now)
 
+    def allowed_at(self, letter: DeadLetter) -> str:
+        """When a letter that is too young is old enough, normalised."""
+        return times.from_datetime(times.to_datetime(letter.died_at) + timedelta(seconds=self.min_age_seconds))
+
     def _unfit(self, letter: DeadLetter) -> str:
         """Why a letter cannot be redriven; empty when it can, or when letters are not to be redriven."""
         if self.attempt_budget is None:

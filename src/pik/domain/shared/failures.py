@@ -16,7 +16,7 @@ from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
 _SECONDS_A_DAY: Final = 86_400
-_FINGERPRINT_DIGITS: Final = 32
+FINGERPRINT_DIGITS: Final = 32
 _OURS: Final = frozenset({"pik", "ingest", "publisher", "processor", "replay", "redrive", "redrive_step"})
 
 
@@ -244,7 +244,7 @@ def fingerprint(error_type: str, place: str, message: str) -> str:
     for pattern, placeholder in _STRIPPED:
         message = pattern.sub(placeholder, message)
     text = "\n".join((error_type, place, message.strip()))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_FINGERPRINT_DIGITS]
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def place_of(error: BaseException) -> str:

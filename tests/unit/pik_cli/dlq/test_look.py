@@ -147,7 +147,7 @@ def test_analyze_tells_each_cause_with_its_logs_and_the_next_step(backend: Redri
 
 def test_the_commands_that_analyze_prints_can_be_typed(backend: RedriveBackend, pik: Pik) -> None:
     for number, category in enumerate(["VALIDATION", "PROCESSING", "PERMANENT", "TRANSIENT", "TIMEOUT"]):
-        backend.bury(number, category=category, fingerprint=f"f{number}")
+        backend.bury(number, category=category, fingerprint=f"{number}" * 32)
     backend.bury(9, body="no message", told=False)
     for cause in summary(pik("dlq", "analyze", "-o", "json"))["causes"]:
         for line in (cause["logs"], cause["next"]):
