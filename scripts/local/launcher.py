@@ -23,6 +23,14 @@ def _end_with_the_starter() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def _carry_out_schedules() -> None:
+    """What the engine's own scheduler cannot do. Imported late: the engine does not wait for it."""
+    from scripts.local.aws import EngineAws
+    from scripts.local.schedules import ScheduleRunner
+
+    ScheduleRunner(EngineAws(f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}")).run()
+
+
 def main() -> None:
     """Run the engine in this process until it is stopped.
 
@@ -32,6 +40,7 @@ def main() -> None:
     if os.getpgrp() != os.getpid():
         raise SystemExit("scripts.local.launcher must lead its own process group; start it with make run")
     threading.Thread(target=_end_with_the_starter, name="lifeline", daemon=True).start()
+    threading.Thread(target=_carry_out_schedules, name="schedules", daemon=True).start()
     sys.argv = ["ministack"]
     from ministack.app import main as serve
 

@@ -82,11 +82,11 @@ BREAKAGES: Final = (
         "discarded batches are not kept whole",
     ),
     Breakage(
-        "retried for ever",
+        "retried for minutes",
         flow.failures_go_somewhere,
         "PublisherStreamMapping/Properties/MaximumRetryAttempts",
-        -1,
-        "poison record blocks",
+        10_000,
+        "uses up its attempts in minutes",
     ),
     Breakage(
         "older than the stream",

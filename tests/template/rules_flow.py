@@ -104,8 +104,8 @@ def failures_go_somewhere(template: Template) -> list[str]:
         destination = names_in(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
         if destination != {"RawBucket"}:
             found.append(f"{name}: discarded batches are not kept whole, which only a bucket does")
-        if not 0 <= mapping.get("MaximumRetryAttempts", -1) <= 1000:
-            found.append(f"{name}: a poison record blocks its shard until it expires")
+        if mapping.get("MaximumRetryAttempts", -1) != -1:
+            found.append(f"{name}: an error that returns at once uses up its attempts in minutes")
         if not 60 <= mapping.get("MaximumRecordAgeInSeconds", -1) < STREAM_RETENTION_SECONDS:
             found.append(f"{name}: DynamoDB drops records before the mapping gives them up")
         if mapping.get("BisectBatchOnFunctionError") is not True:

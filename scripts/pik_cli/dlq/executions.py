@@ -20,7 +20,8 @@ from pik.domain.shared.limits import MAX_REDRIVE_ALL
 from pik.workers import Workers
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters
+from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Refusal, concerns_caller, describe, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import (

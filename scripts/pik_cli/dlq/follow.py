@@ -13,7 +13,8 @@ import typer
 from pik.domain.redrive.run import CANCELLED, COMPLETE, FAILED, STOPPED, UNDER_WAY
 from pik_cli.dlq.advice import NextStep
 from pik_cli.dlq.api import RedriveApi, Tell
-from pik_cli.dlq.options import Consent, ask, consent_options
+from pik_cli.dlq.options import Consent, consent_options
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import Consent, ask, consent_options
+from pik_cli.dlq.options import Consent, consent_options
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Refusal, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS

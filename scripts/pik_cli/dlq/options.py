@@ -6,8 +6,6 @@ A decorator adds its options to a command and passes the command one value made 
 from __future__ import annotations
 
 import inspect
-import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -19,21 +17,8 @@ from pik.domain.http.strict_json import parse_json
 from pik.domain.shared.failures import Category
 from pik.domain.shared.limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
+from pik_cli.shell.durations import seconds
 from pik_cli.shell.errors import Misuse
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_AGE: Final = re.compile(r"(?:\d{1,9}[smhd])+")
-
-
-def seconds(text: str | int) -> int:
-    """`90`, `90s`, `15m`, `1h30m`, `2d` as seconds. Raises click's BadParameter, which is wrong usage."""
-    given = str(text)  # a default comes through here as well
-    if given.isascii() and given.isdigit() and len(given) < 10:
-        return int(given)
-    if not _AGE.fullmatch(given):
-        raise typer.BadParameter(f"{given} is not a duration: it takes seconds, or 90s, 15m, 2h, 1d, 1h30m.")
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", given))
-
 
 Command = Callable[..., None]
 Decorator = Callable[[Command], Command]
@@ -263,17 +248,3 @@ def _json_or_text(value: str) -> Any:
         return parse_json(value.encode("utf-8", "surrogateescape"))
     except InvalidEvent:
         return value
-
-
-def can_ask() -> bool:
-    """Whether there is a terminal to ask on."""
-    return sys.stdin.isatty()
-
-
-def ask(question: str, *, yes: bool) -> None:
-    """Raises typer.Abort when the answer is no, Misuse when there is no terminal to ask on."""
-    if yes:
-        return
-    if not can_ask():
-        raise Misuse(f"{question} There is no terminal to ask on.", "Add --yes, or look with --dry-run.")
-    typer.confirm(question, abort=True, err=True)

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from pik_cli.dlq.api import RedriveApi
-from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters, seconds
+from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters
 from pik_cli.dlq.redrive import conclude, tell_rehearsal
+from pik_cli.shell.consent import ask
+from pik_cli.shell.durations import seconds
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of

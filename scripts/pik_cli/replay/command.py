@@ -22,6 +22,7 @@ from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.processor_switch import warn_when_paused
 from pik_cli.shell.session import Session, session_of
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -126,6 +127,8 @@ def replay(
     body = {name: value for name, value in wanted.items() if value not in (None, False)}
     found = ReplayProgress(body, _command(session, body), token)
     api = session.api.signed_by(iam_signer(session.aws))
+    if not dry_run:
+        warn_when_paused(session)
     if not (yes or dry_run):
         _confirm(body)
     raise typer.Exit(_run(found, api, session.output))

@@ -88,3 +88,18 @@ CLI_EXECUTION_HOLD_SECONDS: Final = 900
 
 CLI_MAX_EXECUTION_INPUT_BYTES: Final = 262_144
 """Of an execution's input; Step Functions takes no more."""
+
+CLI_SWITCH_SECONDS: Final = 2.0
+"""Between two looks at a switch of the processor: CloudFormation takes a minute, Lambda some seconds."""
+
+CLI_SWITCH_LOOKS: Final = 900
+"""Looks at one step of a switch, half an hour, before it counts as stuck: an update may wait for a slow resource."""
+
+CLI_MIN_TIMED_SWITCH_SECONDS: Final = 60
+"""Of `--for`: EventBridge Scheduler is exact to a minute."""
+
+CLI_MAX_TIMED_SWITCH_SECONDS: Final = 3 * 86_400
+"""Of `--for`: WorkQueue keeps messages for 4 days, so a day is left to process them."""
+
+CLI_MAX_REASON_CHARS: Final = 256
+"""Of `--reason`: it is also in the schedule's description, which has 512 with the caller's ARN."""

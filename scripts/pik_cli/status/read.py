@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.domain.operate.processor_switch import takes_messages
 from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_parameter
 from pik_cli.shell.limits import CLI_STATUS_THREADS
+from pik_cli.shell.processor_switch import GROUP_OUTPUT, MAPPING_OUTPUT, PendingSwitch, read_pending
 from pik_cli.shell.queues import QUEUES, QueueCounts, attempt, no_output, read_queue
 from pik_cli.shell.stack import Stack, StackAws
 
 if TYPE_CHECKING:
     from pik_cli.shell.api import HttpApi
 
-MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": "ProcessorQueueMappingId"}
+MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": MAPPING_OUTPUT}
 TABLES: Final = {
     name: f"{name}Name"
     for name in ("EventsTable", "DedupeTable", "AggregatesTable", "AppliedTable", "FailuresTable", "RunsTable")
@@ -37,7 +39,7 @@ class SourceMapping:
     @property
     def enabled(self) -> bool:
         """Whether it takes events, or is about to."""
-        return self.state in {"Enabled", "Enabling", "Creating", "Updating"}
+        return takes_messages(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class ApiState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order."""
+    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order,
+    `pending` where nothing is scheduled to switch the processor."""
 
     stack: Stack
     region: str | None
@@ -74,6 +77,7 @@ class Snapshot:
     tables: tuple[TableState, ...]
     endpoint_url: str | None = None
     failure_mode: FaultState | None = None
+    pending: PendingSwitch | None = None
 
 
 def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
@@ -82,8 +86,9 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
     A resource that may not be read, or is gone, is part of the answer. Raises ClientError when the credentials as such
     are refused, and botocore's connection errors when AWS does not answer.
     """
-    trial = OUTPUT in stack.outputs
-    for client in ("sqs", "functions", "dynamodb", *(["ssm"] if trial else [])):  # a session builds one at a time
+    optional = {"ssm": OUTPUT in stack.outputs, "scheduler": GROUP_OUTPUT in stack.outputs}
+    needed = [name for name, wanted in optional.items() if wanted]
+    for client in ("sqs", "functions", "dynamodb", *needed):  # a session builds one at a time
         getattr(aws, client)
     with ThreadPoolExecutor(CLI_STATUS_THREADS) as pool:
         api_state = pool.submit(read_api, api, aws)
@@ -91,6 +96,7 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
         mappings = [pool.submit(read_mapping, aws, stack, name) for name in MAPPINGS]
         tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
         failure_mode = pool.submit(read_failure_mode, aws, stack)
+        pending = pool.submit(read_pending, aws, stack)
         return Snapshot(
             stack,
             aws.region,
@@ -99,6 +105,7 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
             tuple(it.result() for it in mappings),
             tuple(it.result() for it in tables),
             failure_mode=failure_mode.result(),
+            pending=pending.result(),
         )
 
 

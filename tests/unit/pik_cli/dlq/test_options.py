@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from pik_cli.dlq.advice import level_of, next_step, span
 from pik_cli.dlq.command import app as dlq
-from pik_cli.dlq.options import assignments, canary_members, seconds, transform_members
+from pik_cli.dlq.options import assignments, canary_members, transform_members
 from pik_cli.main import app
+from pik_cli.shell.durations import seconds
 from pik_cli.shell.errors import Misuse
 
 NAMES = st.text(string.ascii_letters + "._-", min_size=1)

@@ -27,8 +27,8 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Any:
             raise typer.Abort
         return True
 
-    monkeypatch.setattr("pik_cli.dlq.options.can_ask", lambda: True)
-    monkeypatch.setattr("pik_cli.dlq.options.typer.confirm", confirm)
+    monkeypatch.setattr("pik_cli.shell.consent.can_ask", lambda: True)
+    monkeypatch.setattr("pik_cli.shell.consent.typer.confirm", confirm)
     return found
 
 
