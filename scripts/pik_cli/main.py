@@ -26,6 +26,11 @@ COMMANDS: Final = (
         "Pause the processor without losing an event, resume it, and see what holds.",
     ),
     LazyCommand(
+        "publisher",
+        "pik_cli.publisher.command:app",
+        "Accepted events that did not reach the queue: send the stream batches again that were discarded.",
+    ),
+    LazyCommand(
         "fault",
         "pik_cli.fault.command:app",
         "Make the pipeline fail on purpose, to see what it and its operators do then.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE: Final = "PipelineInvestigationKit"
 
@@ -19,6 +19,7 @@ COUNTERS: Final = {
 
 EVENTS_SENT: Final = "EventsSent"
 EVENTS_UNSENT: Final = "EventsUnsent"
+RECORDS_SET_ASIDE: Final = "RecordsSetAside"
 EVENTS_APPLIED: Final = "EventsApplied"
 EVENTS_ALREADY_APPLIED: Final = "EventsAlreadyApplied"
 VERSIONS_WRITTEN: Final = "VersionsWritten"
@@ -43,9 +44,16 @@ __all__ = [
     "NAMESPACE",
     "VERSIONS_WRITTEN",
     "MetricUnit",
+    "count_set_aside",
     "logger",
     "metrics",
 ]
 
 logger: Final = Logger(use_rfc3339=True, utc=True)
 metrics: Final = Metrics(namespace=NAMESPACE)
+
+
+def count_set_aside(count: int, function_name: str) -> None:
+    """Records that the publisher has set aside, under the function's own name, so that an alarm watches one stack."""
+    with single_metric(name=RECORDS_SET_ASIDE, unit=MetricUnit.Count, value=count, namespace=NAMESPACE) as metric:
+        metric.add_dimension(name="function_name", value=function_name)

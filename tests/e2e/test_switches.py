@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from pik_cli.main import app
 from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import NDJSON, EnginePipeline, eventually, ndjson, order
-from tests.support.command_line import write_state
-
-
-def command_for(pipeline: EnginePipeline, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """`pik`, in a directory where it finds this engine."""
-    write_state(directory, pipeline.engine.endpoint, api_url=pipeline.deployed.api_url, stack_name=STACK_NAME)
-    monkeypatch.chdir(directory)
-    monkeypatch.delenv("PIK_STACK", raising=False)
-    return lambda *args: CliRunner().invoke(app, list(args))
+from tests.e2e.pipeline import NDJSON, EnginePipeline, command_for, eventually, ndjson, order
 
 
 def switch(pipeline: EnginePipeline, **changed: str) -> None:

@@ -26,6 +26,10 @@ OPERATOR = "arn:aws:iam::123456789012:user/operator"
 STACK_ARN = "arn:aws:cloudformation:us-east-1:123456789012:stack/pik-local/1"
 
 
+class CommandDied(BaseException):
+    """For hooks to raise: the process is gone."""
+
+
 class SwitchStack:
     """`writes` lists what was changed, in order; `on_write` is called before each with its name."""
 

@@ -170,6 +170,13 @@ BREAKAGES: Final = (
         "ExecutionsTimedOut of RedriveStateMachine",
     ),
     Breakage(
+        "set aside unseen",
+        flow.everything_is_watched,
+        "PublisherRecordsSetAsideAlarm",
+        REMOVED,
+        "RecordsSetAside of PublisherFunction",
+    ),
+    Breakage(
         "metric off",
         flow.everything_is_watched,
         "PublisherStreamMapping/Properties/MetricsConfig",

@@ -103,3 +103,9 @@ CLI_MAX_TIMED_SWITCH_SECONDS: Final = 3 * 86_400
 
 CLI_MAX_REASON_CHARS: Final = 256
 """Of `--reason`: it is also in the schedule's description, which has 512 with the caller's ARN."""
+
+CLI_MAX_DISCARDED_BYTES: Final = 32 * 1024 * 1024
+"""Of a discarded batch: Lambda's 6 MB of payload, escaped as JSON within JSON, with room; each is read whole."""
+
+CLI_RECOVER_BATCHES: Final = 100_000
+"""Discarded batches of one `pik publisher recover`, ten million events; the same command goes on with the rest."""

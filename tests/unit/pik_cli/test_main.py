@@ -19,7 +19,7 @@ from pik_cli.shell.output import Output, dump, safe
 from tests.support.api_server import ApiServer
 from tests.support.command_line import Pik
 
-COMMANDS = ("send", "status", "health", "logs", "replay", "processor", "fault", "dlq")
+COMMANDS = ("send", "status", "health", "logs", "replay", "processor", "publisher", "fault", "dlq")
 
 
 def help_of(pik: Pik, *command: str) -> str:

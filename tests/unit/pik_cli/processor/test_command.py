@@ -14,11 +14,7 @@ from pik_cli.shell.session import Session
 from pik_cli.shell.stack import Options
 from tests.support.command_line import Pik, summary, write_state
 from tests.support.faults import refused
-from tests.support.switch_stack import OPERATOR, UUID, SwitchStack
-
-
-class Died(BaseException):
-    """The process is gone."""
+from tests.support.switch_stack import OPERATOR, UUID, CommandDied, SwitchStack
 
 
 @pytest.fixture
@@ -201,12 +197,12 @@ def test_a_death_before_any_write_never_leaves_what_was_not_requested(
             nonlocal deaths
             deaths -= 1
             if deaths == 0:
-                raise Died
+                raise CommandDied
 
         cloud.on_write = die
         try:
             assert pik(*args).exit_code == 0
-        except Died:
+        except CommandDied:
             cloud.rest()
             made = cloud.schedule is not None and json.loads(cloud.schedule["Target"]["Input"])["Enabled"] is not wanted
             if timed and running is not wanted and cloud.running is wanted:
@@ -227,10 +223,10 @@ def test_a_death_before_any_write_never_leaves_what_was_not_requested(
 def test_a_dead_command_is_seen_in_the_record(cloud: SwitchStack, pik: Pik) -> None:
     def die(name: str) -> None:
         if name == "update_stack":
-            raise Died
+            raise CommandDied
 
     cloud.on_write = die
-    with pytest.raises(Died):
+    with pytest.raises(CommandDied):
         pik("processor", "pause", "--yes", catch_exceptions=False)
     assert "(RUNNING)" in pik("processor", "status").stdout
 
