@@ -76,7 +76,7 @@ class DiscardedBatches:
         self._put(done_key(batch.key), facts)
 
     def mark_partial(self, batch: DiscardedBatch, facts: Mapping[str, Any], left: Sequence[str]) -> None:
-        """Its records are in the queue but for those with the sequence numbers `left`. Replaces an earlier marker, of
+        """Its records are in the queue except for those with the sequence numbers `left`. Replaces an earlier marker, of
         which these are a part."""
         self._put(partial_key(batch.key), {**facts, "left": list(left)})
 
