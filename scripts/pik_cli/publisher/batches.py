@@ -76,8 +76,8 @@ class DiscardedBatches:
         self._put(done_key(batch.key), facts)
 
     def mark_partial(self, batch: DiscardedBatch, facts: Mapping[str, Any], left: Sequence[str]) -> None:
-        """Its records are in the queue except for those with the sequence numbers `left`. Replaces an earlier marker, of
-        which these are a part."""
+        """Its records are in the queue, except for those whose sequence numbers are `left`. Replaces an earlier marker,
+        of which these are a part."""
         self._put(partial_key(batch.key), {**facts, "left": list(left)})
 
     def _left(self, batch: DiscardedBatch) -> frozenset[str] | None:
