@@ -149,6 +149,8 @@ def _act(session: Session, *, wanted: bool, duration: int | None, reason: str, y
     until = ends_at(now, duration) if duration else ""
     if SwitchStep.DECLARE in steps:
         _refuse_a_busy_stack(session, wanted=wanted)
+    if state.pending and state.pending.problem:
+        session.output.note(f"A schedule that may switch the processor could not be read: {state.pending.problem}")
     if not steps or dry_run:
         _tell_rehearsal(session, state, steps, wanted=wanted, until=until, dry_run=dry_run)
         return

@@ -23,10 +23,10 @@ from pik.domain.operate.recovery import (
 from pik.domain.shared import times
 from pik.domain.shared.limits import SEND_THREADS
 from pik.workers import Workers
-from pik_cli.publisher.batches import DiscardedBatch, DiscardedBatches
 from pik_cli.publisher.recovery import Recovery, RecoveryCounts
 from pik_cli.shell.audit import RunRecord, caller_of, new_chance, utc_now
 from pik_cli.shell.consent import ask
+from pik_cli.shell.discarded import BUCKET_OUTPUT, DiscardedBatch, DiscardedBatches
 from pik_cli.shell.errors import Misuse, Refusal, describe
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_RECOVER_BATCHES, CLI_SHOWN_PROBLEMS
@@ -108,7 +108,7 @@ def recover(
         raise Misuse("--from is not before --to.", "The window has its start and not its end.")
     if not dry_run and session.stack.parameters.get("DryRun") == "true":
         raise Refusal("The stack runs with DryRun=true, and would not process them.", "Deploy with DryRun=false.")
-    batches = DiscardedBatches(session.aws.s3, session.stack.output("RawBucketName"))
+    batches = DiscardedBatches(session.aws.s3, session.stack.output(BUCKET_OUTPUT))
     found, more = batches.list(*window, CLI_RECOVER_BATCHES)
     due = [batch for batch in found if not batch.done]
     if due and not dry_run:

@@ -11,7 +11,7 @@ from pik.adapters.dynamodb.items import from_item
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.event.outbox import INSERT, UnreadableBatch, announced, sequence_of
 from pik.domain.event.work import Message
-from pik_cli.publisher.batches import DiscardedBatch, DiscardedBatches
+from pik_cli.shell.discarded import DiscardedBatch, DiscardedBatches
 from pik_cli.shell.errors import Refusal, describe
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_MAX_PROBLEMS
 

@@ -109,3 +109,6 @@ CLI_MAX_DISCARDED_BYTES: Final = 32 * 1024 * 1024
 
 CLI_RECOVER_BATCHES: Final = 100_000
 """Discarded batches of one `pik publisher recover`, ten million events; the same command goes on with the rest."""
+
+CLI_STATUS_BATCHES: Final = 1_000
+"""Discarded batches that `pik status` counts: it is enough to know that there are many."""

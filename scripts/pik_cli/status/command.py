@@ -212,6 +212,7 @@ def as_json(snapshot: Snapshot, found: list[StatusFinding]) -> dict[str, Any]:
         "queues": [_plain(it) for it in snapshot.queues],
         "mappings": [{**_plain(it), "enabled": _enabled(it)} for it in snapshot.mappings],
         "tables": [_plain(it) for it in snapshot.tables],
+        "discarded_batches": _plain(snapshot.discarded),
         "processor_schedule": as_pending_json(snapshot.pending),
         "failure_mode": _plain(snapshot.failure_mode) if snapshot.failure_mode else None,
         "findings": [asdict(it) for it in found],

@@ -28,6 +28,7 @@ def findings(snapshot: Snapshot) -> list[StatusFinding]:
         *_stack(snapshot),
         *_api(snapshot),
         *(found for mapping in snapshot.mappings for found in _mapping(mapping, snapshot)),
+        *_discarded(snapshot),
         *_dead_letters(snapshot),
         *_failure_mode(snapshot),
         *_switches(snapshot),
@@ -120,6 +121,24 @@ def _where(snapshot: Snapshot) -> str:
     """The options that lead the AWS command line to the same place."""
     options = (("region", snapshot.region), ("endpoint-url", snapshot.endpoint_url))
     return "".join(f" --{name} {value}" for name, value in options if value)
+
+
+def _discarded(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    found = snapshot.discarded
+    if found.problem:
+        yield StatusFinding(
+            "unreadable",
+            f"The discarded stream batches could not be counted: {found.problem}",
+            "Check the caller's permissions (s3:ListBucket on RawBucket).",
+        )
+    elif found.due:
+        least = "At least " if found.more else ""
+        batches = plural(found.due, "stream batch was", "stream batches were")
+        yield StatusFinding(
+            "discarded_batches",
+            f"{least}{batches} discarded or set aside: accepted events that are not in the work queue.",
+            "See why: pik publisher recover --dry-run (the log: pik logs publisher --level ERROR)",
+        )
 
 
 def _dead_letters(snapshot: Snapshot) -> Iterator[StatusFinding]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pik.domain.operate.processor_switch import takes_messages
+from pik_cli.shell.discarded import BUCKET_OUTPUT, DiscardedState, read_discarded
 from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_parameter
 from pik_cli.shell.limits import CLI_STATUS_THREADS
 from pik_cli.shell.processor_switch import GROUP_OUTPUT, MAPPING_OUTPUT, PendingSwitch, read_pending
@@ -78,6 +79,7 @@ class Snapshot:
     endpoint_url: str | None = None
     failure_mode: FaultState | None = None
     pending: PendingSwitch | None = None
+    discarded: DiscardedState = field(default_factory=DiscardedState)
 
 
 def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
@@ -86,8 +88,8 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
     A resource that may not be read, or is gone, is part of the answer. Raises ClientError when the credentials as such
     are refused, and botocore's connection errors when AWS does not answer.
     """
-    optional = {"ssm": OUTPUT in stack.outputs, "scheduler": GROUP_OUTPUT in stack.outputs}
-    needed = [name for name, wanted in optional.items() if wanted]
+    outputs = {"ssm": OUTPUT, "scheduler": GROUP_OUTPUT, "s3": BUCKET_OUTPUT}
+    needed = [client for client, output in outputs.items() if output in stack.outputs]
     for client in ("sqs", "functions", "dynamodb", *needed):  # a session builds one at a time
         getattr(aws, client)
     with ThreadPoolExecutor(CLI_STATUS_THREADS) as pool:
@@ -97,6 +99,7 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
         tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
         failure_mode = pool.submit(read_failure_mode, aws, stack)
         pending = pool.submit(read_pending, aws, stack)
+        discarded = pool.submit(read_discarded, aws, stack)
         return Snapshot(
             stack,
             aws.region,
@@ -106,6 +109,7 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
             tuple(it.result() for it in tables),
             failure_mode=failure_mode.result(),
             pending=pending.result(),
+            discarded=discarded.result(),
         )
 
 

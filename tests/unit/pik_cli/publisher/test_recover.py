@@ -12,6 +12,8 @@ import pytest
 
 from pik.domain.event.outbox import set_aside
 from pik.domain.event.work import Work, parse_work
+from pik_cli.shell.discarded import DiscardedState, read_discarded
+from pik_cli.shell.stack import Stack
 from tests.support.command_line import Pik, summary, write_state
 from tests.support.faults import refused
 from tests.support.makers import index_row, make_work, sequence, stream_record
@@ -268,7 +270,7 @@ def test_more_batches_than_one_run_takes_are_left_to_the_next(
 
 
 def test_an_object_that_is_too_large_is_not_read(cloud: SwitchStack, pik: Pik, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pik_cli.publisher.batches.CLI_MAX_DISCARDED_BYTES", 100)
+    monkeypatch.setattr("pik_cli.shell.discarded.CLI_MAX_DISCARDED_BYTES", 100)
     keep(cloud, "a", batch(*RECORDS[:3]))
     result = pik("publisher", "recover", "--yes")
     assert (result.exit_code, "more than Lambda writes" in result.stdout) == (1, True)
@@ -301,3 +303,16 @@ def test_ctrl_c_says_how_to_go_on(cloud: SwitchStack, pik: Pik, monkeypatch: pyt
     assert (result.exit_code, "the same command goes on" in result.stderr) == (130, True)
     (row,) = cloud.runs().values()
     assert (row["status"], row["stopped"]) == ("STOPPED", "interrupted")
+
+
+def test_what_is_to_be_recovered_is_counted_for_the_status(cloud: SwitchStack, pik: Pik) -> None:
+    aws: Any = cloud
+    stack = Stack("pik-local", "UPDATE_COMPLETE", cloud.outputs)
+    assert read_discarded(aws, stack) == DiscardedState()
+    keep(cloud, "a", batch(*RECORDS[:3]))
+    keep(cloud, "b", b"{}")
+    assert read_discarded(aws, stack) == DiscardedState(2)
+    pik("publisher", "recover", "--yes")
+    assert read_discarded(aws, stack) == DiscardedState(1)
+    cloud.aws.on_call = lambda *_: (_ for _ in ()).throw(refused("AccessDenied", "ListObjectsV2"))
+    assert read_discarded(aws, stack).problem == "ListObjectsV2: AccessDenied"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pik_cli.shell.discarded import DiscardedState
 from pik_cli.shell.failure_mode import FaultState
 from pik_cli.shell.processor_switch import PendingSwitch
 from pik_cli.shell.queues import QUEUES, QueueCounts
@@ -215,3 +216,21 @@ def test_a_failure_mode_that_nobody_knows_is_told() -> None:
 def test_a_failure_mode_that_cannot_be_read_is_told_with_the_reason() -> None:
     found = only(with_failure_mode(problem="GetParameter: AccessDeniedException"))
     assert (found.code, "GetParameter: AccessDeniedException" in found.message) == ("unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("discarded", "words"),
+    [
+        (DiscardedState(1), "1 stream batch was discarded or set aside"),
+        (DiscardedState(1_000, more=True), "At least 1,000 stream batches were discarded or set aside"),
+    ],
+)
+def test_discarded_batches_are_a_finding_with_what_recovers_them(discarded: DiscardedState, words: str) -> None:
+    found = only(replace(WELL, discarded=discarded))
+    assert (found.code, found.message.startswith(words)) == ("discarded_batches", True)
+    assert "pik publisher recover --dry-run" in found.next_step
+
+
+def test_discarded_batches_that_cannot_be_counted_are_a_finding() -> None:
+    found = only(replace(WELL, discarded=DiscardedState(problem="ListObjectsV2: AccessDenied")))
+    assert (found.code, "ListObjectsV2: AccessDenied" in found.message) == ("unreadable", True)

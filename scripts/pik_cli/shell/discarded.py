@@ -13,10 +13,14 @@ from botocore.exceptions import ClientError
 from pik.domain.event.outbox import DISCARDED_PREFIX, UnreadableBatch, discarded_records, sequence_of
 from pik.domain.operate.recovery import MARKER_PREFIX, done_key, partial_key
 from pik_cli.shell.errors import error_code
-from pik_cli.shell.limits import CLI_MAX_DISCARDED_BYTES
+from pik_cli.shell.limits import CLI_MAX_DISCARDED_BYTES, CLI_STATUS_BATCHES
+from pik_cli.shell.queues import attempt
+from pik_cli.shell.stack import Stack, StackAws
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+BUCKET_OUTPUT: Final = "RawBucketName"
 
 _GONE: Final = frozenset({"NoSuchKey", "404"})
 
@@ -30,6 +34,27 @@ class DiscardedBatch:
     at: datetime
     partial: bool = False
     done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardedState:
+    """How many batches are to be recovered, `more` when that is only the least; `problem` is why it is not known."""
+
+    due: int = 0
+    more: bool = False
+    problem: str = ""
+
+
+def read_discarded(aws: StackAws, stack: Stack) -> DiscardedState:
+    """What `pik publisher recover` has to do."""
+    bucket = stack.outputs.get(BUCKET_OUTPUT)
+    if bucket is None:
+        return DiscardedState()
+    found, problem = attempt(lambda: DiscardedBatches(aws.s3, bucket).list(None, None, CLI_STATUS_BATCHES))
+    if found is None:
+        return DiscardedState(problem=problem)
+    batches, more = found
+    return DiscardedState(sum(not batch.done for batch in batches), more)
 
 
 class DiscardedBatches:
