@@ -52,9 +52,9 @@ class ScheduleRunner:
     def look(self, now: datetime) -> None:
         """Carry out what is due: also what was due and is gone. What is gone before its time was deleted."""
         present = self._present()
-        gone = {key: it for key, it in self._known.items() if key not in present and it.at <= now}
+        seen = {**self._known, **present}
         self._known = {key: it for key, it in present.items() if it.at > now}
-        for key, schedule in {**gone, **present}.items():
+        for key, schedule in seen.items():
             if schedule.at <= now:
                 self._carry_out(key, schedule)
 

@@ -76,7 +76,6 @@ class BatchPlan:
     """What is to be done with the records of one batch, by their place in it."""
 
     messages: dict[int, Message] = field(default_factory=dict)
-    event_ids: dict[int, str] = field(default_factory=dict)
     unreadable: dict[int, str] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -135,7 +134,6 @@ class Recovery:
                     plan.skipped[_REPEATED] += 1
                 else:
                     plan.messages[place] = work.message()
-                    plan.event_ids[place] = work.event_id
                     self._seen.add(work.event_id)
             # Whatever a record raises, it alone is at fault; it may be foreign.
             except Exception as error:  # noqa: BLE001
@@ -151,8 +149,6 @@ class Recovery:
         counts.unsent += len(unsent)
         counts.unreadable += len(plan.unreadable)
         counts.skipped += plan.skipped
-        for place in unsent:  # another batch may have it too, and more luck
-            self._seen.discard(plan.event_ids[place])
         if unsent or plan.unreadable:
             counts.incomplete += 1
         else:
@@ -162,7 +158,7 @@ class Recovery:
         facts = {**self._facts, "sent": len(plan.messages), "skipped": dict(plan.skipped)}
         if not left:
             self._batches.mark_done(batch, facts)
-        elif all(left):  # a record without a sequence number could not be found again
+        else:
             self._batches.mark_partial(batch, facts, left)
 
     def _stop_when_refused(self, plan: BatchPlan, unsent: Mapping[int, Exception]) -> None:

@@ -190,6 +190,24 @@ def test_a_poison_record_that_cannot_be_kept_is_reported_and_the_rest_is_sent(ha
     assert harness.kept() == {}
 
 
+def test_only_what_was_kept_is_counted_as_set_aside(
+    harness: PublisherHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    puts: list[str] = []
+
+    def refuse_the_second(service: str, _operation: str, request: Mapping[str, Any], phase: str) -> None:
+        if (service, phase) == ("s3", "before"):
+            puts.append(request["Key"])
+            if len(puts) == 2:
+                raise refused("SlowDown", "PutObject")
+
+    harness.aws.on_call = refuse_the_second
+    assert harness.publish(poison(0), poison(1), poison(2)) == [sequence(1)]
+    assert list(harness.kept().values()) == [poison(0), poison(2)]
+    (counted,) = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "RecordsSetAside" in line]
+    assert counted["RecordsSetAside"] == [2.0]
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -379,3 +379,48 @@ def test_a_switch_that_cannot_be_read_stands_in_nobodys_way(
 
     monkeypatch.setattr(cloud.functions, "get_event_source_mapping", refuse)
     warn_when_paused(Session(Options(), Output()))
+
+
+def test_a_stack_that_somebody_else_has_just_switched_is_no_error(cloud: SwitchStack, pik: Pik) -> None:
+    def switched(name: str) -> None:
+        if name == "update_stack":
+            cloud.parameters["EnableProcessor"] = "false"
+            cloud.mapping = "Disabling"
+
+    cloud.on_write = switched
+    assert pik("processor", "pause", "--yes").exit_code == 0
+    assert (cloud.updates, cloud.mapping) == ([], "Disabled")
+
+
+def test_a_mapping_that_somebody_else_changes_meanwhile_is_tried_again(cloud: SwitchStack, pik: Pik) -> None:
+    def changed(name: str) -> None:
+        if name == "update_event_source_mapping" and name not in cloud.writes:
+            cloud.mapping = "Updating"
+
+    cloud.on_write = changed
+    assert pik("processor", "pause", "--for", "5m", "--yes").exit_code == 0
+    assert cloud.mapping == "Disabled"
+    assert cloud.writes.count("update_event_source_mapping") == 2
+
+
+def test_a_schedule_that_fires_while_it_is_cancelled_is_no_error(cloud: SwitchStack, pik: Pik) -> None:
+    pik("processor", "pause", "--for", "5m", "--yes")
+    cloud.on_write = lambda name: cloud.fire() if name == "delete_schedule" else None
+    assert pik("processor", "pause", "--yes").exit_code == 0
+    assert (cloud.mapping, cloud.parameters["EnableProcessor"]) == ("Disabled", "false")
+
+
+def test_a_look_that_does_not_see_the_update_yet_is_not_its_end(cloud: SwitchStack, pik: Pik) -> None:
+    cloud.stale = 2
+    assert pik("processor", "pause", "--yes").exit_code == 0
+    assert (cloud.status, cloud.parameters["EnableProcessor"], cloud.mapping) == (
+        "UPDATE_COMPLETE",
+        "false",
+        "Disabled",
+    )
+
+
+def test_a_schedule_that_cannot_be_read_is_said_before_anything_is_done(cloud: SwitchStack, pik: Pik) -> None:
+    cloud.schedule = {"ScheduleExpression": "rate(1 hour)", "Target": {"Input": "[]"}}
+    result = pik("processor", "pause", "--yes")
+    assert (result.exit_code, "could not be read" in result.stderr) == (0, True)

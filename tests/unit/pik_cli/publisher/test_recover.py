@@ -12,7 +12,7 @@ import pytest
 
 from pik.domain.event.outbox import set_aside
 from pik.domain.event.work import Work, parse_work
-from pik_cli.shell.discarded import DiscardedState, read_discarded
+from pik_cli.shell.discarded import DiscardedBatches, DiscardedState, read_discarded
 from pik_cli.shell.stack import Stack
 from tests.support.command_line import Pik, summary, write_state
 from tests.support.faults import refused
@@ -231,16 +231,18 @@ def test_a_queue_that_takes_nothing_ends_the_run_with_what_to_do(cloud: SwitchSt
     assert queued(cloud) == once(*WORKS[:5])
 
 
-def test_a_window_takes_what_was_kept_in_it(cloud: SwitchStack, pik: Pik) -> None:
-    start = cloud.aws.clock()
+def test_a_window_takes_what_was_kept_in_it_from_its_start_on_and_before_its_end(cloud: SwitchStack, pik: Pik) -> None:
     for number in range(3):
         keep(cloud, f"{number}", batch(RECORDS[number]))
         cloud.aws.clock.advance(86_400)  # type: ignore[attr-defined]
-    days = [it.modified.strftime("%Y-%m-%d") for it in cloud.s3.objects(cloud.names.raw_bucket).values()]
-    assert start < cloud.aws.clock()
-    result = pik("publisher", "recover", "--from", days[1], "--to", f"{days[2]}T00:00:00Z", "--yes", "-o", "json")
+    moments = [it.modified for it in cloud.s3.objects(cloud.names.raw_bucket).values()]
+    start, end = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in moments[1:])
+    result = pik("publisher", "recover", "--from", start, "--to", end, "--yes", "-o", "json")
     assert summary(result)["batches"]["found"] == 1
     assert queued(cloud) == once(WORKS[1])
+    result = pik("publisher", "recover", "--from", f"{moments[2]:%Y-%m-%d}", "--yes", "-o", "json")
+    assert summary(result)["batches"]["found"] == 1
+    assert queued(cloud) == once(WORKS[1], WORKS[2])
 
 
 @pytest.mark.parametrize(
@@ -316,3 +318,46 @@ def test_what_is_to_be_recovered_is_counted_for_the_status(cloud: SwitchStack, p
     assert read_discarded(aws, stack) == DiscardedState(1)
     cloud.aws.on_call = lambda *_: (_ for _ in ()).throw(refused("AccessDenied", "ListObjectsV2"))
     assert read_discarded(aws, stack).problem == "ListObjectsV2: AccessDenied"
+
+
+def test_an_event_that_was_not_sent_is_left_to_its_own_batch(cloud: SwitchStack, pik: Pik) -> None:
+    keep(cloud, "a", batch(RECORDS[0]))
+    keep(cloud, "b", batch(*RECORDS[:2]))
+    rounds = iter([{0}, {0}])
+    cloud.aws.partial = lambda *_: next(rounds, set())
+    assert pik("publisher", "recover", "--yes").exit_code == 1
+    assert queued(cloud) == once(WORKS[1])
+    assert pik("publisher", "recover", "--yes").exit_code == 0
+    assert queued(cloud) == once(*WORKS[:2])
+
+
+def test_a_record_without_a_sequence_number_does_not_send_its_batch_again(cloud: SwitchStack, pik: Pik) -> None:
+    keep(cloud, "a", batch(*RECORDS[:3], "no record"))
+    for _ in range(2):
+        assert pik("publisher", "recover", "--yes").exit_code == 1
+    assert queued(cloud) == once(*WORKS[:3])
+
+
+def test_batches_without_an_accepted_event_are_done_and_end_nothing(cloud: SwitchStack, pik: Pik) -> None:
+    for number in range(4):
+        keep(cloud, f"{number}", batch(stream_record(index_row(WORKS[number], "DUPLICATE"), number)))
+    keep(cloud, "9", batch(RECORDS[9]))
+    assert pik("publisher", "recover", "--yes").exit_code == 0
+    assert queued(cloud) == once(WORKS[9])
+
+
+def test_a_marker_that_cannot_be_read_sends_its_batch_again(cloud: SwitchStack, pik: Pik) -> None:
+    key = keep(cloud, "a", batch(*RECORDS[:3]))
+    cloud.s3.put_object(Bucket=cloud.names.raw_bucket, Key=f"recovered/{key}.partial.json", Body=b"{")
+    assert pik("publisher", "recover", "--yes").exit_code == 0
+    assert queued(cloud) == once(*WORKS[:3])
+
+
+def test_all_pages_are_listed_and_folders_are_none(cloud: SwitchStack) -> None:
+    cloud.aws.validate = False
+    for number in range(1_001):
+        keep(cloud, f"{number:04d}", b"{}")
+    cloud.s3.put_object(Bucket=cloud.names.raw_bucket, Key="aws/lambda/", Body=b"")
+    s3: Any = cloud.s3
+    found, more = DiscardedBatches(s3, cloud.names.raw_bucket).list(None, None, 2_000)
+    assert (len(found), more) == (1_001, False)

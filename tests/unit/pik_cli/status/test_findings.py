@@ -234,3 +234,12 @@ def test_discarded_batches_are_a_finding_with_what_recovers_them(discarded: Disc
 def test_discarded_batches_that_cannot_be_counted_are_a_finding() -> None:
     found = only(replace(WELL, discarded=DiscardedState(problem="ListObjectsV2: AccessDenied")))
     assert (found.code, "ListObjectsV2: AccessDenied" in found.message) == ("unreadable", True)
+
+
+def test_a_schedule_that_resumes_what_runs_already_is_no_finding() -> None:
+    assert findings(replace(WELL, pending=PendingSwitch(opens=True, at="2026-11-20T10:05:00Z"))) == []
+
+
+def test_a_paused_processor_has_one_finding_whatever_its_last_result_was() -> None:
+    snapshot = with_mapping("processor", state="Disabled", last_result="PROBLEM: Function call failed")
+    assert only(snapshot).code == "processor_disabled"
