@@ -191,7 +191,7 @@ class SwitchStack:
 
     def _keep(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert request["GroupName"] == GROUP
-        assert request["Target"]["RoleArn"] == ROLE
+        assert request["Target"]["RoleArn"] == self.outputs["ProcessorScheduleRoleArn"]
         self.schedule = dict(request)
         return {"ScheduleArn": "arn:aws:scheduler:us-east-1:123456789012:schedule/group/name"}
 

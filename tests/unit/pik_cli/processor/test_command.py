@@ -424,3 +424,11 @@ def test_a_schedule_that_cannot_be_read_is_said_before_anything_is_done(cloud: S
     cloud.schedule = {"ScheduleExpression": "rate(1 hour)", "Target": {"Input": "[]"}}
     result = pik("processor", "pause", "--yes")
     assert (result.exit_code, "could not be read" in result.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_schedule_calls_lambda_in_the_stacks_own_partition(cloud: SwitchStack, pik: Pik, partition: str) -> None:
+    cloud.outputs["ProcessorScheduleRoleArn"] = f"arn:{partition}:iam::123456789012:role/schedule"
+    assert pik("processor", "pause", "--for", "5m", "--yes").exit_code == 0
+    assert cloud.schedule is not None
+    assert cloud.schedule["Target"]["Arn"] == f"arn:{partition}:scheduler:::aws-sdk:lambda:updateEventSourceMapping"
