@@ -94,7 +94,7 @@ def test_wrong_usage_is_exit_status_2_with_a_message(pik: Pik, args: list[str]) 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_stack_every_command_is_wrong_usage_with_the_fix(pik: Pik, machine: Path, command: str) -> None:
     (machine / "f").write_text("{}")
-    result = pik(command, *{"send": ["f"], "dlq": ["status"]}.get(command, []))
+    result = pik(command, *{"send": ["f"], "dlq": ["status"], "publisher": ["recover"]}.get(command, []))
     assert result.exit_code == 2
     assert "No stack is named" in result.stderr
     assert "make run" in result.stderr
