@@ -19,6 +19,7 @@ from pik_cli.shell.errors import Misuse, Refusal, Unreachable
 from pik_cli.shell.failure_mode import OUTPUT, read_parameter
 from pik_cli.shell.local_state import LocalEngine
 from pik_cli.shell.output import Output
+from pik_cli.shell.processor_switch import read_switch
 from pik_cli.shell.session import Session
 from pik_cli.shell.stack import Options, Target
 
@@ -48,6 +49,11 @@ def guard(session: Session, *, yes: bool) -> None:
     for switch, value in _STILL.items():
         if given.get(switch) == value:
             raise Refusal(f"Stack {name} runs with {switch}={value}: it processes nothing.", "Switch it back first.")
+    if not read_switch(session.aws, session.stack).running:
+        raise Refusal(
+            f"The processor of stack {name} is paused: it processes nothing.",
+            f"Resume it first: {session.command('processor', 'resume')}",
+        )
     mode = read_parameter(session.aws, parameter)
     if mode.injects:
         raise Refusal(

@@ -79,10 +79,12 @@ class IngestSettings(_Settings):
 
 @dataclass(frozen=True, slots=True)
 class PublisherSettings(_Settings):
-    """What `publisher.handler` needs. `failure_mode_parameter`: empty where no fault may be injected."""
+    """What `publisher.handler` needs. `raw_bucket` gets the records that cannot be read. `failure_mode_parameter`:
+    empty where no fault may be injected."""
 
     work_queue_url: str
     dry_run: bool
+    raw_bucket: str
     failure_mode_parameter: str = ""
 
 

@@ -125,12 +125,15 @@ def test_the_publisher_says_what_it_would_send_without_aws() -> None:
     assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Names) -> None:
-    settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
+def test_the_publisher_sets_the_poison_record_aside(fake_aws: FakeAws, names: Names) -> None:
+    own = {"WORK_QUEUE_URL": names.work_queue_url, "RAW_BUCKET": names.raw_bucket}
+    settings = PublisherSettings.from_env(live("PublisherFunction") | own)
     records = payload("publisher-poison-record.json")
     poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
     answer = publisher.PublishFlow(settings, fake_aws)(records, CONTEXT)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": poison}]}
+    assert answer == {"batchItemFailures": []}
+    (key,) = fake_aws.s3.objects(names.raw_bucket)
+    assert key.startswith(f"aws/lambda/publisher/{poison}")
     (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
     expected = payload("processor-sqs.json")["Records"][0]
     assert json.loads(sent["Body"]) == json.loads(expected["body"])

@@ -32,6 +32,8 @@ OUTPUTS = [
     "RedriveStateMachineArn",
     "PublisherStreamMappingId",
     "ProcessorQueueMappingId",
+    "ProcessorScheduleGroupName",
+    "ProcessorScheduleRoleArn",
     "IngestLogGroupName",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",

@@ -42,7 +42,7 @@ def level_of(letters: int) -> EscalationLevel:
         return EscalationLevel(
             2,
             f"Over {CLI_CRITICAL_LETTERS} messages: the system fails, not some events. Call the team. To stop the "
-            "flow, deploy with EnableProcessor=false, which loses nothing; redrive in portions when the cause is gone.",
+            "flow: pik processor pause, which loses nothing; redrive in portions when the cause is gone.",
         )
     if letters > CLI_HIGH_LETTERS:
         return EscalationLevel(

@@ -35,6 +35,7 @@ from pik_cli.shell.errors import Misuse
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.limits import CLI_MAX_MOVE_RATE
 from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.processor_switch import warn_when_paused
 from pik_cli.shell.session import Session, session_of
 
 
@@ -203,6 +204,7 @@ def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     selected = _selected(preview, rehearsal)
     if manifest is None:
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
+    warn_when_paused(session)
     ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?", yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)
 

@@ -21,6 +21,7 @@ from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.processor_switch import warn_when_paused
 from pik_cli.shell.refusals import in_options, refusal_text, usage_error
 from pik_cli.shell.session import Session, session_of
 from pik_cli.shell.windows import TypedTime, Window, clock, moment_option, time_text, window
@@ -147,6 +148,8 @@ def replay(
         require_terminal("A replay sends messages")
     api = session.api.signed_by(iam_signer(session.aws))
     session.output.note(f"Event times, UTC: {covered}")
+    if not dry_run:
+        warn_when_paused(session)
     if not (yes or dry_run):
         _confirm(body)
     raise typer.Exit(_run(found, api, session.output))

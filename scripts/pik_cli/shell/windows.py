@@ -130,6 +130,16 @@ def parse_duration(given: str | int) -> int:
     return _sum(text)
 
 
+def typed(seconds: int) -> str:
+    """Seconds as a duration that a person could have typed, its two largest units: 5m, 1h30m, 2d."""
+    parts: list[str] = []
+    for unit, size in sorted(_SECONDS.items(), key=lambda pair: -pair[1]):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"
+
+
 def parse_age(given: str | int) -> int:
     """How long ago: a duration, or a time in any of `TIME_FORMS`; in seconds. Raises click's BadParameter."""
     text = str(given).strip()

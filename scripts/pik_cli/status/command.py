@@ -13,6 +13,7 @@ import typer
 from pik_cli.shell.errors import Unreachable, explain
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.output import Output, Words, make_table, safe
+from pik_cli.shell.processor_switch import as_pending_json
 from pik_cli.shell.session import Session, session_of
 from pik_cli.shell.wrapping import with_prefix
 from pik_cli.status.findings import StatusFinding, findings
@@ -159,6 +160,8 @@ def _facts(snapshot: Snapshot, *, lines: bool) -> list[RenderableType]:
         parts.append(Text(safe(f"Switches: {shown}")))
     if snapshot.failure_mode:
         parts.append(Text(safe(f"Failure mode: {snapshot.failure_mode.name or 'unreadable'}")))
+    if snapshot.pending and not snapshot.pending.problem:
+        parts.append(Text(safe(f"Scheduled: the processor {snapshot.pending.verb} at {snapshot.pending.at}")))
     for table in (_queues(snapshot, lines), _mappings(snapshot, lines), _tables(snapshot, lines)):
         parts += [table] if lines else [Text(), table]  # a table with lines has its own space
     return parts
@@ -216,6 +219,8 @@ def as_json(snapshot: Snapshot, found: list[StatusFinding]) -> dict[str, Any]:
         "queues": [_plain(it) for it in snapshot.queues],
         "mappings": [{**_plain(it), "enabled": _enabled(it)} for it in snapshot.mappings],
         "tables": [_plain(it) for it in snapshot.tables],
+        "discarded_batches": _plain(snapshot.discarded),
+        "processor_schedule": as_pending_json(snapshot.pending),
         "failure_mode": _plain(snapshot.failure_mode) if snapshot.failure_mode else None,
         "findings": [asdict(it) for it in found],
     }

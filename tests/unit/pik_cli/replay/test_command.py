@@ -78,6 +78,7 @@ def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayBa
         "pik_cli.shell.api.http_client", lambda local: httpx.Client(transport=httpx.MockTransport(found))
     )
     monkeypatch.setattr("pik_cli.replay.command.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pik_cli.replay.command.warn_when_paused", lambda _session: None)
     monkeypatch.setattr(module, "_observe", lambda run, outcome: None)
     return found
 
