@@ -232,8 +232,9 @@ def engine_logs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, lis
     outputs = [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
     stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
 
-    def paginate(*, logGroupName: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (AWS's names)
-        return [{"events": groups[logGroupName]}]
+    def paginate(*, logGroupName: str, endTime: int | None = None, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        found = groups[logGroupName]
+        return [{"events": [it for it in found if endTime is None or it["timestamp"] <= endTime]}]
 
     aws = SimpleNamespace(
         cloudformation=SimpleNamespace(describe_stacks=lambda **_: stacks),
@@ -280,6 +281,33 @@ def test_silence_on_a_local_engine_names_its_log_file(pik: Pik, engine_logs: dic
     assert result.exit_code == 0
     assert "No lines" in result.stderr
     assert "/tmp/the-engine.log" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [
+        ((), "No lines. Look further back with --since 1d."),
+        (("--since", "2h"), "No lines. Look further back with --since 1d."),
+        (("--since", "1d"), "No lines. Look further back with --since 1w."),
+        (("--since", "3d", "--level", "ERROR"), "Look further back with --since 1w, or leave out --level."),
+        (("--since", "90d", "--grep", "x", "--event-id", "abcd"), "No lines. Leave out --grep and the id."),
+        (("--since", "90d"), "No lines."),
+    ],
+    ids=str,
+)
+def test_silence_is_not_answered_with_what_was_asked_already(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], args: tuple[str, ...], advice: str
+) -> None:
+    lines = pik("logs", *args).stderr.splitlines()
+    assert any(line.endswith(advice) for line in lines), lines
+
+
+def test_the_window_is_shown_and_ends_before_until(pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]) -> None:
+    engine_logs["g-ingest"] += [event("before", 999), event("at the end", 1000)]
+    result = pik("logs", "--since", "2026-11-20T10:00", "--until", "2026-11-20T10:00:01")
+    assert "Log times, UTC: 2026-11-20T10:00:00Z to 2026-11-20T10:00:01Z (1 s)" in result.stderr
+    assert "before" in result.stdout
+    assert "at the end" not in result.stdout
 
 
 def test_more_lines_than_asked_for_are_cut_and_said_to_be(

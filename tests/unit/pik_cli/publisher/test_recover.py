@@ -248,9 +248,9 @@ def test_a_window_takes_what_was_kept_in_it_from_its_start_on_and_before_its_end
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--from", "soon"), "--from soon is not a time."),
-        (("--from", "2026-11-21", "--to", "2026-11-20"), "--from is not before --to."),
-        (("--from", "2026-11-21", "--to", "2026-11-21"), "--from is not before --to."),
+        (("--from", "soon"), "'soon' is not a time."),
+        (("--from", "2026-11-21", "--to", "2026-11-20"), "The window is reversed: --from"),
+        (("--from", "2026-11-21", "--to", "2026-11-21"), "The window is empty: --from"),
     ],
 )
 def test_a_wrong_window_is_wrong_usage(cloud: SwitchStack, pik: Pik, args: tuple[str, ...], words: str) -> None:

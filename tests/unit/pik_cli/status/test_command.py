@@ -285,3 +285,14 @@ def test_all_counts_of_a_queue_are_read(machine: Path) -> None:
         stub.add_response("get_queue_attributes", {"Attributes": attributes}, {"QueueUrl": "u", "AttributeNames": ANY})
         queue = read_queue(SimpleNamespace(sqs=client), Stack("s", "", {"WorkQueueUrl": "u"}), "WorkQueue")  # type: ignore[arg-type]
     assert (queue.visible, queue.in_flight, queue.delayed, queue.total) == (5, 6, 7, 18)
+
+
+def test_advice_leads_to_the_stack_that_was_named(cloud: StatusClients, api: ApiServer, pik: Pik) -> None:
+    cloud.counts["WorkDeadLetterQueue"] = 2
+    cloud.outputs = {**OUTPUTS, "ApiUrl": api.url}
+    where = ("--stack", "pik-dev", "--region", "eu-west-1")
+    shown = [line.strip() for line in pik(*where, "status").stdout.splitlines()]
+    assert "pik --stack pik-dev --region eu-west-1 dlq analyze" in shown
+    (found,) = json.loads(pik(*where, "status", "-o", "json").stdout)["findings"]
+    assert "pik --stack pik-dev --region eu-west-1 dlq analyze" in found["next_step"].splitlines()
+    assert "pik dlq analyze" in [line.strip() for line in pik("status").stdout.splitlines()]
