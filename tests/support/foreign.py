@@ -49,6 +49,7 @@ BODIES: Final[Mapping[str, str]] = {
     "attempts that the kit never made": _work(attempts_before=9_007_199_254_740_991),
     "redrives that nobody computes": _work(redrives=9_007_199_254_740_991, redrive_run="rdr-1"),
     "a fraction for a place": _work(s3_offset=1.5),
+    "a place of ninety digits": _work(s3_offset=10**90 + 1),
     "other digits for a hash": _work(event_id="٣" * 64),
     "a time on no calendar": _work(event_time="2026-02-30T00:00:00.000000Z"),
     "an object for a name": _work(source={"a": 1}),

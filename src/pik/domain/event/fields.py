@@ -13,7 +13,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_ENTITY_BYTES, MAX_NAME_CHARS, MAX_OBJECT_KEY_CHARS
+from pik.domain.shared.limits import (
+    MAX_BODY_BYTES,
+    MAX_ENTITY_BYTES,
+    MAX_NAME_CHARS,
+    MAX_OBJECT_KEY_CHARS,
+    MAX_SAFE_INTEGER,
+)
 from pik.domain.shared.row import Row
 
 Check = Callable[[Any], str]
@@ -102,7 +108,7 @@ class RawRef:
 REFERENCE_CHECKS: Final[Mapping[str, Check]] = {
     "s3_bucket": is_text(),
     "s3_key": is_text(MAX_OBJECT_KEY_CHARS),
-    "s3_offset": is_whole(0),
+    "s3_offset": is_whole(0, MAX_SAFE_INTEGER),
     "s3_length": is_whole(0, MAX_BODY_BYTES),
 }
 
