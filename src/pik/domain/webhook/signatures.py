@@ -56,7 +56,7 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a source's file says of its signature. `header` or `query` name what carries a token, `prefix` what stands
+    """What a source's file says of its signature. `header` or `query` name what carries a token, `prefix` the text
     before it there; `tolerance_seconds` is how far a signed time may be from now."""
 
     scheme: str

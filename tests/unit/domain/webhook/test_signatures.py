@@ -6,11 +6,13 @@ import base64
 import hashlib
 import hmac
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standardwebhooks.webhooks import Webhook
 
 from pik.domain.shared.limits import MAX_SIGNATURES
 from pik.domain.shared.problems import InvalidEvent
@@ -243,6 +245,19 @@ def test_of_two_times_of_stripe_none_is_believed() -> None:
 def test_the_older_version_of_stripe_alone_is_wrong() -> None:
     header = STRIPE_REQUEST.headers["stripe-signature"].replace("v1=", "v2=")
     assert not STRIPE.check(with_headers(STRIPE_REQUEST, stripe_signature=header), [STRIPE_SECRET])
+
+
+@given(
+    st.binary(min_size=1, max_size=64),
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc", "Zs"]), min_size=1),
+    st.integers(1, 4_000_000_000),
+    st.text(st.characters(codec="utf-8")),
+)
+def test_what_the_reference_of_standard_webhooks_signs_is_right(key: bytes, name: str, at: int, body: str) -> None:
+    signature = Webhook(key).sign(name, datetime.fromtimestamp(at, UTC), body)
+    headers = {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
+    secret = Secret(f"whsec_{base64.b64encode(key).decode()}")
+    assert STANDARD.check(SignedRequest(headers, {}, body.encode(), at), [secret])
 
 
 def test_the_names_of_svix_are_those_of_standard_webhooks() -> None:
