@@ -374,6 +374,18 @@ def test_a_certificate_or_a_confirmation_that_cannot_be_fetched_is_tried_again_b
     assert post_sns(fake_api, signer.subscription())[0] == 200
 
 
+def test_a_certificate_that_sns_does_not_have_is_a_wrong_signature_and_no_alarm(
+    fake_api: WebhookApi, signer: SnsSigner
+) -> None:
+    status, answer = post_sns(fake_api, signer.notification("hello"))
+    assert (status, answer["error"]["code"]) == (401, "bad_signature")
+
+
+def test_a_confirmation_that_sns_refuses_is_no_confirmation(fake_api: WebhookApi, signer: SnsSigner) -> None:
+    fake_api.served[CERTIFICATE_URL] = signer.certificate
+    assert post_sns(fake_api, signer.subscription())[0] == 503
+
+
 def test_the_end_of_a_subscription_is_only_noted(
     fake_api: WebhookApi, signer: SnsSigner, caplog: pytest.LogCaptureFixture
 ) -> None:

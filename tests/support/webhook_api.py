@@ -21,8 +21,8 @@ TOPICS: Final = frozenset({f"sns={TOPIC}", f"s3={TOPIC}"})
 
 
 class WebhookApi:
-    """Gives each request its id. `seconds` is what has passed since START; `served` is what SNS serves, by URL, and
-    `fetched` what was requested of it."""
+    """Gives each request its id. `seconds` is what has passed since START; `served` is what SNS serves, by URL, else
+    nothing, and `fetched` what was requested of it."""
 
     def __init__(self, aws: Any, names: Names, **changes: Any) -> None:
         self.aws, self.names = aws, names
@@ -98,9 +98,9 @@ class WebhookApi:
         dedupe = self.aws.dynamodb.scan(TableName=self.names.dedupe_table)["Items"]
         return not self.rows() and not self.keys() and not dedupe
 
-    def _fetch(self, url: str) -> bytes:
+    def _fetch(self, url: str) -> bytes | None:
         self.fetched.append(url)
-        answer = self.served[url]
+        answer = self.served.get(url)
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -21,6 +21,7 @@ from pik.domain.shared.limits import (
 )
 
 _OK: Final = 200
+_NOTHING: Final = range(400, 500)
 
 
 class NotFetched(TransientFailure):
@@ -30,8 +31,8 @@ class NotFetched(TransientFailure):
 class FetchUrl(Protocol):
     """Gets an https URL."""
 
-    def __call__(self, url: str) -> bytes:
-        """The body of the answer. Raises NotFetched."""
+    def __call__(self, url: str) -> bytes | None:
+        """The body of the answer; None when SNS says that there is nothing to get. Raises NotFetched."""
 
 
 class HttpsClient:
@@ -45,8 +46,8 @@ class HttpsClient:
             retries=False,
         )
 
-    def __call__(self, url: str) -> bytes:
-        """The body of the answer. Raises NotFetched."""
+    def __call__(self, url: str) -> bytes | None:
+        """The body of the answer; None for a status from 400 to 499. Raises NotFetched."""
         try:
             answer = self._pool.request("GET", url, redirect=False, preload_content=False)
             try:
@@ -55,6 +56,8 @@ class HttpsClient:
                 answer.close()
         except (HTTPError, OSError) as error:
             raise NotFetched(f"SNS did not answer: {type(error).__name__}") from error
+        if answer.status in _NOTHING:
+            return None
         if answer.status != _OK or len(body) > MAX_HTTPS_ANSWER_BYTES:
             raise NotFetched(f"SNS answered with status {answer.status} and {len(body)} bytes or more")
         return body
@@ -67,13 +70,16 @@ class SnsCertificates:
     def __init__(self, fetch: FetchUrl, clock: Callable[[], float]) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[bytes | None, float]] = OrderedDict()
 
-    def get(self, url: str) -> bytes:
-        """A certificate as PEM. Raises NotFetched."""
-        certificate, fetched_at = self._kept.pop(url, (b"", float("-inf")))
+    def get(self, url: str) -> bytes | None:
+        """A certificate as PEM; None when there is no such certificate, which is not remembered: anyone can think of a
+        URL. Raises NotFetched."""
+        certificate, fetched_at = self._kept.pop(url, (None, float("-inf")))
         if self._clock() - fetched_at >= CERTIFICATE_CACHE_SECONDS:
             certificate, fetched_at = self._fetch(url), self._clock()
+        if certificate is None:
+            return None
         self._kept[url] = (certificate, fetched_at)
         if len(self._kept) > MAX_CERTIFICATES:
             self._kept.popitem(last=False)

@@ -107,7 +107,9 @@ class EventIntake:
         key = rejected_key(call.received_at, call.request_id) if refused and data.strip() else ""
         if key and not self._settings.dry_run:
             document = event_results.rejected_document(refused, data, call.received_at, call.request_id, call.headers)
-            self._raw.put(key, dump(document).encode(), "application/json", {})
+            # half of a surrogate pair, which no UTF-8 holds, becomes JSON's own escape of it
+            text = dump(document).encode("utf-8", "backslashreplace")
+            self._raw.put(key, text, "application/json", {})
         bucket = self._settings.raw_bucket
         return {
             event.index: EventResult(REJECTED, bucket, key, None, event.problems, event.language) for event in refused

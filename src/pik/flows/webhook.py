@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pik.adapters.secrets import CachedSecrets, ManagedSecrets, ParameterSecrets, SecretStore
-from pik.adapters.sns import FetchUrl, HttpsClient, SnsCertificates
+from pik.adapters.sns import FetchUrl, HttpsClient, NotFetched, SnsCertificates
 from pik.domain.http.front_door import HttpCall
 from pik.domain.http.requests import RequestBody
 from pik.domain.http.responses import Response, response
@@ -120,12 +120,13 @@ class WebhookFlow:
         request = read_body(call.headers, call.body)
         message = sns.read_message(source, request.parts[0].value, times.epoch_seconds(call.received_at))
         certificate = self._certificates.get(message.certificate_url)
-        if not sns.is_signed_by(message, certificate, times.to_datetime(call.received_at)):
+        arrived = times.to_datetime(call.received_at)
+        if certificate is None or not sns.is_signed_by(message, certificate, arrived):
             raise refused("bad_signature", "/Signature", source=source.name)
         if message.kind == sns.NOTIFICATION:
             return self._take(source, call, request)
-        if message.kind == sns.CONFIRMATION and not self._dry_run:
-            self._fetch(message.subscribe_url)
+        if message.kind == sns.CONFIRMATION and not self._dry_run and self._fetch(message.subscribe_url) is None:
+            raise NotFetched("SNS refused the confirmation; subscribe to the topic again")
         status = "CONFIRMED" if message.kind == sns.CONFIRMATION else "UNSUBSCRIBED"
         # A topic that has been unsubscribed sends nothing more, which somebody may not have meant.
         logger.warning("webhook subscription changed", source=source.name, topic=message.topic, status=status)

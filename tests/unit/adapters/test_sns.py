@@ -52,11 +52,17 @@ def test_an_answer_is_its_body() -> None:
         assert len(HttpsClient()(f"{url}/200/{MAX_HTTPS_ANSWER_BYTES}")) == MAX_HTTPS_ANSWER_BYTES
 
 
-@pytest.mark.parametrize("path", ["302/0", "403/5", "500/5", f"200/{MAX_HTTPS_ANSWER_BYTES + 1}", "200/100000000"])
+@pytest.mark.parametrize("path", ["302/0", "204/0", "500/5", f"200/{MAX_HTTPS_ANSWER_BYTES + 1}", "200/100000000"])
 def test_what_is_no_good_answer_of_bounded_size_will_be_tried_again(path: str) -> None:
     with served() as url, pytest.raises(NotFetched) as caught:
         HttpsClient()(f"{url}/{path}")
     assert is_passing(caught.value)
+
+
+@pytest.mark.parametrize("path", ["400/5", "403/5", "404/0"])
+def test_what_sns_does_not_have_is_nothing(path: str) -> None:
+    with served() as url:
+        assert HttpsClient()(f"{url}/{path}") is None
 
 
 def test_an_address_that_does_not_answer_will_be_tried_again() -> None:
@@ -71,8 +77,10 @@ class Sns:
         self.fetched: list[str] = []
         self.now = 0.0
 
-    def __call__(self, url: str) -> bytes:
+    def __call__(self, url: str) -> bytes | None:
         self.fetched.append(url)
+        if url == "unknown":
+            return None
         if url == "broken":
             raise NotFetched("SNS answered with status 500")
         return url.encode()
@@ -101,6 +109,17 @@ def test_the_one_that_was_used_longest_ago_makes_room() -> None:
     certificates.get("0")
     certificates.get("1")
     assert sns.fetched == ["1"]
+
+
+def test_certificates_that_do_not_exist_push_out_none_that_does() -> None:
+    sns = Sns()
+    certificates = SnsCertificates(sns, lambda: sns.now)
+    certificates.get("a")
+    for _ in range(MAX_CERTIFICATES + 1):
+        assert certificates.get("unknown") is None
+    sns.fetched.clear()
+    assert certificates.get("a") == b"a"
+    assert sns.fetched == []
 
 
 def test_what_could_not_be_fetched_is_not_kept() -> None:
