@@ -258,6 +258,24 @@ def test_no_log_line_and_no_object_holds_a_secret(
     assert "sesame" not in "".join([out, err, caplog.text, *(str(vars(it)) for it in caplog.records), *kept])
 
 
+@pytest.mark.parametrize(("dry_run", "counted"), [(False, 1), (True, 0)])
+def test_a_refusal_is_one_line_with_its_source_and_is_counted(
+    fake_aws: FakeAws,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    dry_run: bool,
+    counted: int,
+) -> None:
+    api = WebhookApi(fake_aws, deployed(fake_aws), dry_run=dry_run)
+    api.put_secret("github", "hush")
+    with caplog.at_level(logging.WARNING):
+        api.post("github", CONTACT, {"x-hub-signature-256": "sha256=00"})
+    (record,) = caplog.records
+    assert record.getMessage() == "webhook refused"
+    assert (vars(record)["source"], vars(record)["codes"]) == ("github", ["bad_signature"])
+    assert capsys.readouterr().out.count('"WebhooksRefused":[1.0]') == counted
+
+
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
 def test_a_store_of_secrets_that_fails_lets_nobody_in(fake_api: WebhookApi, code: str) -> None:
     def refuse(service: str, operation: str, request: Any, phase: str) -> None:

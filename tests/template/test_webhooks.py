@@ -103,3 +103,9 @@ def test_the_function_knows_its_sources_and_topics() -> None:
     assert settings.webhook_sources == {"stripe", "sns"} <= set(load_webhooks())
     assert settings.webhook_topics == {"sns=arn:aws:sns:us-east-1:111122223333:orders"}
     assert settings.webhook_secret_store == "SSM"
+
+
+def test_a_list_of_sources_may_have_spaces_and_gaps() -> None:
+    variables = properties(deployed(WebhookSources="stripe, sns,,"), "WebhookFunction")["Environment"]["Variables"]
+    texts = {name: str(value) for name, value in variables.items()}
+    assert WebhookSettings.from_env(texts | {"DRY_RUN": "false"}).webhook_sources == {"stripe", "sns"}

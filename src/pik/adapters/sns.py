@@ -43,13 +43,13 @@ class HttpsClient:
             num_pools=MAX_CERTIFICATES,
             cert_reqs="CERT_REQUIRED",
             timeout=urllib3.Timeout(total=HTTPS_TIMEOUT_SECONDS),
-            retries=False,
+            retries=False,  # nor redirects
         )
 
     def __call__(self, url: str) -> bytes | None:
         """The body of the answer; None for a status from 400 to 499. Raises NotFetched."""
         try:
-            answer = self._pool.request("GET", url, redirect=False, preload_content=False)
+            answer = self._pool.request("GET", url, preload_content=False)
             try:
                 body = answer.read(MAX_HTTPS_ANSWER_BYTES + 1)
             finally:

@@ -282,6 +282,14 @@ def test_the_prefix_of_a_standard_secret_may_be_left_out(text: str) -> None:
     assert STANDARD.check(STANDARD_REQUEST, [Secret(text)])
 
 
+def test_the_padding_of_a_standard_secret_may_be_left_out() -> None:
+    padded = f"whsec_{base64.b64encode(b'k' * 25).decode()}"
+    signature = Webhook(padded).sign("m", datetime.fromtimestamp(5, UTC), "{}")
+    headers = {"webhook-id": "m", "webhook-timestamp": "5", "webhook-signature": signature}
+    assert padded.endswith("=")
+    assert STANDARD.check(SignedRequest(headers, {}, b"{}", 5), [Secret(padded.rstrip("="))])
+
+
 def test_a_token_may_have_a_prefix_or_be_a_parameter_of_the_query() -> None:
     bearer = Signature("token", 300, header="authorization", prefix="Bearer ")
     request = replace(TOKEN_REQUEST, headers={"authorization": "Bearer open sesame"})
