@@ -47,8 +47,11 @@ def find_uv(root: Path) -> list[str]:
     )
 
 
-def install(into: Path, source: Path, root: Path, uv: Sequence[str]) -> None:
-    """Put the pinned requirements into `into`, as wheels for the runtime. Raises BuildError."""
+def install(into: Path, source: Path, root: Path, uv: Sequence[str], more: Sequence[str] = ()) -> None:
+    """Put the pinned requirements into `into`, as wheels for the runtime, and those of the files `more` of `source`.
+
+    Raises BuildError.
+    """
     constraints = root / "requirements-dev.txt"  # pins what the requirements need in turn: what was tested is what runs
     command = [
         *uv,
@@ -59,13 +62,14 @@ def install(into: Path, source: Path, root: Path, uv: Sequence[str]) -> None:
         *("--python-platform", PLATFORM),
         *("--python-version", RUNTIME),
         *("--only-binary", ":all:"),
-        *("--requirement", str(source / "requirements.txt")),
+        *(part for name in ("requirements.txt", *more) for part in ("--requirement", str(source / name))),
         *(("--constraint", str(constraints)) if constraints.is_file() else ()),
         *("--target", str(into)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BuildError(f"uv could not install the packages of {source / 'requirements.txt'}:\n{done.stderr.strip()}")
+        names = " and ".join(["requirements.txt", *more])
+        raise BuildError(f"uv could not install the packages of {names} in {source}:\n{done.stderr.strip()}")
     for scripts in (into / "bin", into / ".lock"):  # commands that no function runs, and uv's own file
         if scripts.is_dir():
             shutil.rmtree(scripts)
@@ -146,13 +150,16 @@ def size_of(into: Path) -> int:
     return size
 
 
-def build(into: Path, root: Path) -> None:
-    """Build the package of `root`'s `src/` in `into` and say what it became. Raises BuildError."""
+def build(into: Path, root: Path, more: Sequence[str] = ()) -> None:
+    """Build the package of `root`'s `src/` in `into` with the requirements of `more` files too, and say what it became.
+
+    Raises BuildError.
+    """
     source = root / "src"
     into = into.resolve()
     into.mkdir(parents=True, exist_ok=True)
     uv = find_uv(root)
-    install(into, source, root, uv)
+    install(into, source, root, uv, more)
     copy_code(into, source)
     python = find_runtime_python(uv)
     if python:
@@ -170,9 +177,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 with a message when the package cannot be built."""
     parser = argparse.ArgumentParser(description="Build a function's package, for `sam build`.")
     parser.add_argument("--into", required=True, type=Path, help="directory to fill; sam build passes ARTIFACTS_DIR")
+    parser.add_argument("--with", dest="more", action="append", default=[], help="another file of requirements in src/")
     options = parser.parse_args(arguments)
     try:
-        build(options.into, ROOT)
+        build(options.into, ROOT, options.more)
     except BuildError as error:
         print(f"build_package: {error}", file=sys.stderr)
         return 1

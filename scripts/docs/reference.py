@@ -21,6 +21,14 @@ SCALE: Final = DOCS / "scale.md"
 _REFUSED: Final = 400
 _STATUSES: Final[Mapping[str, int]] = {
     "already_received": 200,
+    "bad_signature": 401,
+    "foreign_url": 401,
+    "malformed_signature": 401,
+    "missing_signature": 401,
+    "no_sns_message": 401,
+    "stale_signature": 401,
+    "unlisted_topic": 403,
+    "unknown_webhook": 404,
     "idempotency_conflict": 409,
     "kept_unprocessed": 409,
     "run_is_over": 409,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
 # The person's own AWS set-up must not reach the engine, and above all nothing here may ever reach a real account:
@@ -102,6 +103,11 @@ class EngineAws:
     def sqs(self) -> SQSClient:
         """SQS client."""
         return self.session.client("sqs", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """SSM client."""
+        return self.session.client("ssm", endpoint_url=self.endpoint, config=_CONFIG)
 
     @cached_property
     def sts(self) -> STSClient:

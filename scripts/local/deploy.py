@@ -16,6 +16,7 @@ from scripts.local.adaptations import Place, adapt
 from scripts.local.aws import EngineAws
 from scripts.local.cfn_yaml import Template
 from scripts.local.package import SOURCE, package
+from scripts.local.webhooks import LOCAL_SECRETS, put_secrets
 
 TEMPLATE_FILE: Final = SOURCE.parent / "template.yaml"
 STACK_NAME: Final = "pik-local"
@@ -27,6 +28,8 @@ LOCAL_PARAMETERS: Final[Mapping[str, str]] = {
     "ProcessorMaxConcurrency": "2",
     # A machine to learn on: `pik fault set` works from the first minute, and nothing fails before.
     "EnableFaultInjection": "true",
+    # One sender of each kind: with signed times, without, and with a token.
+    "WebhookSources": ",".join(LOCAL_SECRETS),
 }
 """Overrides of the template's defaults on the local engine."""
 
@@ -117,6 +120,7 @@ def deploy(
         aws.s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=_CODE_KEY, Body=package(source))
         outputs = _create_stack(aws, adapted, overrides)
         _finish_tables(aws, adapted)
+        put_secrets(aws, outputs)
     except (ClientError, BotoCoreError) as error:
         raise DeployError(f"The engine refuses a call of the deploy: {error}") from error
     return DeployedStack(STACK_NAME, place.api_url, outputs)

@@ -20,6 +20,8 @@ COUNTERS: Final = {
     "REJECTED": "EventsRejected",
 }
 
+WEBHOOKS_REFUSED: Final = "WebhooksRefused"
+
 EVENTS_SENT: Final = "EventsSent"
 EVENTS_UNSENT: Final = "EventsUnsent"
 RECORDS_SET_ASIDE: Final = "RecordsSetAside"
@@ -46,6 +48,7 @@ __all__ = [
     "INGEST_LAG",
     "NAMESPACE",
     "VERSIONS_WRITTEN",
+    "WEBHOOKS_REFUSED",
     "MetricUnit",
     "count_set_aside",
     "log_line",

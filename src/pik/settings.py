@@ -50,8 +50,8 @@ class _Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestSettings(_Settings):
-    """What `ingest.handler` needs."""
+class StoreSettings(_Settings):
+    """What writing down events needs."""
 
     raw_bucket: str
     events_table: str
@@ -60,6 +60,12 @@ class IngestSettings(_Settings):
     allow_unknown_types: bool
     dedupe_ttl_days: int
     dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings(StoreSettings):
+    """What `ingest.handler` needs."""
+
     env_name: str
     enable_processor: bool
     ingest_auth: str
@@ -75,6 +81,17 @@ class IngestSettings(_Settings):
             "ingest_auth": self.ingest_auth,
             "fault_injection": self.enable_fault_injection,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings(StoreSettings):
+    """What `webhook.handler` needs. `webhook_secret_store` is SSM or SECRETS_MANAGER; `webhook_topics` are SNS topics,
+    each as `source=arn`."""
+
+    webhook_sources: frozenset[str]
+    webhook_topics: frozenset[str]
+    webhook_secret_store: str
+    webhook_secret_prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +177,16 @@ def _text_or_empty(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
+def _parts(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
+
+
+def _names(environ: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset(_parts(environ, name))
+
+
 def _pointers(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    pointers = tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
+    pointers = _parts(environ, name)
     wrong = [text for text in pointers if not text.startswith("/")]
     if wrong:
         # A path that matches nothing would reveal what it is meant to hide, so the function does not start.
@@ -205,5 +230,6 @@ _READERS: Final[Mapping[Any, Callable[[Mapping[str, str], str], Any]]] = {
     "bool": _switch,
     "tuple[str, ...]": _pointers,
     "dict[str, Decimal]": _amounts,
+    "frozenset[str]": _names,
 }
 """The reader for each field annotation."""

@@ -57,6 +57,7 @@ ROW_CHANGES: Final = frozenset(
 )
 RAW_WRITERS: Final = {
     "IngestRole": {"raw/*", "rejected/*"},
+    "WebhookRole": {"raw/*", "rejected/*"},
     "PublisherRole": {"aws/lambda/*"},
     "RedriveRole": {"redrive/manifests/*"},
     "RedriveStepRole": {"raw/transformed/*", "redrive/runs/*", "rescued/*"},
@@ -256,7 +257,8 @@ def only_the_api_invokes(template: Template) -> list[str]:
 
 def _names_the_api(permission: dict[str, Any], paths: list[str]) -> bool:
     """Whether a permission is for API Gateway, from this API, below the longest text that the paths share."""
-    source = API_ARN + commonprefix(paths) + "*"  # noqa: RUF071
+    # API Gateway may name a path by its parameter or by the value, so the permission ends before the first parameter.
+    source = API_ARN + commonprefix(paths).partition("{")[0] + "*"  # noqa: RUF071
     return permission["Principal"] == "apigateway.amazonaws.com" and permission.get("SourceArn") == {"Fn::Sub": source}
 
 

@@ -24,6 +24,7 @@ OUTPUTS = [
     "EventBusName",
     "EventsTopicArn",
     "IngestFunctionName",
+    "WebhookFunctionName",
     "PublisherFunctionName",
     "ProcessorFunctionName",
     "ReplayFunctionName",
@@ -35,6 +36,8 @@ OUTPUTS = [
     "ProcessorScheduleGroupName",
     "ProcessorScheduleRoleArn",
     "IngestLogGroupName",
+    "WebhookLogGroupName",
+    "WebhookSecretPrefix",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",
     "ReplayLogGroupName",
@@ -260,4 +263,5 @@ def test_topics_have_no_key_that_eventbridge_could_not_use() -> None:
 
 def test_no_text_of_the_template_names_an_account_or_a_secret() -> None:
     text = json.dumps(source())
-    assert not [word for word in ("AKIA", "password", "secret", "000000000000", "123456789012") if word in text]
+    assert not [word for word in ("AKIA", "password", "whsec_", "000000000000", "123456789012") if word in text]
+    assert not [name for name, one in source()["Parameters"].items() if "Secret" in name and "/" in str(one["Default"])]

@@ -16,11 +16,13 @@ from pik.settings import (
     RedriveStepSettings,
     ReplaySettings,
     SettingsError,
+    WebhookSettings,
 )
 from tests.template.stack import deployed, properties, resources, source
 
 SETTINGS: Mapping[str, Any] = {
     "IngestFunction": IngestSettings,
+    "WebhookFunction": WebhookSettings,
     "PublisherFunction": PublisherSettings,
     "ProcessorFunction": ProcessorSettings,
     "ReplayFunction": ReplaySettings,
@@ -56,8 +58,9 @@ class Recorder(Mapping[str, str]):
 
 def environment(function: str, **parameters: str) -> dict[str, str]:
     """The variables of a function, a reference to a resource standing as its logical id."""
-    variables = properties(deployed(**parameters), function)["Environment"]["Variables"]
-    return {name: value["Ref"] if isinstance(value, dict) else str(value) for name, value in variables.items()}
+    template = deployed(**{"WebhookSources": "stripe", **parameters})
+    variables = properties(template, function)["Environment"]["Variables"]
+    return {name: str(*value.values()) if isinstance(value, dict) else str(value) for name, value in variables.items()}
 
 
 @pytest.mark.parametrize("function", SETTINGS)
@@ -143,7 +146,7 @@ def test_the_limits_of_orders_are_what_the_parameter_says() -> None:
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 @pytest.mark.parametrize("function", SETTINGS)
 def test_lambda_lets_through_what_the_logger_writes(function: str, level: str) -> None:
-    logging = properties(deployed(LogLevel=level), function)["LoggingConfig"]
+    logging = properties(deployed(LogLevel=level, WebhookSources="stripe"), function)["LoggingConfig"]
     assert logging["ApplicationLogLevel"] == level.replace("WARNING", "WARN")
     assert logging["SystemLogLevel"] == "INFO"
 

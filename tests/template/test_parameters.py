@@ -24,6 +24,13 @@ EXPECTED = [
     "CorsAllowOrigins",
     "ApiThrottleRate",
     "ApiThrottleBurst",
+    "WebhookSources",
+    "WebhookTopics",
+    "WebhookSecretStore",
+    "WebhookSecretPrefix",
+    "WebhookThrottleRate",
+    "WebhookThrottleBurst",
+    "WebhookReservedConcurrency",
     "DedupeTtlDays",
     "RawRetentionDays",
     "BatchSize",
@@ -153,6 +160,7 @@ def test_every_condition_is_used() -> None:
         ({"VpcSubnetIds": "subnet-1"}, "requires VpcSecurityGroupIds"),
         ({"ProcessorMaxConcurrency": "1"}, "must be 0 or at least 2"),
         ({"RawRetentionDays": "29"}, "at least 30"),
+        ({"WebhookTopics": "sns=arn:aws:sns:us-east-1:123456789012:orders"}, "WebhookTopics requires WebhookSources"),
     ],
 )
 def test_a_combination_that_cannot_work_is_refused_before_the_deploy(
@@ -173,6 +181,7 @@ def test_a_combination_that_cannot_work_is_refused_before_the_deploy(
         {"ProcessorMaxConcurrency": "0"},
         {"ProcessorMaxConcurrency": "2"},
         {"RawRetentionDays": "30"},
+        {"WebhookSources": "sns", "WebhookTopics": "sns=arn:aws:sns:us-east-1:123456789012:orders"},
     ],
 )
 def test_a_combination_that_works_is_not_refused(parameters: dict[str, str]) -> None:

@@ -21,6 +21,14 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     "raw expires, mail goes out": {"RawRetentionDays": "365", "AlarmEmail": "ops@example.com"},
     "no cap": {"ProcessorMaxConcurrency": "0"},
     "fails on order": {"EnableFaultInjection": "true"},
+    "webhooks": {"WebhookSources": "stripe,sns"},
+    "webhooks with secrets elsewhere": {
+        "WebhookSources": "stripe",
+        "WebhookSecretStore": "SECRETS_MANAGER",
+        "WebhookSecretPrefix": "/shared/webhooks",
+        "UseKmsCmk": "true",
+        "WebhookReservedConcurrency": "20",
+    },
     "single messages": {"BatchSize": "1", "BatchWindowSeconds": "0"},
 }
 

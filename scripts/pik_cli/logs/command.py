@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from rich.text import Text
 
 from pik_cli.logs.lines import LineFilter, LogLine, as_json, id_of, level_of, message, parse, time_text
-from pik_cli.shell.errors import Misuse, error_code
+from pik_cli.shell.errors import Misuse, Refusal, error_code
 from pik_cli.shell.limits import CLI_LOG_LINES, CLI_LOG_OVERLAP_SECONDS, CLI_LOG_PAGE, CLI_LOG_REMEMBERED
 from pik_cli.shell.output import Output, safe
 from pik_cli.shell.session import Session, session_of
@@ -25,6 +25,8 @@ from pik_cli.shell.windows import TypedTime, clock, moment_option, window
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
+
+    from pik_cli.shell.stack import Stack
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SINCE: Final = TypedTime("15m", ago=timedelta(minutes=15))
@@ -38,6 +40,7 @@ class LoggedFunction(StrEnum):
     """A function whose logs can be shown."""
 
     INGEST = "ingest"
+    WEBHOOK = "webhook"
     PUBLISHER = "publisher"
     PROCESSOR = "processor"
     REPLAY = "replay"
@@ -48,6 +51,7 @@ class LoggedFunction(StrEnum):
 
 _OUTPUTS: Final = {
     LoggedFunction.INGEST: "IngestLogGroupName",
+    LoggedFunction.WEBHOOK: "WebhookLogGroupName",
     LoggedFunction.PUBLISHER: "PublisherLogGroupName",
     LoggedFunction.PROCESSOR: "ProcessorLogGroupName",
     LoggedFunction.REPLAY: "ReplayLogGroupName",
@@ -96,14 +100,23 @@ def logs(
     if follow and until:
         raise Misuse("--follow contradicts --until: it shows new lines without end.", "Give one or the other.")
     covered = window(since, until, clock(), names=("--since", "--until"))
-    groups = {name: session.stack.output(_OUTPUTS[name]) for name in _OUTPUTS if function in {name, LoggedFunction.ALL}}
-    reader = LogReader(session.aws.logs, groups, wanted, end=covered.end)
+    reader = LogReader(session.aws.logs, _groups(session.stack, function), wanted, end=covered.end)
     session.output.note(f"Log times, UTC: {covered}")
     start = covered.start or _EPOCH
     if follow:
         _follow(reader, start, session.output)
     else:
         _print_all(reader, start, limit, session)
+
+
+def _groups(stack: Stack, function: LoggedFunction) -> dict[LoggedFunction, str]:
+    """The log group of one function or of all. Raises Refusal where the stack does not have the function."""
+    names = [name for name in _OUTPUTS if function in {name, LoggedFunction.ALL}]
+    if _OUTPUTS[LoggedFunction.WEBHOOK] not in stack.outputs:  # it exists only where a source is configured
+        if function is LoggedFunction.WEBHOOK:
+            raise Refusal(f"Stack {stack.name} takes no webhooks.", "Deploy it with the parameter WebhookSources.")
+        names = [name for name in names if name is not LoggedFunction.WEBHOOK]
+    return {name: stack.output(_OUTPUTS[name]) for name in names}
 
 
 @dataclass

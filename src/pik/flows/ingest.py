@@ -32,44 +32,31 @@ from pik.flows.router import Router
 from pik.flows.settle import settle
 from pik.observability import COUNTERS, INGEST_LAG, MetricUnit, logger, metrics
 from pik.schemas import load_schemas
-from pik.settings import IngestSettings
+from pik.settings import IngestSettings, StoreSettings
 
 if TYPE_CHECKING:
     from pik.adapters.client.clients import Clients
 
 
-class IngestFlow:
-    """One request at a time; everything that it needs from outside is passed in."""
+class EventIntake:
+    """Writes down the events of a request and answers it, whatever route brought it."""
 
-    def __init__(
-        self,
-        settings: IngestSettings,
-        clients: Clients,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, settings: StoreSettings, clients: Clients, sleep: Callable[[float], None] = time.sleep) -> None:
         self._settings = settings
         self._schemas = SchemaRegistry(load_schemas(), allow_unknown=settings.allow_unknown_types)
         self._sleep = sleep
-        self._warnings = _warnings(settings, self._schemas)
-        for warning in self._warnings:
-            logger.warning(warning)
-        self._router = Router({"GET /health": self._health, "POST /events": self._post}, now)
         if not settings.dry_run:  # a dry run needs no AWS at all
             self._raw = RawStore(clients.s3, settings.raw_bucket)
             self._index = EventIndex(clients.dynamodb, settings.events_table, settings.dedupe_table)
 
-    def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
-        return self._router(event, context)
+    def refuse(self, call: HttpCall, error: InvalidEvent) -> Response:
+        """Keep a body that is refused as a whole: one result, whatever it was meant to be."""
+        result = self._refuse_body(call, error)
+        _observe(call, [result], dry_run=self._settings.dry_run)
+        return self._answer(*event_results.single(result, call.accept_language, status=error.status))
 
-    def _post(self, call: HttpCall, context: InvocationContext) -> Response:
-        """Parse, decide, apply."""
-        try:
-            request = split(call.body, call.headers)
-        except InvalidEvent as error:  # the whole body is refused: one result, whatever it was meant to be
-            result = self._refuse_body(call, error)
-            _observe(call, [result], dry_run=self._settings.dry_run)
-            return self._answer(*event_results.single(result, call.accept_language, status=error.status))
+    def accept(self, call: HttpCall, request: RequestBody) -> Response:
+        """Decide on each event of a parsed request, and apply."""
         taken, refused = take_in(
             request, self._schemas, self._settings.default_event_type, call.received_at, call.request_id
         )
@@ -120,11 +107,41 @@ class IngestFlow:
         key = rejected_key(call.received_at, call.request_id) if refused and data.strip() else ""
         if key and not self._settings.dry_run:
             document = event_results.rejected_document(refused, data, call.received_at, call.request_id, call.headers)
-            self._raw.put(key, dump(document).encode(), "application/json", {})
+            # half of a surrogate pair, which no UTF-8 holds, becomes JSON's own escape of it
+            text = dump(document).encode("utf-8", "backslashreplace")
+            self._raw.put(key, text, "application/json", {})
         bucket = self._settings.raw_bucket
         return {
             event.index: EventResult(REJECTED, bucket, key, None, event.problems, event.language) for event in refused
         }
+
+
+class IngestFlow:
+    """One request at a time; everything that it needs from outside is passed in."""
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        clients: Clients,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._intake = EventIntake(settings, clients, sleep)
+        self._warnings = _warnings(settings, SchemaRegistry(load_schemas(), settings.allow_unknown_types))
+        for warning in self._warnings:
+            logger.warning(warning)
+        self._router = Router({"GET /health": self._health, "POST /events": self._post}, now)
+
+    def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
+        return self._router(event, context)
+
+    def _post(self, call: HttpCall, context: InvocationContext) -> Response:
+        try:
+            request = split(call.body, call.headers)
+        except InvalidEvent as error:
+            return self._intake.refuse(call, error)
+        return self._intake.accept(call, request)
 
     def _health(self, call: HttpCall, context: InvocationContext) -> Response:
         return response(

@@ -146,6 +146,18 @@ def test_wheels_are_those_of_the_runtime_pinned_as_tested(
         assert part in command
 
 
+def test_a_function_may_have_more_requirements(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{alone}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setattr(build_package, "find_runtime_python", lambda _: None)
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--with", "requirements-webhook.txt"]) == 0
+    command = shlex.join((project / "uv.txt").read_text(encoding="utf-8").split())
+    for name in ("requirements.txt", "requirements-webhook.txt"):
+        assert f"--requirement {project}/src/{name} " in command
+
+
 def test_bytecode_is_never_checked_against_its_source_and_names_lambdas_paths(tmp_path: Path) -> None:
     module = tmp_path / "pik" / "module.py"
     module.parent.mkdir()
@@ -209,5 +221,6 @@ def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path
             check=True,
         )
         python, script, *rest = shlex.split(done.stdout)
-        assert (python, rest) == ("python3", ["--into", "/out"])
+        more = ["--with", "requirements-webhook.txt"] if name == "WebhookFunction" else []
+        assert (python, rest) == ("python3", ["--into", "/out", *more])
         assert Path(script).resolve() == ROOT / "scripts" / "build_package.py"

@@ -13,6 +13,7 @@ from scripts.local.adaptations import (
     adapt,
     conditional_puts,
     numbers_in_mappings,
+    parameters_by_name,
     plain_http,
     schedules_by_the_runner,
 )
@@ -80,6 +81,15 @@ def test_only_mappings_get_literals() -> None:
 )
 def test_the_batch_form_is_allowed_where_the_single_call_is(actions: Any, expected: Any) -> None:
     assert actions_of(batch_actions(template(Role=role(actions)), PLACE)) == expected
+
+
+def test_a_role_that_may_read_some_parameters_may_read_all_whatever_a_condition_says() -> None:
+    some = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn"}
+    one = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "arn"}
+    document = {"Statement": [{"Fn::If": ["Other", one, some]}, one]}
+    given = template(Role={"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document}]}})
+    adapted = parameters_by_name(given, PLACE)["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert adapted["Statement"] == [{"Fn::If": ["Other", one, {**some, "Resource": "*"}]}, one]
 
 
 def test_denials_without_tls_go_and_other_statements_stay() -> None:

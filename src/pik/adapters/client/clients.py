@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -35,7 +36,7 @@ http.client._MAXHEADERS = 1_000  # type: ignore[attr-defined]
 
 USER_AGENT: Final = "pipeline-investigation-kit"
 
-SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
+SERVICES: Final = ["dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "stepfunctions"]
 """All that the functions call."""
 
 _CONFIG: Final = Config(
@@ -108,6 +109,10 @@ class Clients:
     @cached_property
     def ssm(self) -> SSMClient:
         return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     @cached_property
     def stepfunctions(self) -> SFNClient:

@@ -19,13 +19,14 @@ __all__ = ["Language", "pick_language", "render"]
 _DEFAULT: Final[Language] = "en"
 _QUALITY: Final = re.compile(r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")  # RFC 9110, section 12.4.2
 _TAG_CHARS: Final = 35  # what RFC 5646 (section 4.4.1) says a language tag may need
-_OURS: Final = frozenset({"allowed", "detail", "expected", "known", "pattern", "supported"})
+_OURS: Final = frozenset({"allowed", "detail", "expected", "expression", "known", "pattern", "supported"})
 """Parameters that come from the kit, its schemas or its libraries, and may be longer than an echo."""
 
 _TYPED: Final[Mapping[str, frozenset[str]]] = {
     "not_an_object": frozenset({"given"}),
     "request_not_an_object": frozenset({"given"}),
     "type": frozenset({"expected", "given"}),
+    "unmapped_member": frozenset({"given"}),
     "wrong_type": frozenset({"expected"}),
 }
 """Parameters by code that hold names of JSON types, which have a name in each language."""

@@ -57,13 +57,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """The parts of a body. `many` decides the form of the answer; `attributes` come from a binary CloudEvent's
-    headers."""
+    """The parts of a body. `many` decides the form of the answer; `attributes` come from a binary CloudEvent's headers.
+    `volatile` are places of the payload (JSON Pointers) that differ between deliveries of one event."""
 
     parts: tuple[Part, ...]
     media_type: str
     many: bool
     attributes: Mapping[str, str] | None = None
+    volatile: tuple[str, ...] = ()
 
 
 def body_bytes(body: str | None, is_base64: bool) -> bytes:

@@ -95,6 +95,34 @@ MAX_RULE_CHARS: Final = 400
 MAX_LANGUAGE_RANGES: Final = 20
 """Languages read from one Accept-Language; browsers send fewer than ten."""
 
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+WEBHOOK_TOLERANCE_SECONDS: Final = 300
+"""How far the signed time of a webhook may be from now: what Standard Webhooks, Stripe and Slack recommend."""
+
+MAX_WEBHOOK_TOLERANCE_SECONDS: Final = 86_400
+"""The largest window that a source's file may ask for; DedupeTtlDays is at least as long, so a repeat is recognised."""
+
+MAX_SIGNATURES: Final = 10
+"""Signatures read from one header; senders that rotate a secret send two."""
+
+SECRET_CACHE_SECONDS: Final = 300
+"""Longest age of a secret in memory: how long a revoked one may still be accepted."""
+
+SECRET_REFRESH_SECONDS: Final = 30
+"""Shortest time between two reads of a source's secrets: what wrong signatures can cause at most."""
+
+CERTIFICATE_CACHE_SECONDS: Final = 3_600
+"""Longest age of a certificate of SNS in memory; SNS changes them about once a year, with their address."""
+
+MAX_CERTIFICATES: Final = 8
+"""Certificates of SNS in memory: one per region of the topics, and room for their successors."""
+
+HTTPS_TIMEOUT_SECONDS: Final = 3.0
+"""For one answer of SNS over HTTPS; SNS itself waits 15 seconds for the function."""
+
+MAX_HTTPS_ANSWER_BYTES: Final = 32 * 1024
+"""A certificate of SNS has 2 KB, a confirmation less."""
+
 # --- Publish ----------------------------------------------------------------------------------------------------------
 MAX_SEND_ENTRIES: Final = 10
 """Entries of one SendMessageBatch: SQS's own limit."""

@@ -224,13 +224,20 @@ def test_what_is_remembered_while_following_is_bounded() -> None:
 
 
 @pytest.fixture
-def engine_logs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
+def engine_outputs() -> list[dict[str, str]]:
+    """The outputs of a stack without webhooks."""
+    names = ("Ingest", "Publisher", "Processor", "Replay", "Redrive", "RedriveStep")
+    return [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
+
+
+@pytest.fixture
+def engine_logs(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, engine_outputs: list[dict[str, str]]
+) -> dict[str, list[dict[str, Any]]]:
     """A local engine whose log groups hold these events; a group that is missing here is missing there."""
     write_state(machine, "http://127.0.0.1:9", log_file="/tmp/the-engine.log")
-    names = ("Ingest", "Publisher", "Processor", "Replay", "Redrive", "RedriveStep")
-    groups: dict[str, list[dict[str, Any]]] = {f"g-{name.lower()}": [] for name in names}
-    outputs = [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
-    stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+    groups: dict[str, list[dict[str, Any]]] = {it["OutputValue"]: [] for it in engine_outputs}
+    stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": engine_outputs}]}
 
     def paginate(*, logGroupName: str, endTime: int | None = None, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
         found = groups[logGroupName]
@@ -283,6 +290,7 @@ def test_silence_on_a_local_engine_names_its_log_file(pik: Pik, engine_logs: dic
     assert "/tmp/the-engine.log" in result.stderr
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("args", "advice"),
     [
@@ -308,6 +316,24 @@ def test_the_window_is_shown_and_ends_before_until(pik: Pik, engine_logs: dict[s
     assert "Log times, UTC: 2026-11-20T10:00:00Z to 2026-11-20T10:00:01Z (1 s)" in result.stderr
     assert "before" in result.stdout
     assert "at the end" not in result.stdout
+=======
+def test_a_stack_without_webhooks_has_no_logs_of_them_and_says_how_it_gets_some(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]
+) -> None:
+    result = pik("logs", "webhook")
+    assert result.exit_code == 1
+    assert "takes no webhooks" in result.stderr
+    assert "WebhookSources" in result.stderr
+
+
+def test_a_stack_with_webhooks_shows_their_logs_too(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], engine_outputs: list[dict[str, str]]
+) -> None:
+    engine_outputs.append({"OutputKey": "WebhookLogGroupName", "OutputValue": "g-webhook"})
+    engine_logs["g-webhook"] = [event(powertools("webhook refused", "WARNING"), 1)]
+    for line_of in (pik("logs"), pik("logs", "webhook")):
+        assert line_of.stdout.splitlines() == ["2026-11-20 10:00:00.001Z  WARNING  webhook       webhook refused"]
+>>>>>>> edges-webhooks
 
 
 def test_more_lines_than_asked_for_are_cut_and_said_to_be(
