@@ -17,6 +17,7 @@ from pik.domain.http.requests import BINARY_SUFFIX, is_json, media_type_name
 from pik.domain.http.strict_json import MalformedJson, kind_of, parse_json
 from pik.domain.shared import identity, times
 from pik.domain.shared.failures import HashMismatch
+from pik.domain.shared.places import without
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 BARE_SOURCE: Final = "direct"
@@ -97,13 +98,13 @@ def open_envelope(
     Raises InvalidEvent with every member that is missing or wrong.
     """
     if attributes is not None:
-        return _cloud_event(attributes, value, base, "header:ce-")
+        return cloud_event(attributes, value, base, "header:ce-")
     if not isinstance(value, dict):
         raise InvalidEvent([Problem(base or "body", "not_an_object", {"given": kind_of(value)})])
     match recognise(value, default_type, schemas):
         case EnvelopeForm.CLOUD_EVENT:
             data, path = _cloud_data(value, base)
-            return _cloud_event(value, data, path, f"{base}/")
+            return cloud_event(value, data, path, f"{base}/")
         case EnvelopeForm.KIT:
             return _kit_event(value, base)
         case EnvelopeForm.BARE:
@@ -135,10 +136,18 @@ def recognise(value: Mapping[str, Any], default_type: str, schemas: Schemas) -> 
     return EnvelopeForm.BARE if any(name in value for name in schemas.bare_members(default_type) or ()) else None
 
 
-def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str = "", arrival: str = "") -> Event:
+def identify(
+    envelope: Envelope,
+    schemas: Schemas,
+    received_at: str,
+    base: str = "",
+    arrival: str = "",
+    volatile: tuple[str, ...] = (),
+) -> Event:
     """The event of an envelope, its payload checked against its type's schema. Raises InvalidEvent.
 
-    `arrival` names this arrival among all: it takes the place of the time where the type's schema says so.
+    `arrival` names this arrival among all: it takes the place of the time where the type's schema says so. `volatile`:
+    places of the payload that are not compared, as well as those that the schema names.
     """
     problems = schemas.problems(envelope.event_type, envelope.payload, envelope.payload_path)
     if problems:
@@ -155,7 +164,7 @@ def identify(envelope: Envelope, schemas: Schemas, received_at: str, base: str =
     checks.name("entity_id", entity_id)
     checks.finish()
     sha = _sha_of(envelope.payload)
-    comparable = schemas.comparable(envelope.event_type, envelope.payload)
+    comparable = without(schemas.comparable(envelope.event_type, envelope.payload), volatile)
     compared_sha = sha if comparable is envelope.payload else _sha_of(comparable)
     event_time = envelope.event_time.exact if envelope.event_time else None
     if event_time is None and schemas.is_identified_by_arrival(envelope.event_type):
@@ -246,7 +255,7 @@ def _kit_event(value: dict[str, Any], base: str) -> Envelope:
     )
 
 
-def _cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place: str) -> Envelope:
+def cloud_event(attributes: Mapping[str, Any], data: Any, data_path: str, place: str) -> Envelope:
     checks = Checks(lambda member: place + member)
     version = checks.required(attributes, "specversion")
     if version and version != "1.0":

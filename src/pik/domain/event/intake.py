@@ -44,7 +44,8 @@ def take_in(
                 packed(request.attributes)  # what would not fit the object's metadata is refused, not left out
             envelope = open_envelope(part.value, default_type, schemas, request.attributes, part.path)
             arrival = f"{received_at}#{request_id}#{index}"
-            taken.append(Taken(index, part, identify(envelope, schemas, received_at, part.path, arrival)))
+            event = identify(envelope, schemas, received_at, part.path, arrival, request.volatile)
+            taken.append(Taken(index, part, event))
         except InvalidEvent as error:
             refused.append(Refused(index, part, error.problems, _language(part.value)))
     return taken, refused

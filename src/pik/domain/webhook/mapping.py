@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pik.domain.event.envelope import open_envelope
+from pik.domain.event.envelope import cloud_event
 from pik.domain.http.requests import JSON, RequestBody, split, unsupported
 from pik.domain.http.strict_json import kind_of
 from pik.domain.shared import times
@@ -86,7 +86,7 @@ def as_event(source: WebhookSource, request: RequestBody, view: Mapping[str, Any
     if problems:
         raise InvalidEvent(problems)
     try:
-        open_envelope(request.parts[0].value, "", attributes)
+        cloud_event(attributes, request.parts[0].value, "", "header:ce-")
     except InvalidEvent as error:
         moved = [Problem(_MEMBERS.get(it.path, it.path), it.code, it.params) for it in error.problems]
         raise InvalidEvent(moved, error.status) from error

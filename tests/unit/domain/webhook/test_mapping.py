@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.event.envelope import open_envelope
+from pik.domain.event.intake import take_in
 from pik.domain.http.requests import RequestBody
+from pik.domain.http.validation import SchemaRegistry
 from pik.domain.shared.limits import MAX_EVENT_BYTES
 from pik.domain.shared.problems import InvalidEvent, Problem
 from pik.domain.webhook.mapping import as_event, challenge_of, read_body, view_of
@@ -217,10 +220,24 @@ def test_the_body_is_the_data_as_it_was_sent() -> None:
     event = as_event(source(), request, view_of(source(), JSON, request.parts[0].value))
     (part,) = event.parts
     assert body[part.offset : part.offset + part.length] == body
-    envelope = open_envelope(part.value, "order", event.attributes)
+    envelope = open_envelope(part.value, "order", SCHEMAS, event.attributes)
     assert envelope.payload == {"data": {"b": 1, "a": 2.5}, "id": "e"}
     assert (envelope.source, envelope.event_type, envelope.idempotency_key) == ("mine", "made", "e")
     assert (event.many, event.media_type) == (False, "application/json")
+
+
+SCHEMAS = SchemaRegistry({}, allow_unknown=True)
+
+
+def test_what_is_volatile_does_not_tell_two_deliveries_apart() -> None:
+    volatile = replace(source(), volatile=("/attempt",))
+    requests = [event_of(volatile, {"id": "1", "attempt": number}) for number in (1, 2)]
+    one, other = (
+        take_in(request, SCHEMAS, "order", "2026-11-20T12:00:00.000000Z", "r")[0][0].event for request in requests
+    )
+    assert one.event_id == other.event_id
+    assert one.payload_sha != other.payload_sha
+    assert one.compared_sha == other.compared_sha != ""
 
 
 def test_what_is_volatile_goes_with_the_request() -> None:

@@ -290,7 +290,6 @@ def test_silence_on_a_local_engine_names_its_log_file(pik: Pik, engine_logs: dic
     assert "/tmp/the-engine.log" in result.stderr
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("args", "advice"),
     [
@@ -316,7 +315,8 @@ def test_the_window_is_shown_and_ends_before_until(pik: Pik, engine_logs: dict[s
     assert "Log times, UTC: 2026-11-20T10:00:00Z to 2026-11-20T10:00:01Z (1 s)" in result.stderr
     assert "before" in result.stdout
     assert "at the end" not in result.stdout
-=======
+
+
 def test_a_stack_without_webhooks_has_no_logs_of_them_and_says_how_it_gets_some(
     pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]
 ) -> None:
@@ -333,7 +333,6 @@ def test_a_stack_with_webhooks_shows_their_logs_too(
     engine_logs["g-webhook"] = [event(powertools("webhook refused", "WARNING"), 1)]
     for line_of in (pik("logs"), pik("logs", "webhook")):
         assert line_of.stdout.splitlines() == ["2026-11-20 10:00:00.001Z  WARNING  webhook       webhook refused"]
->>>>>>> edges-webhooks
 
 
 def test_more_lines_than_asked_for_are_cut_and_said_to_be(
