@@ -44,6 +44,11 @@ class IngestApi:
             {"headers": JSON if headers is None else headers, "body": text, "isBase64Encoded": is_base64},
         )
 
+    def post_with_token(self, body: Any, path: str = "events") -> Answer:
+        """A POST behind IngestAuth=JWT, whose route takes every path."""
+        event = {"headers": JSON, "body": json.dumps(body), "pathParameters": {"proxy": path}}
+        return self._call("POST /{proxy+}", event)
+
     def health(self) -> Answer:
         return self._call("GET /health", {"headers": {}})
 

@@ -27,7 +27,7 @@ class Breakage:
 
 
 def broken(template: Template, path: str, value: Any) -> Template:
-    """The template with `value` at `path` below Resources; numbers are places in lists, `+` appends, `~1` is a slash."""
+    """The template with `value` at `path` below Resources; numbers are places in lists, `+` appends, `~1` means `/`."""
     *parents, last = (part.replace("~1", "/") for part in path.split("/"))
     node: Any = template["Resources"]
     for part in parents:

@@ -84,7 +84,7 @@ def the_stage_throttles_routes_that_exist(template: Template) -> list[str]:
 
 
 def open_routes_take_little(template: Template) -> list[str]:
-    """A route of ingest's function that needs no credentials, whatever IngestAuth says, has a low throttle of its own."""
+    """A route of ingest's function that needs no credentials, whatever IngestAuth says, has its own low throttle."""
     (stage,) = resources(template, "AWS::ApiGatewayV2::Stage").values()
     found = []
     for name, route in resources(template, "AWS::ApiGatewayV2::Route").items():

@@ -57,7 +57,7 @@ def keys_are_used_through_services(template: Template) -> list[str]:
 
 
 def what_a_key_encrypted_stays_readable(template: Template) -> list[str]:
-    """Whatever the switch says, functions may decrypt with every key that bears the stack's tag, and the key bears it."""
+    """Whatever the switch says, functions may decrypt with every key that has the stack's tag, and the key has it."""
     allowing = {
         owner
         for owner, statement in _kms_statements(template)

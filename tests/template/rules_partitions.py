@@ -11,7 +11,7 @@ from typing import Final
 from tests.template.stack import Template, walk
 
 SAME_EVERYWHERE: Final = {"apigateway", "cloudwatch", "events", "lambda", "states"}
-"""Services whose principal is <service>.amazonaws.com in all partitions, in aws-cn too, where endpoints end otherwise."""
+"""Services whose principal is <service>.amazonaws.com in all partitions, also in aws-cn, where hosts end in .cn."""
 
 
 def names_are_of_the_partition(template: Template) -> list[str]:
@@ -24,7 +24,7 @@ def names_are_of_the_partition(template: Template) -> list[str]:
 
 
 def hosts_end_as_in_the_partition(template: Template) -> list[str]:
-    """Host names, and principals with a region, end with the partition's suffix, which is not amazonaws.com everywhere."""
+    """Host names, and principals with a region, end with the partition's suffix, which is not always amazonaws.com."""
     return [
         f"{'/'.join(path)} ends as in the partition aws: {text}"
         for path, text in walk(template)

@@ -45,7 +45,7 @@ def test_a_stages_overrides_are_parameters_within_their_bounds(stage: str) -> No
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_one_value_on_the_command_line_does_not_drop_the_others_of_a_new_stack(stage: str) -> None:
-    """`--parameter-overrides` replaces the whole list: a new stack gets the template's defaults for all other values."""
+    """`--parameter-overrides` replaces the whole list: a new stack gets the template's defaults for all others."""
     for name, value in stages()[stage].items():
         assert name == "StageSettings" or refused_by_rules(**{name: value}) != []
 

@@ -61,7 +61,7 @@ class IngestFlow:
         return self._router(event, context)
 
     def _post_by_path(self, call: HttpCall, context: InvocationContext) -> Response:
-        """POST /events behind IngestAuth=JWT, whose route takes every path. Raises InvalidEvent (404) for another path."""
+        """POST /events behind IngestAuth=JWT, whose route takes every path. Raises InvalidEvent (404) for others."""
         if call.path.get("proxy") != "events":
             raise unknown_route(call)
         return self._post(call, context)
