@@ -51,8 +51,8 @@ def platform_of(architecture: str) -> str:
     """The platform of the wheels for a value of template.yaml's Architecture. Raises BuildError for anything else."""
     if architecture not in PLATFORMS:
         raise BuildError(
-            f"no wheels for the architecture {architecture}, only for {' and '.join(PLATFORMS)}. The function's Metadata "
-            "in template.yaml needs ContextPath: !Sub 'scripts/architectures/${Architecture}'."
+            f"no wheels for the architecture {architecture}, only for {' and '.join(PLATFORMS)}. "
+            "The function's Metadata in template.yaml needs ContextPath: !Sub 'scripts/architectures/${Architecture}'."
         )
     return PLATFORMS[architecture]
 

@@ -1,4 +1,4 @@
-"""Switching encryption with the stack's key on and off: what was encrypted stays readable, and the key stays the same."""
+"""Switching encryption with the stack's key on and off: what was encrypted stays readable, the key the same."""
 
 from __future__ import annotations
 
