@@ -45,5 +45,8 @@ def test_a_key_that_is_switched_off_and_on_again_is_the_same_and_loses_no_event(
 
 
 def test_parameters_that_are_not_those_of_a_stage_create_no_stack(tmp_path: Path) -> None:
-    with pytest.raises(DeployError, match="StageSettings must equal EnvName"), running(tmp_path, {"IngestAuth": "NONE"}):
+    with (
+        pytest.raises(DeployError, match="StageSettings must equal EnvName"),
+        running(tmp_path, {"IngestAuth": "NONE"}),
+    ):
         pass

@@ -51,3 +51,25 @@ def test_a_dry_run_answers_and_writes_nothing(tmp_path: Path) -> None:
         counts = pipeline.counts()
         assert (counts.received, counts.waiting, counts.applied) == (0, 0, 0)
         assert "Contents" not in pipeline.aws.s3.list_objects_v2(Bucket=pipeline.output("RawBucketName"))
+
+
+def test_ingest_auth_and_the_cap_change_on_a_stack_that_runs(tmp_path: Path) -> None:
+    with running(tmp_path, {**LOCAL_PARAMETERS, "ProcessorMaxConcurrency": "3"}) as pipeline:
+        functions = pipeline.aws.session.client("lambda", endpoint_url=pipeline.aws.endpoint)
+        mapping = pipeline.output("ProcessorQueueMappingId")
+
+        def cap() -> int | None:
+            found = functions.get_event_source_mapping(UUID=mapping).get("ScalingConfig") or {}
+            return found.get("MaximumConcurrency")
+
+        assert pipeline.post(order("open")).status_code == 202
+        assert cap() == 3
+
+        token = {"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com/", "JwtAudience": "kit"}
+        switch(pipeline, **token, ProcessorMaxConcurrency="0")
+        assert pipeline.post(order("without a token")).status_code == 401
+        assert cap() is None
+
+        switch(pipeline, ProcessorMaxConcurrency="3")
+        assert pipeline.post(order("open again")).status_code == 202
+        assert cap() == 3

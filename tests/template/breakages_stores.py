@@ -29,8 +29,16 @@ BREAKAGES: Final = (
         "Retain",
         "RunsTable has no DeletionPolicy: RetainExceptOnCreate",
     ),
-    Breakage(
-        "key not retained", stores.stores_are_retained, "EncryptionKey/DeletionPolicy", REMOVED, "EncryptionKey", CMK
+    *(
+        Breakage(
+            f"key not retained: {value}",
+            stores.stores_are_retained,
+            "EncryptionKey/DeletionPolicy",
+            value,
+            "EncryptionKey has no DeletionPolicy: Retain",
+            CMK,
+        )
+        for value in (REMOVED, "Delete", "RetainExceptOnCreate")
     ),
     Breakage(
         "public bucket",

@@ -16,13 +16,16 @@ GUARDS: Final = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
 RETENTION: Final = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 """What the stack keeps when it lets go of a resource. A first deploy that fails takes its empty stores away again."""
 
+KEY_RETENTION: Final = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+"""A key may have been used by the time that the deploy which created it fails."""
+
 
 def stores_are_retained(template: Template) -> list[str]:
     """A store outlives its stack and its own replacement, and so does the policy that protects it."""
     return [
         f"{name} has no {policy}: {expected}"
         for name, store in resources(template, *STORES, *GUARDS).items()
-        for policy, expected in RETENTION.items()
+        for policy, expected in (KEY_RETENTION if store["Type"] == "AWS::KMS::Key" else RETENTION).items()
         if store.get(policy) != expected
     ]
 

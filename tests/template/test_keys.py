@@ -38,7 +38,7 @@ def test_a_key_that_is_switched_off_stays_as_it_is_and_encrypts_nothing_new() ->
 def test_a_key_that_leaves_the_stack_is_not_deleted() -> None:
     assert "EncryptionKey" not in deployed(**LEFT)["Resources"]
     key = deployed(**CMK)["Resources"]["EncryptionKey"]
-    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 @pytest.mark.parametrize("parameters", [NEVER, CMK, OFF, LEFT], ids=["never", "on", "off", "left"])
