@@ -8,8 +8,7 @@ import pytest
 
 from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME, DeployError
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import EnginePipeline, order
-from tests.e2e.test_switches import switch
+from tests.e2e.pipeline import EnginePipeline, order, switch
 
 CMK = {"UseKmsCmk": "true", "KeepKmsCmk": "true"}
 

@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME
+from scripts.local.deploy import LOCAL_PARAMETERS
 from tests.e2e.conftest import running
-from tests.e2e.pipeline import NDJSON, EnginePipeline, eventually, ndjson, order
-
-
-def switch(pipeline: EnginePipeline, **changed: str) -> None:
-    """Update the stack as an operator does: the same template, other parameters."""
-    values = {**LOCAL_PARAMETERS, **changed}
-    pipeline.aws.cloudformation.update_stack(
-        StackName=STACK_NAME,
-        UsePreviousTemplate=True,
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
-    )
-
-    def status() -> str | None:
-        found = pipeline.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
-        return None if found.endswith("_IN_PROGRESS") else found
-
-    assert eventually(status, "the update ends") == "UPDATE_COMPLETE"
+from tests.e2e.pipeline import NDJSON, eventually, ndjson, order, switch
 
 
 def test_with_the_processor_switched_off_events_wait_and_none_is_lost(tmp_path: Path) -> None:
