@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test simulate lint bench docs gameday build deploy lock clean
+.PHONY: help setup run demo test simulate fuzz lint bench docs gameday build deploy lock clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -27,6 +27,9 @@ test: setup ## all tests; those of the local engine in one process after the oth
 
 simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the first that fails; SEED=s begins there or shows that seed alone
 	@$(BIN)/python -m tests.simulation --seeds '$(SEEDS)' --seed '$(SEED)'
+
+fuzz: setup ## COUNT requests that nobody meant to send (100,000) to all functions behind the API; SEED=s repeats a round
+	@$(BIN)/python -m tests.fuzz --count '$(COUNT)' --seed '$(SEED)'
 
 lint: setup ## ruff, mypy, cfn-lint, sam validate
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -159,12 +159,30 @@ def address_of_the_api(template: Template, place: Place) -> Template:
     return adapted
 
 
+def schedules_by_the_runner(template: Template, place: Place) -> Template:
+    """Roles of schedules may be assumed by this account too.
+
+    Reason: the engine keeps schedules and drops them when they are due, because it knows no universal targets. The
+    runner of `scripts/local/schedules.py` carries them out in its place, with the schedule's own role.
+    """
+    adapted = copy.deepcopy(template)
+    for properties in _resources(adapted, "AWS::IAM::Role"):
+        trust = properties["AssumeRolePolicyDocument"]
+        principals = [statement.get("Principal", {}) for statement in _list(trust["Statement"])]
+        if {"Service": "scheduler.amazonaws.com"} in principals:
+            account = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+            runner = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+            trust["Statement"] = [*_list(trust["Statement"]), runner]
+    return adapted
+
+
 ADAPTATIONS: Final[tuple[Adaptation, ...]] = (
     numbers_in_mappings,
     batch_actions_of_queues,
     plain_http,
     conditional_puts,
     address_of_the_api,
+    schedules_by_the_runner,
 )
 
 

@@ -21,6 +21,16 @@ COMMANDS: Final = (
     LazyCommand("logs", "pik_cli.logs.command:logs", "Show what the functions logged, merged by time."),
     LazyCommand("replay", "pik_cli.replay.command:app", "Send the stored events of a window through the queue again."),
     LazyCommand(
+        "processor",
+        "pik_cli.processor.command:app",
+        "Pause the processor without losing an event, resume it, and see what holds.",
+    ),
+    LazyCommand(
+        "publisher",
+        "pik_cli.publisher.command:app",
+        "Accepted events that did not reach the queue: send the stream batches again that were discarded.",
+    ),
+    LazyCommand(
         "fault",
         "pik_cli.fault.command:app",
         "Make the pipeline fail on purpose, to see what it and its operators do then.",

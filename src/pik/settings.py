@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from decimal import Decimal
 from typing import Any, Final, Self
+
+_AMOUNT: Final = re.compile(r"([A-Z]{3}|\*)=([0-9]{1,30}(?:\.[0-9]{1,30})?)", re.ASCII)
 
 
 class SettingsError(RuntimeError):
@@ -75,17 +79,20 @@ class IngestSettings(_Settings):
 
 @dataclass(frozen=True, slots=True)
 class PublisherSettings(_Settings):
-    """What `publisher.handler` needs. `failure_mode_parameter`: empty where no fault may be injected."""
+    """What `publisher.handler` needs. `raw_bucket` gets the records that cannot be read. `failure_mode_parameter`:
+    empty where no fault may be injected."""
 
     work_queue_url: str
     dry_run: bool
+    raw_bucket: str
     failure_mode_parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSettings(_Settings):
     """What `processor.handler` needs. `max_receive_count` is the queue's: deliveries before the dead-letter queue.
-    `redact_paths` are JSON Pointers into payloads. `failure_mode_parameter`: empty where no fault may be injected."""
+    `redact_paths` are JSON Pointers into payloads, `order_amount_limits` amounts by currency, `*` for all others.
+    `failure_mode_parameter`: empty where no fault may be injected."""
 
     raw_bucket: str
     aggregates_table: str
@@ -97,6 +104,7 @@ class ProcessorSettings(_Settings):
     max_receive_count: int
     failures_ttl_days: int
     redact_paths: tuple[str, ...]
+    order_amount_limits: dict[str, Decimal]
     dry_run: bool
     failure_mode_parameter: str = ""
 
@@ -163,6 +171,19 @@ def _pointers(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return pointers
 
 
+def _amounts(environ: Mapping[str, str], name: str) -> dict[str, Decimal]:
+    """`USD=1000000,JPY=150000000,*=1000000`, or nothing."""
+    amounts = {}
+    for part in filter(None, (text.strip() for text in _text_or_empty(environ, name).split(","))):
+        match = _AMOUNT.fullmatch(part)
+        if match is None:
+            raise SettingsError(
+                f"environment variable {name} holds {part!r}; it takes a currency and an amount, like JPY=150000000"
+            )
+        amounts[match[1]] = Decimal(match[2])
+    return amounts
+
+
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     value = _text(environ, name).lower()
     if value not in {"true", "false"}:
@@ -183,5 +204,6 @@ _READERS: Final[Mapping[Any, Callable[[Mapping[str, str], str], Any]]] = {
     "int": _whole,
     "bool": _switch,
     "tuple[str, ...]": _pointers,
+    "dict[str, Decimal]": _amounts,
 }
 """The reader for each field annotation."""

@@ -6,16 +6,21 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from typer.testing import CliRunner, Result
 
+from pik_cli.main import app
 from scripts.local import counts
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
 from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME, DeployedStack
 from scripts.local.engine import Engine
+from tests.support.command_line import write_state
 
 T = TypeVar("T")
 
@@ -94,6 +99,16 @@ class EnginePipeline:
     def drained(self) -> Counts:
         """The counts, once nothing is on its way."""
         return counts.wait_drained(self.counts, seconds=SECONDS * 2)
+
+
+def command_for(pipeline: EnginePipeline, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`pik`, in a directory where it finds this engine."""
+    write_state(
+        directory, pipeline.engine.endpoint, api_url=pipeline.deployed.api_url, stack_name=pipeline.deployed.stack_name
+    )
+    monkeypatch.chdir(directory)
+    monkeypatch.delenv("PIK_STACK", raising=False)
+    return lambda *args: CliRunner().invoke(app, list(args))
 
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:

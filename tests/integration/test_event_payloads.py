@@ -27,12 +27,21 @@ ENVIRONMENT: dict[str, dict[str, str]] = json.loads((EVENTS / "env.local.json").
 INGEST = {
     "health.json": (200, "ok"),
     "ingest-base64.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-bad-header.json": (400, "REJECTED"),
+    "ingest-cloudevent-batch.json": (202, None),
     "ingest-cloudevent-binary.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-empty-batch.json": (200, None),
+    "ingest-cloudevent-image.json": (202, "ACCEPTED"),
     "ingest-cloudevent-structured.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-without-data.json": (202, "ACCEPTED"),
+    "ingest-gzip.json": (202, None),
+    "ingest-gzip-bomb.json": (413, "REJECTED"),
     "ingest-malformed-json.json": (400, "REJECTED"),
     "ingest-message-too-long-ja.json": (400, "REJECTED"),
     "ingest-missing-member.json": (400, "REJECTED"),
     "ingest-ndjson.json": (207, None),
+    "ingest-ndjson-as-json.json": (400, "REJECTED"),
+    "ingest-no-envelope.json": (400, "REJECTED"),
     "ingest-order-bare.json": (202, "ACCEPTED"),
     "ingest-order.json": (202, "ACCEPTED"),
     "ingest-wrong-content-type.json": (415, "REJECTED"),
@@ -116,12 +125,15 @@ def test_the_publisher_says_what_it_would_send_without_aws() -> None:
     assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Names) -> None:
-    settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
+def test_the_publisher_sets_the_poison_record_aside(fake_aws: FakeAws, names: Names) -> None:
+    own = {"WORK_QUEUE_URL": names.work_queue_url, "RAW_BUCKET": names.raw_bucket}
+    settings = PublisherSettings.from_env(live("PublisherFunction") | own)
     records = payload("publisher-poison-record.json")
     poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
     answer = publisher.PublishFlow(settings, fake_aws)(records, CONTEXT)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": poison}]}
+    assert answer == {"batchItemFailures": []}
+    (key,) = fake_aws.s3.objects(names.raw_bucket)
+    assert key.startswith(f"aws/lambda/publisher/{poison}")
     (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
     expected = payload("processor-sqs.json")["Records"][0]
     assert json.loads(sent["Body"]) == json.loads(expected["body"])

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.redrive import message as redrive_message
+from pik.domain.shared.foreign import ForeignReader
 from pik.flows import wave as wave_sender
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.flows.wave import WaveOutcome, WaveSender
@@ -57,9 +58,19 @@ def _rescue_deletes_first(patches: Patches) -> None:
     patches.set(RedriveStepFlow, "_rescue", rescue)
 
 
+def _attempts_unbounded(patches: Patches) -> None:
+    real = ForeignReader.whole
+
+    def whole(self: Any, members: Any, name: str, *bounds: int) -> int:
+        return int(members["attempts"]) if name == "attempts" else real(self, members, name, *bounds)
+
+    patches.set(ForeignReader, "whole", whole)
+
+
 REDRIVES: Final[Mapping[str, Plant]] = {
     "letters deleted before they are sent": _letters_deleted_first,
     "refused sends of a redrive ignored": _failed_ignored,
     "redriven as live": _redriven_as_live,
     "rescue deletes before it keeps": _rescue_deletes_first,
+    "attempts on a letter read without bounds": _attempts_unbounded,
 }

@@ -82,11 +82,11 @@ BREAKAGES: Final = (
         "discarded batches are not kept whole",
     ),
     Breakage(
-        "retried for ever",
+        "retried for minutes",
         flow.failures_go_somewhere,
         "PublisherStreamMapping/Properties/MaximumRetryAttempts",
-        -1,
-        "poison record blocks",
+        10_000,
+        "uses up its attempts in minutes",
     ),
     Breakage(
         "older than the stream",
@@ -175,6 +175,13 @@ BREAKAGES: Final = (
         "RedriveStateMachineTimedOutAlarm",
         REMOVED,
         "ExecutionsTimedOut of RedriveStateMachine",
+    ),
+    Breakage(
+        "set aside unseen",
+        flow.everything_is_watched,
+        "PublisherRecordsSetAsideAlarm",
+        REMOVED,
+        "RecordsSetAside of PublisherFunction",
     ),
     Breakage(
         "metric off",

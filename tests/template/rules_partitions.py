@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.template.stack import Template, walk
 
-SAME_EVERYWHERE: Final = {"apigateway", "cloudwatch", "events", "lambda", "states"}
+SAME_EVERYWHERE: Final = {"apigateway", "cloudwatch", "events", "lambda", "scheduler", "states"}
 """Services whose principal is <service>.amazonaws.com in all partitions, also in aws-cn, where hosts end in .cn."""
 
 

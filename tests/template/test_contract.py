@@ -34,6 +34,8 @@ OUTPUTS = [
     "RedriveStateMachineArn",
     "PublisherStreamMappingId",
     "ProcessorQueueMappingId",
+    "ProcessorScheduleGroupName",
+    "ProcessorScheduleRoleArn",
     "IngestLogGroupName",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",

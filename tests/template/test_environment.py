@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -125,6 +126,18 @@ def test_the_processor_redacts_where_the_parameter_says_and_starts_with_no_path_
     assert ProcessorSettings.from_env(variables).redact_paths == ("/card/number", "/name")
     with pytest.raises(SettingsError, match=r"REDACT_PATHS names 'card.number'; it takes JSON Pointers"):
         ProcessorSettings.from_env({**variables, "REDACT_PATHS": "/name,card.number"})
+
+
+def test_the_limits_of_orders_are_what_the_parameter_says() -> None:
+    default = ProcessorSettings.from_env(environment("ProcessorFunction"))
+    assert default.order_amount_limits == {"*": Decimal(1_000_000)}
+    variables = environment("ProcessorFunction", OrderAmountLimits="JPY=150000000, USD=0.5")
+    limits = ProcessorSettings.from_env(variables).order_amount_limits
+    assert limits == {"JPY": Decimal(150_000_000), "USD": Decimal("0.5")}
+    assert ProcessorSettings.from_env({**variables, "ORDER_AMOUNT_LIMITS": ""}).order_amount_limits == {}
+    for wrong in ("JPY", "jpy=1", "JPY=-1", "JPY=1;USD=2"):
+        with pytest.raises(SettingsError, match="ORDER_AMOUNT_LIMITS holds"):
+            ProcessorSettings.from_env({**variables, "ORDER_AMOUNT_LIMITS": wrong})
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])

@@ -34,6 +34,7 @@ EXPECTED = [
     "ProcessorTimeoutSeconds",
     "QueueVisibilitySeconds",
     "RedactPaths",
+    "OrderAmountLimits",
     "ProcessorMaxConcurrency",
     "IngestReservedConcurrency",
     "PublisherReservedConcurrency",

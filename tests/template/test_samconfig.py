@@ -65,5 +65,10 @@ def test_prod_runs_for_real_behind_iam_and_asks_before_it_changes() -> None:
     assert CONFIGURATION["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_deployment_leaves_a_paused_processor_paused(stage: str) -> None:
+    assert "EnableProcessor" not in stages()[stage]
+
+
 def test_there_are_no_accounts_and_no_secrets_in_it() -> None:
     assert re.findall(r"\b\d{12}\b|AKIA\w+|[\w.]+@[\w.]+|arn:", TEXT) == []

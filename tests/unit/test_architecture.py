@@ -33,7 +33,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "domain": frozenset({"domain"}),
     "schemas": frozenset(),
     "settings": frozenset(),
-    "observability": frozenset(),
+    "observability": frozenset({"domain"}),
     "command": frozenset({"command", "domain", "adapters", "workers", "schemas"}),
 }
 """Layer to what it may import of ours. `pik.__version__`, a constant, is everybody's."""

@@ -21,7 +21,7 @@ from pik.domain.event.intake import Refused, Taken, take_in
 from pik.domain.event.plan import Claim, Note, Settled, Submission, assume_written, first_claims
 from pik.domain.event.results import EventResult
 from pik.domain.event.rows import CONFLICT, REJECTED, raw_key, rejected_key
-from pik.domain.http.answers import Json
+from pik.domain.http.answers import Json, short_path
 from pik.domain.http.front_door import HttpCall, unknown_route
 from pik.domain.http.requests import Part, RequestBody, object_metadata, object_suffix, split
 from pik.domain.http.responses import Response, dump, response
@@ -51,6 +51,9 @@ class IngestFlow:
         self._settings = settings
         self._schemas = SchemaRegistry(load_schemas(), allow_unknown=settings.allow_unknown_types)
         self._sleep = sleep
+        self._warnings = _warnings(settings, self._schemas)
+        for warning in self._warnings:
+            logger.warning(warning)
         routes = {"GET /health": self._health, "POST /events": self._post, "POST /{proxy+}": self._post_by_path}
         self._router = Router(routes, now)
         if not settings.dry_run:  # a dry run needs no AWS at all
@@ -74,7 +77,9 @@ class IngestFlow:
             result = self._refuse_body(call, error)
             _observe(call, [result], dry_run=self._settings.dry_run)
             return self._answer(*event_results.single(result, call.accept_language, status=error.status))
-        taken, refused = take_in(request, self._schemas, self._settings.default_event_type, call.received_at)
+        taken, refused = take_in(
+            request, self._schemas, self._settings.default_event_type, call.received_at, call.request_id
+        )
         by_index = self._keep_rejected(call, call.body, refused) | self._accept(call, request, taken)
         results = [by_index[index] for index in range(len(request.parts))]
         _observe(call, results, dry_run=self._settings.dry_run)
@@ -104,7 +109,7 @@ class IngestFlow:
             for event in taken
         ]
         if not self._settings.dry_run:
-            metadata = object_metadata(call.request_id, call.received_at, request.attributes)
+            metadata = object_metadata(call.request_id, call.received_at, request.attributes, call.codings)
             self._raw.put(key, call.body, request.media_type, metadata)
         settled = self._settle(submissions)
         return {submission.index: _result(submission, settled[submission.index]) for submission in submissions}
@@ -137,8 +142,21 @@ class IngestFlow:
                 "version": __version__,
                 "env": self._settings.env_name,
                 "switches": self._settings.switches(),
+                "warnings": self._warnings,
             },
         )
+
+
+def _warnings(settings: IngestSettings, schemas: SchemaRegistry) -> list[str]:
+    """What is deployed and cannot work as meant."""
+    default = settings.default_event_type
+    if schemas.bare_members(default) is not None:
+        return []
+    usable = ", ".join(name for name in schemas.known_types if schemas.bare_members(name) is not None)
+    return [
+        f'DefaultEventType "{default}" has no schema that names its entity, so every payload without an envelope is '
+        f"refused. Deploy with one of: {usable}."
+    ]
 
 
 def _result(submission: Submission, settled: Settled) -> EventResult:
@@ -150,7 +168,7 @@ def _result(submission: Submission, settled: Settled) -> EventResult:
 
 
 def _observe(call: HttpCall, results: Sequence[EventResult], *, dry_run: bool) -> None:
-    if not dry_run:
+    if results and not dry_run:
         for result in results:
             if result.event:
                 metrics.add_metric(INGEST_LAG, MetricUnit.Milliseconds, result.event.lag_ms)
@@ -158,5 +176,7 @@ def _observe(call: HttpCall, results: Sequence[EventResult], *, dry_run: bool) -
             metrics.add_metric(COUNTERS[status], MetricUnit.Count, count)
         metrics.flush_metrics()
     statuses = {result.event.event_id: result.status for result in results if result.event}
-    rejections = [{"path": problem.path, "code": problem.code} for result in results for problem in result.problems]
+    rejections = [
+        {"path": short_path(problem.path), "code": problem.code} for result in results for problem in result.problems
+    ]
     logger.info("request answered", request_id=call.request_id, events=statuses, rejections=rejections, dry_run=dry_run)

@@ -35,11 +35,11 @@ from pik.domain.redrive.selection import CANCELLED, STOPPED
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
-from pik.domain.shared.failures import error_code
 from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, REDRIVE_PART_MESSAGES, REDRIVE_STEP_MS, SWEEP_THREADS
 from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer
+from pik.flows.hold import LetterHold, receipts_of
 from pik.flows.invocation import InvocationContext, TimeLeft
 from pik.flows.wave import WaveOutcome, WaveSender
 from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
@@ -54,9 +54,6 @@ WAVE: Final = "WAVE"
 WAIT: Final = "WAIT"
 FINISH: Final = "FINISH"
 END: Final = "END"
-
-_GONE: Final = frozenset({"InvalidParameterValue", "ReceiptHandleIsInvalid"})
-"""What SQS says of a receipt whose message was deleted."""
 
 Answer = dict[str, Any]
 
@@ -90,6 +87,7 @@ class RedriveStepFlow:
         self._dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
         self._freezer = Freezer(self._letters, self._files, self._ledger, self._runs, settings.max_receive_count)
+        self._hold = LetterHold(self._letters, self._files, now)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
         self._days = DayReader(AggregateStore(clients.dynamodb, settings.aggregates_table), applied)
         work = WorkQueue(clients.sqs, settings.work_queue_url, self._workers)
@@ -138,7 +136,7 @@ class RedriveStepFlow:
         if held:
             error = next(iter(held.values()))
             logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=error)
-        names = ("frozen_at", "frozen", "totals", "files", "in_flight")
+        names = ("frozen_at", "frozen", "totals", "files", "in_flight", "held_until")
         changes: Row = {name: selection[name] for name in names if name in selection}
         changes |= {"selected": selection["totals"]["selected"], "updated_at": self._time()}
         noted, row = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
@@ -156,7 +154,8 @@ class RedriveStepFlow:
         seen, events = self._gather_evidence(state, failed)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
-                self._note(state, {"waves": _columns(waves)})
+                held = self._hold.extend(state, state.sent_to, seconds)
+                self._note(state, {"waves": _columns(waves), **held})
                 return Next(WAIT, wait_seconds=seconds)
             case End() as end:
                 return self._stop(state, end)
@@ -185,6 +184,8 @@ class RedriveStepFlow:
 
     def _send(self, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
+        size = step.end - step.start
+        held = self._hold.extend(state, step.start, state.wait_after(size, 0))
         key = ""
         if request.action == PUT_BACK:
             sent = self._put_back(state.row["files"][number]["key"], step.start)
@@ -197,7 +198,7 @@ class RedriveStepFlow:
                 sent = self._sender.send(state.run_id, request, entries, time_left)
         if sent.changed:
             self._files.put(wave_key(state.run_id, number), {"wave": number, "changed": sent.changed})
-        size, now = step.end - step.start, self._now()
+        now = self._now()
         wait = state.wait_after(size, sent.longest_delay)
         wave = Wave(
             number=number,
@@ -210,7 +211,9 @@ class RedriveStepFlow:
             key=key,
         )
         _observe(state.run_id, wave, sent)
+        held |= self._hold.extend(state.having(held), step.end, wait)
         changes = {
+            **held,
             "sent_to": step.end,
             "waves": _columns((*step.waves, wave)),
             "totals": redrive_waves.totals_with(state.totals, request.action, wave),
@@ -221,7 +224,7 @@ class RedriveStepFlow:
     def _rescue(self, key: str, entries: Sequence[Entry]) -> WaveOutcome:
         """In the file before they are deleted; a repeated step finds its own file, and deletes what is left."""
         self._files.put_lines(key, map(redrive_message.rescued, entries))
-        return WaveOutcome(len(entries), kept=self._letters.delete_receipts(_receipts(entries)))
+        return WaveOutcome(len(entries), kept=self._letters.delete_receipts(receipts_of(entries)))
 
     def _put_back(self, key: str, start: int) -> WaveOutcome:
         """Raises LookupError."""
@@ -261,7 +264,7 @@ class RedriveStepFlow:
             names = ("frozen_at", "frozen", "totals")
             state = state.having({name: selection[name] for name in names if name in selection})
         status, reason = _how_it_ends(state, failed=bool(error))
-        skipped, gone = self._give_back(state)
+        skipped, gone = self._hold.give_back(state)
         totals = redrive_waves.totals_at_end(state.totals, reason, skipped, gone)
         now = self._time()
         changes: Row = {
@@ -281,25 +284,6 @@ class RedriveStepFlow:
         logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
         return Next(END)
 
-    def _give_back(self, state: RedriveState) -> tuple[int, int]:
-        """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
-        attempt that died had sent them, or somebody deleted them."""
-        left = state.count - state.sent_to
-        if left <= 0 or state.request.action == PUT_BACK:
-            return max(left, 0), 0
-        try:
-            entries = self._entries(state, state.sent_to, state.count)
-        except LookupError:
-            logger.exception(
-                "nothing can be released: visible again when the hold ends", run_id=state.run_id, count=left
-            )
-            return left, 0
-        failed = self._letters.release_receipts(_receipts(entries))
-        gone = sum(error_code(error) in _GONE for error in failed.values())
-        if stuck := len(failed) - gone:
-            logger.warning("not released: visible again when the hold ends", run_id=state.run_id, count=stuck)
-        return left - gone, gone
-
     def _time(self) -> str:
         return times.from_datetime(self._now())
 
@@ -310,10 +294,6 @@ def _answer(run_id: str, after: Next) -> Answer:
 
 def _columns(waves: Sequence[Wave] | None) -> list[Row]:
     return [wave.columns() for wave in waves or ()]
-
-
-def _receipts(entries: Sequence[Entry]) -> dict[str, str]:
-    return {entry.message_id: entry.receipt for entry in entries}
 
 
 def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:

@@ -76,7 +76,11 @@ class Names:
                 "INGEST_AUTH": "AWS_IAM",
                 "ENABLE_FAULT_INJECTION": "false",
             },
-            "publisher": {"WORK_QUEUE_URL": self.work_queue_url, "FAILURE_MODE_PARAMETER": ""},
+            "publisher": {
+                "RAW_BUCKET": self.raw_bucket,
+                "WORK_QUEUE_URL": self.work_queue_url,
+                "FAILURE_MODE_PARAMETER": "",
+            },
             "processor": {
                 "RAW_BUCKET": self.raw_bucket,
                 "AGGREGATES_TABLE": self.aggregates_table,
@@ -88,6 +92,7 @@ class Names:
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
                 "FAILURES_TTL_DAYS": "30",
                 "REDACT_PATHS": "",
+                "ORDER_AMOUNT_LIMITS": "*=1000000",
                 "FAILURE_MODE_PARAMETER": "",
             },
             "replay": {

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from scripts.local.adaptations import ADAPTATIONS, Place, adapt, conditional_puts, numbers_in_mappings, plain_http
+from scripts.local.adaptations import (
+    ADAPTATIONS,
+    Place,
+    adapt,
+    conditional_puts,
+    numbers_in_mappings,
+    plain_http,
+    schedules_by_the_runner,
+)
 from scripts.local.adaptations import address_of_the_api as address
 from scripts.local.adaptations import batch_actions_of_queues as batch_actions
 from scripts.local.deploy import parameter_values, read_template
@@ -131,3 +139,18 @@ def test_adaptations_leave_the_functions_and_stores_as_they_are() -> None:
     for name, resource in real["Resources"].items():
         if resource["Type"] in kinds:
             assert adapted["Resources"][name] == resource
+
+
+def test_a_role_of_schedules_may_be_assumed_by_the_runner_and_no_other_role_may() -> None:
+    def trusting(service: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [statement]}}}
+
+    given = template(Schedule=trusting("scheduler.amazonaws.com"), Function=trusting("lambda.amazonaws.com"))
+
+    adapted = schedules_by_the_runner(given, PLACE)["Resources"]
+
+    assert adapted["Function"] == given["Resources"]["Function"]
+    first, runner = adapted["Schedule"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert first["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert runner["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}

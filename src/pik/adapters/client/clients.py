@@ -5,6 +5,7 @@ They are botocore's, which boto3 hands out too: its resources and transfers woul
 
 from __future__ import annotations
 
+import http.client
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS: Final = 24
 """Connections a client may have; as many as a function has threads at most, which else queue for a socket."""
+
+# Objects of earlier versions have an entry of metadata per attribute of a binary CloudEvent, which S3 answers with as
+# headers, and Python's HTTP client gives up at 100. S3 keeps 2 KB of metadata, so there cannot be more than this.
+http.client._MAXHEADERS = 1_000  # type: ignore[attr-defined]
 
 USER_AGENT: Final = "pipeline-investigation-kit"
 

@@ -11,12 +11,12 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS
+from pik.domain.shared.limits import MAX_CAUSE_CHARS, MAX_FAILURE_MESSAGE_CHARS, MAX_NAME_CHARS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
 _SECONDS_A_DAY: Final = 86_400
-_FINGERPRINT_DIGITS: Final = 32
+FINGERPRINT_DIGITS: Final = 32
 _OURS: Final = frozenset({"pik", "ingest", "publisher", "processor", "replay", "redrive", "redrive_step"})
 
 
@@ -244,7 +244,7 @@ def fingerprint(error_type: str, place: str, message: str) -> str:
     for pattern, placeholder in _STRIPPED:
         message = pattern.sub(placeholder, message)
     text = "\n".join((error_type, place, message.strip()))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_FINGERPRINT_DIGITS]
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def place_of(error: BaseException) -> str:
@@ -274,8 +274,9 @@ class Cause:
     @classmethod
     def of(cls, error: BaseException, clean: Callable[[str], str] = str) -> Cause:
         """`clean` removes what must not be shown; the fingerprint is computed from the rest."""
-        message = clean(str(error)).encode("utf-8", "replace").decode()  # a lone surrogate fits no table
-        kind = error_code(error) or type(error).__name__
+        # Cleaned first: a secret that is cut in two is not found. A lone surrogate fits no table.
+        message = clean(str(error))[:MAX_CAUSE_CHARS].encode("utf-8", "replace").decode()
+        kind = (error_code(error) or type(error).__name__)[:MAX_NAME_CHARS]
         place = place_of(error)
         return cls(classify(error), kind, message, place, fingerprint(kind, place, message), is_known(error))
 

@@ -14,7 +14,7 @@ import pytest
 from botocore.stub import Stubber
 
 from pik_cli.logs.command import LoggedFunction, LogReader, PrintedLines, follow
-from pik_cli.logs.lines import LineFilter, LogLine, id_of, level_of, message, parse, since, time_text, value_text
+from pik_cli.logs.lines import LineFilter, LogLine, id_of, level_of, message, parse, time_text, value_text
 from pik_cli.shell.errors import Misuse
 from tests.support.command_line import Pik, write_state
 
@@ -122,27 +122,6 @@ def test_long_values_are_cut_and_what_was_asked_for_is_kept() -> None:
 
 def test_times_are_utc_to_the_millisecond() -> None:
     assert time_text(line("x", 7)) == "2026-11-20 10:00:00.007Z"
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("90s", NOW - timedelta(seconds=90)),
-        ("15m", NOW - timedelta(minutes=15)),
-        ("1h30m", NOW - timedelta(minutes=90)),
-        ("2d", NOW - timedelta(days=2)),
-        ("2026-11-20T19:00:00+09:00", NOW),
-        ("2026-11-20T10:00:00Z", NOW),
-    ],
-)
-def test_since_takes_a_duration_or_a_time(text: str, moment: datetime) -> None:
-    assert since(text, NOW) == moment
-
-
-@pytest.mark.parametrize("text", ["", "15", "m", "-5m", "yesterday", "2026-11-20T10:00:00", "9" * 20 + "d"])
-def test_a_since_that_is_no_time_is_wrong_usage(text: str) -> None:
-    with pytest.raises(Misuse, match="not a time"):
-        since(text, NOW)
 
 
 def test_levels_and_ids_are_checked() -> None:
@@ -332,7 +311,17 @@ def test_following_ends_with_ctrl_c_and_exit_status_0(
 
 
 @pytest.mark.parametrize(
-    "args", [["--since", "soon"], ["--level", "LOUD"], ["--event-id", "a b"], ["--request-id", '"']], ids=" ".join
+    "args",
+    [
+        ["--since", "soon"],
+        ["--until", "soon"],
+        ["--since", "today", "--until", "yesterday"],
+        ["--follow", "--until", "today"],
+        ["--level", "LOUD"],
+        ["--event-id", "a b"],
+        ["--request-id", '"'],
+    ],
+    ids=" ".join,
 )
 def test_what_cannot_be_understood_is_wrong_usage(
     pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], args: list[str]
