@@ -18,8 +18,8 @@ from typing import Final
 RUNTIME: Final = "3.13"
 """Python of the functions; template.yaml's Runtime says the same."""
 
-PLATFORM: Final = "aarch64-manylinux_2_28"
-"""Wheels for Lambda's arm64: glibc 2.28 or older (its own is 2.34). jsonschema-rs has none for manylinux2014, 2.17."""
+PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+"""Wheels for Lambda: glibc 2.28 or older (its own is 2.34). jsonschema-rs has none for manylinux2014, 2.17."""
 
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """Bytes that Lambda takes unzipped; it refuses the deploy beyond."""
@@ -47,7 +47,19 @@ def find_uv(root: Path) -> list[str]:
     )
 
 
-def install(into: Path, source: Path, root: Path, uv: Sequence[str], more: Sequence[str] = ()) -> None:
+def platform_of(architecture: str) -> str:
+    """The platform of the wheels for a value of template.yaml's Architecture. Raises BuildError for anything else."""
+    if architecture not in PLATFORMS:
+        raise BuildError(
+            f"no wheels for the architecture {architecture}, only for {' and '.join(PLATFORMS)}. "
+            "The function's Metadata in template.yaml needs ContextPath: !Sub 'scripts/architectures/${Architecture}'."
+        )
+    return PLATFORMS[architecture]
+
+
+def install(
+    into: Path, source: Path, root: Path, uv: Sequence[str], architecture: str = "arm64", more: Sequence[str] = ()
+) -> None:
     """Put the pinned requirements into `into`, as wheels for the runtime, and those of the files `more` of `source`.
 
     Raises BuildError.
@@ -59,7 +71,7 @@ def install(into: Path, source: Path, root: Path, uv: Sequence[str], more: Seque
         "install",
         "--quiet",
         *("--link-mode", "copy"),  # a link would let a change of the package reach uv's cache
-        *("--python-platform", PLATFORM),
+        *("--python-platform", platform_of(architecture)),
         *("--python-version", RUNTIME),
         *("--only-binary", ":all:"),
         *(part for name in ("requirements.txt", *more) for part in ("--requirement", str(source / name))),
@@ -150,7 +162,7 @@ def size_of(into: Path) -> int:
     return size
 
 
-def build(into: Path, root: Path, more: Sequence[str] = ()) -> None:
+def build(into: Path, root: Path, architecture: str = "arm64", more: Sequence[str] = ()) -> None:
     """Build the package of `root`'s `src/` in `into` with the requirements of `more` files too, and say what it became.
 
     Raises BuildError.
@@ -159,7 +171,7 @@ def build(into: Path, root: Path, more: Sequence[str] = ()) -> None:
     into = into.resolve()
     into.mkdir(parents=True, exist_ok=True)
     uv = find_uv(root)
-    install(into, source, root, uv, more)
+    install(into, source, root, uv, architecture, more)
     copy_code(into, source)
     python = find_runtime_python(uv)
     if python:
@@ -170,17 +182,20 @@ def build(into: Path, root: Path, more: Sequence[str] = ()) -> None:
             f"NO bytecode: there is no Python {RUNTIME} here. The package works, but its functions start colder. "
             f"`uv python install {RUNTIME}` gets one; then build again."
         )
-    print(f"package: {size_of(into) / 1e6:.1f} MB unzipped, {bytecode}")  # sam build shows what goes to stdout
+    print(
+        f"package for {architecture}: {size_of(into) / 1e6:.1f} MB unzipped, {bytecode}"
+    )  # sam build shows what goes to stdout
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 with a message when the package cannot be built."""
     parser = argparse.ArgumentParser(description="Build a function's package, for `sam build`.")
     parser.add_argument("--into", required=True, type=Path, help="directory to fill; sam build passes ARTIFACTS_DIR")
+    parser.add_argument("--architecture", default="arm64", help="of the functions: arm64 (default) or x86_64")
     parser.add_argument("--with", dest="more", action="append", default=[], help="another file of requirements in src/")
     options = parser.parse_args(arguments)
     try:
-        build(options.into, ROOT, options.more)
+        build(options.into, ROOT, options.architecture, options.more)
     except BuildError as error:
         print(f"build_package: {error}", file=sys.stderr)
         return 1

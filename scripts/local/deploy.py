@@ -22,6 +22,8 @@ TEMPLATE_FILE: Final = SOURCE.parent / "template.yaml"
 STACK_NAME: Final = "pik-local"
 ARTIFACTS_BUCKET: Final = "pik-local-artifacts"
 LOCAL_PARAMETERS: Final[Mapping[str, str]] = {
+    # Without it the template refuses a stack, whose parameters could be what is left of a stage's list.
+    "StageSettings": "dev",
     # Nobody but this machine reaches the engine, and a newcomer's curl has no signature.
     "IngestAuth": "NONE",
     # Each concurrent function is a process here; more of them than cores only wait for each other.

@@ -176,6 +176,15 @@ def test_an_unknown_type_is_accepted_only_when_allowed(aws: Any) -> None:
     assert IngestApi(aws, names, allow_unknown_types=True).post(unknown)[0] == 202
 
 
+def test_behind_a_token_events_are_accepted_at_their_path_alone(fake_api: IngestApi) -> None:
+    order = {"orderId": "test-001", "amount": 1}
+    assert fake_api.post_with_token(order)[1]["status"] == "ACCEPTED"
+    for path in ("event", "events/1", "replay", ""):
+        status, body = fake_api.post_with_token(order, path)
+        assert (status, body["error"]["code"]) == (404, "unknown_route")
+    assert fake_api.statuses() == {"ACCEPTED": 1}
+
+
 def test_health_needs_no_aws_and_shows_the_switches(fake_api: IngestApi) -> None:
     fake_api.aws.calls.clear()
     status, answer = fake_api.health()

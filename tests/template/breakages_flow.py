@@ -146,6 +146,13 @@ BREAKAGES: Final = (
     ),
     Breakage("other Python", flow.functions_run_alike, "IngestFunction/Properties/Runtime", "python3.12", "Runtime is"),
     Breakage(
+        "two architectures",
+        flow.functions_run_alike,
+        "IngestFunction/Properties/Architectures",
+        ["x86_64"],
+        "['arm64']",
+    ),
+    Breakage(
         "silent alarm",
         flow.alarms_reach_somebody,
         "WorkDeadLetterQueueDepthAlarm/Properties/AlarmActions",

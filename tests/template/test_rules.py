@@ -15,6 +15,8 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     **{f"stage {stage}": parameters for stage, parameters in stages().items()},
     "token": {"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com/", "JwtAudience": "kit,other"},
     "open": {"IngestAuth": "NONE", "CorsAllowOrigins": "*"},
+    "key kept": {"KeepKmsCmk": "true"},
+    "other processor": {"Architecture": "x86_64"},
     "own key in a network": {"UseKmsCmk": "true", "VpcSubnetIds": "subnet-1,subnet-2", "VpcSecurityGroupIds": "sg-1"},
     "dry": {"DryRun": "true"},
     "switched off": {"EnableProcessor": "false"},

@@ -81,7 +81,7 @@ def test_enabled_is_a_choice_of_literals_and_never_text() -> None:
         assert mapping["Properties"]["Enabled"]["Fn::If"][1:] == [True, False], name
 
 
-def test_the_cap_is_left_out_by_condition_and_never_zero() -> None:
+def test_no_cap_is_an_empty_scaling_config_and_never_zero_or_nothing() -> None:
+    """An update without ScalingConfig keeps the cap that the mapping has; an empty one lifts it."""
     scaling = properties(transformed(), "ProcessorQueueMapping")["ScalingConfig"]
-    assert scaling["Fn::If"][0] == "CapsProcessor"
-    assert scaling["Fn::If"][2] == {"Ref": "AWS::NoValue"}
+    assert scaling["Fn::If"] == ["CapsProcessor", {"MaximumConcurrency": {"Ref": "ProcessorMaxConcurrency"}}, {}]

@@ -9,7 +9,7 @@ import pytest
 from pik.settings import WebhookSettings
 from pik.webhooks import load_webhooks
 from tests.template.iam import grants
-from tests.template.stack import deployed, properties, resources, source, stages
+from tests.template.stack import deployed, properties, resources, stages
 
 ON = {"WebhookSources": "stripe,sns", "WebhookTopics": "sns=arn:aws:sns:us-east-1:111122223333:orders"}
 ROUTE = "POST /webhooks/{source}"
@@ -25,7 +25,7 @@ def test_without_a_source_there_is_no_route_no_function_and_no_permission(parame
     template = deployed(**parameters)
     assert ROUTE not in routes(template)
     assert not [name for name in (*template["Resources"], *template["Outputs"]) if "Webhook" in name]
-    assert "RouteSettings" not in properties(template, "HttpApiStage")
+    assert ROUTE not in properties(template, "HttpApiStage")["RouteSettings"]
     assert not [one for one in grants(template) if one.action.startswith(("ssm:GetParameters", "secretsmanager:"))]
 
 
@@ -36,7 +36,8 @@ def test_with_a_source_the_route_is_open_and_no_other_is(auth: str) -> None:
     assert routes(template) == {*routes(deployed(**settings)), ROUTE}
     assert properties(template, "WebhookRoute")["AuthorizationType"] == "NONE"
     assert properties(template, "WebhookIntegration")["IntegrationUri"] == {"Fn::GetAtt": ["WebhookFunction", "Arn"]}
-    assert properties(template, "IngestEventsRoute")["AuthorizationType"] == auth
+    ingest = properties(template, "IngestTokenRoute" if auth == "JWT" else "IngestEventsRoute")
+    assert ingest["AuthorizationType"] == auth
     assert properties(template, "WebhookApiPermission")["SourceArn"]["Fn::Sub"].endswith("${HttpApi}/*/*/webhooks/*")
 
 
@@ -45,15 +46,18 @@ def test_strangers_have_their_own_throttle_and_concurrency() -> None:
         **ON, WebhookThrottleRate="7", WebhookThrottleBurst="9", WebhookReservedConcurrency="3", ApiThrottleRate="500"
     )
     stage = properties(template, "HttpApiStage")
-    assert stage["RouteSettings"] == {ROUTE: {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}}
+    assert stage["RouteSettings"][ROUTE] == {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 500
     assert properties(template, "WebhookFunction")["ReservedConcurrentExecutions"] == 3
     assert "ReservedConcurrentExecutions" not in properties(deployed(**ON), "WebhookFunction")
     assert "ReservedConcurrentExecutions" not in properties(template, "IngestFunction")
 
 
-def test_settings_of_a_route_are_made_after_the_route() -> None:
-    assert source()["Resources"]["HttpApiStage"]["DependsOn"] == "WebhookRoute"
+def test_settings_of_a_route_are_made_after_the_route_and_the_route_after_the_others() -> None:
+    template = deployed(**ON)
+    assert properties(template, "HttpApiStage")["Description"] == {"Fn::Sub": "With route ${WebhookRoute}"}
+    assert properties(template, "WebhookRoute")["Target"] == {"Fn::Sub": "integrations/${WebhookIntegration}"}
+    assert properties(template, "WebhookIntegration")["Description"] == {"Fn::Sub": "After route ${IngestEventsRoute}"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,8 @@
-(
-    """What can go wrong for a person at the command line: each error says what happened, why, and the fix.
+"""What can go wrong for a person at the command line: each error says what happened, why, and the fix.
 
 The libraries whose errors it explains are not imported here: most of them are slow to load, and one that is not loaded
 has raised nothing.
 """
-    ""
-)
 
 from __future__ import annotations
 

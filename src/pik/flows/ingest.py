@@ -22,7 +22,7 @@ from pik.domain.event.plan import Claim, Note, Settled, Submission, assume_writt
 from pik.domain.event.results import EventResult
 from pik.domain.event.rows import CONFLICT, REJECTED, raw_key, rejected_key
 from pik.domain.http.answers import Json, short_path
-from pik.domain.http.front_door import HttpCall
+from pik.domain.http.front_door import HttpCall, unknown_route
 from pik.domain.http.requests import Part, RequestBody, object_metadata, object_suffix, split
 from pik.domain.http.responses import Response, dump, response
 from pik.domain.http.validation import SchemaRegistry
@@ -131,10 +131,17 @@ class IngestFlow:
         self._warnings = _warnings(settings, SchemaRegistry(load_schemas(), settings.allow_unknown_types))
         for warning in self._warnings:
             logger.warning(warning)
-        self._router = Router({"GET /health": self._health, "POST /events": self._post}, now)
+        routes = {"GET /health": self._health, "POST /events": self._post, "POST /{proxy+}": self._post_by_path}
+        self._router = Router(routes, now)
 
     def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
         return self._router(event, context)
+
+    def _post_by_path(self, call: HttpCall, context: InvocationContext) -> Response:
+        """POST /events behind IngestAuth=JWT, whose route takes every path. Raises InvalidEvent (404) for others."""
+        if call.path.get("proxy") != "events":
+            raise unknown_route(call)
+        return self._post(call, context)
 
     def _post(self, call: HttpCall, context: InvocationContext) -> Response:
         try:

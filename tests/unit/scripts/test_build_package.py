@@ -201,18 +201,41 @@ def test_what_uv_complains_of_is_passed_on_with_an_exit_status(
     assert "no usable wheels" in capsys.readouterr().err
 
 
-def test_the_package_is_built_for_the_templates_runtime() -> None:
-    function = source()["Globals"]["Function"]
-    assert function["Runtime"] == f"python{build_package.RUNTIME}"
-    assert [build_package.PLATFORM.partition("-")[0]] == ["aarch64"]
-    assert function["Architectures"] == ["arm64"]
+def test_the_package_is_built_for_the_templates_runtime_and_architectures() -> None:
+    template = source()
+    assert template["Globals"]["Function"]["Runtime"] == f"python{build_package.RUNTIME}"
+    assert sorted(build_package.PLATFORMS) == sorted(template["Parameters"]["Architecture"]["AllowedValues"])
 
 
-def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "machine"), [("arm64", "aarch64"), ("x86_64", "x86_64")])
+def test_wheels_are_those_of_the_architecture(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, machine: str
+) -> None:
+    monkeypatch.setenv("PATH", f"{alone}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setattr(build_package, "find_runtime_python", lambda _: None)
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--architecture", architecture]) == 0
+    arguments = (project / "uv.txt").read_text(encoding="utf-8").split()
+    assert arguments[arguments.index("--python-platform") + 1] == f"{machine}-manylinux_2_28"
+
+
+def test_a_function_that_does_not_say_its_architecture_is_not_built(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--architecture", "src"]) == 1
+    assert "ContextPath: !Sub 'scripts/architectures/${Architecture}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("architecture", build_package.PLATFORMS)
+def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path: Path, architecture: str) -> None:
     for name, function in resources(source(), "AWS::Serverless::Function").items():
-        assert function["Metadata"] == {"BuildMethod": "makefile"}, name
+        assert function["Metadata"]["BuildMethod"] == "makefile", name
+        makefile = (
+            ROOT / function["Metadata"]["ContextPath"]["Fn::Sub"].replace("${Architecture}", architecture) / "Makefile"
+        )
         done = subprocess.run(
-            ["make", "--dry-run", "--makefile", str(ROOT / "src" / "Makefile"), f"build-{name}", "ARTIFACTS_DIR=/out"],
+            ["make", "--dry-run", "--makefile", str(makefile), f"build-{name}", "ARTIFACTS_DIR=/out"],
             cwd=tmp_path,
             # These tests may run under make themselves, whose flags are not meant for this one.
             env={key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
@@ -222,5 +245,5 @@ def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path
         )
         python, script, *rest = shlex.split(done.stdout)
         more = ["--with", "requirements-webhook.txt"] if name == "WebhookFunction" else []
-        assert (python, rest) == ("python3", ["--into", "/out", *more])
+        assert (python, rest) == ("python3", ["--architecture", architecture, "--into", "/out", *more])
         assert Path(script).resolve() == ROOT / "scripts" / "build_package.py"
