@@ -152,6 +152,12 @@ def test_the_local_feed_shows_and_does_not_obey(text: str) -> None:
         assert obeyed(shown(line_of(event)).plain) == set()
 
 
+def test_a_place_in_a_message_is_shown_and_stays_exact_in_the_details(api: IngestApi) -> None:
+    _, answer = api.post('{"a\\u202e":{"b":1,"b":2}}')
+    assert answer["error"]["details"][0]["path"] == "/a\u202e"
+    assert obeyed(answer["error"]["message"]) == set()
+
+
 def test_a_place_with_a_megabyte_of_a_name_is_cut(api: IngestApi) -> None:
     name = "n" * 900_000
     status, answer = api.post(f'{{"{name}":{{"a":1,"a":2}}}}')

@@ -48,7 +48,7 @@ def unpack(data: bytes, applied: Sequence[str]) -> bytes:
     Raises InvalidEvent: 413 for more than MAX_BODY_BYTES before or after, 400 for what is damaged, ends too early, or
     goes on after its end.
     """
-    if not applied or not data:
+    if not applied:
         return data
     if len(data) > MAX_BODY_BYTES:
         raise InvalidEvent([Problem("body", "body_too_large", {"bytes": len(data), "maximum": MAX_BODY_BYTES})], 413)

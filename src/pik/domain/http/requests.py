@@ -176,7 +176,7 @@ def _binary(data: bytes, name: str, headers: Mapping[str, str], attributes: dict
         _require_utf8(headers["content-type"])
         part = _single(data, start, lines=False)
         return RequestBody((part,), JSON, many=False, attributes=attributes)
-    if not name and data:
+    if not name:
         try:
             return RequestBody((_single(data, start, lines=False),), JSON, many=False, attributes=attributes)
         except MalformedJson:

@@ -158,7 +158,10 @@ def test_bytes_that_are_not_json_are_the_payload_and_hash_to_their_sha256(schema
     assert stored_payload("raw/a.json", stored, event.payload_sha) == data
 
 
-@pytest.mark.parametrize("more", [{}, {"data_base64": ""}, {"data_base64": None}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"data_base64": ""}, {"data_base64": None}, {"data_base64": "", "datacontenttype": "application/json"}],
+)
 def test_an_event_without_data_has_no_bytes(schemas: NoSchemas, more: dict[str, Any]) -> None:
     event = identify(open_envelope(WITHOUT | more, "order", schemas), schemas, ARRIVAL)
     assert event.payload_sha == hashlib.sha256(b"").hexdigest()

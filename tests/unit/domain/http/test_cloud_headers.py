@@ -29,6 +29,7 @@ def read(value: str) -> str:
         ('"/my source"', "/my source"),
         (r'"a \"b\" \\ c"', r'a "b" \ c'),
         ('"%E5%BA%97"', "店"),
+        (' "a" ', "a"),
         ('"a%22b"', 'a"b'),
         ("%E5%BA%97", "店"),
         ("%F0%9F%98%80", "😀"),
@@ -92,7 +93,8 @@ def test_extensions_and_names_that_are_none_are_kept() -> None:
 
 @given(st.dictionaries(st.text("abc_09", min_size=1, max_size=8), texts, max_size=9))
 def test_packed_attributes_are_printable_ascii_and_read_back(attributes: dict[str, str]) -> None:
-    text = packed(attributes)
+    text = packed(attributes | {"del": "\x7f"} if attributes else attributes)
+    attributes = attributes | {"del": "\x7f"} if attributes else attributes
     assert text.isascii()
     assert text.isprintable()
     assert json.loads(text) == attributes

@@ -271,7 +271,7 @@ def test_ndjson_under_another_name_is_refused_with_its_own(gap: bytes, kind: str
 
 
 @pytest.mark.parametrize(
-    "data", [b'{"a":1}\n', b'{"a":1}\nx', b'{"a":1\n{"a":2}', b"1\n2", b'{"a":1}{"a":2}', b'x\n{"a":1}']
+    "data", [b'{"a":1}\n', b'{"a":1}\nx', b'{"a":1\n{"a":2}', b"1\n2", b'1\n{"a":1}', b'{"a":1}{"a":2}', b'x\n{"a":1}']
 )
 def test_other_broken_json_is_not_taken_for_ndjson(data: bytes) -> None:
     if data.endswith(b"\n"):
