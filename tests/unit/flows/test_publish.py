@@ -283,6 +283,11 @@ def test_a_record_without_a_number_is_reported_by_the_last_one_before_it(harness
     assert len(harness.queued()) == 3
 
 
+def test_a_record_without_a_number_that_is_set_aside_holds_nothing_up(harness: PublisherHarness) -> None:
+    assert harness.publish({**RECORDS[0], "dynamodb": None}, without_number(1), RECORDS[2]) == []
+    assert [it.event_id for it in harness.queued()] == [WORKS[2].event_id]
+
+
 def test_a_first_record_without_a_number_has_the_whole_batch_come_again(harness: PublisherHarness) -> None:
     keep_nothing(harness)
     assert harness.publish({**RECORDS[0], "dynamodb": None}, RECORDS[1]) == [""]
