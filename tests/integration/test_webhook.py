@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -98,6 +99,19 @@ def test_a_redelivery_in_another_window_is_a_duplicate(fake_api: WebhookApi) -> 
     assert fake_api.post("standard", CONTACT, standard(fake_api, CONTACT))[1]["status"] == "DUPLICATE"
 
 
+def test_a_delivery_that_differs_only_where_its_source_is_volatile_is_a_duplicate(api: WebhookApi) -> None:
+    api.put_secret("stripe", "hush")
+
+    def deliver(pending: int, amount: int) -> str:
+        event = {"id": "evt_1", "type": "invoice.paid", "created": 1763633730, "pending_webhooks": pending}
+        body = json.dumps({**event, "data": {"object": {"id": "in_1", "amount": amount}}})
+        signature = hmac.new(b"hush", f"{api.epoch}.{body}".encode(), hashlib.sha256).hexdigest()
+        status: str = api.post("stripe", body, {"Stripe-Signature": f"t={api.epoch},v1={signature}"})[1]["status"]
+        return status
+
+    assert [deliver(2, 5), deliver(1, 5), deliver(1, 6)] == ["ACCEPTED", "DUPLICATE", "CONFLICT"]
+
+
 WRONG: dict[str, dict[str, str]] = {
     "of another secret": {"Webhook-Signature": "v1,AAAA"},
     "none": {"Webhook-Signature": ""},
@@ -146,6 +160,28 @@ def test_a_body_of_bytes_is_checked_as_it_was_sent(fake_api: WebhookApi) -> None
     assert fake_api.flow(event, None)["statusCode"] == 202  # type: ignore[arg-type]
     assert fake_api.flow({**event, "body": "?"}, None)["statusCode"] == 400  # type: ignore[arg-type]
     assert len(fake_api.rows()) == 1
+
+
+def test_a_compressed_body_is_checked_as_it_was_sent_and_not_unpacked(fake_api: WebhookApi) -> None:
+    fake_api.put_secret("github", "hush")
+    packed = gzip.compress(b'{"repository": {"full_name": "o/k"}}')
+    event = {
+        "routeKey": "POST /webhooks/{source}",
+        "pathParameters": {"source": "github"},
+        "headers": {
+            "content-type": "application/json",
+            "content-encoding": "gzip",
+            "x-hub-signature-256": "sha256=" + hmac.new(b"hush", packed, hashlib.sha256).hexdigest(),
+        },
+        "requestContext": {"requestId": "r"},
+        "body": base64.b64encode(packed).decode(),
+        "isBase64Encoded": True,
+    }
+    assert fake_api.flow(event, None)["statusCode"] == 415  # type: ignore[arg-type]
+    assert len(fake_api.keys()) == 1
+    unsigned = {**event, "headers": {**event["headers"], "x-hub-signature-256": "sha256=00"}}  # type: ignore[dict-item]
+    assert fake_api.flow(unsigned, None)["statusCode"] == 401  # type: ignore[arg-type]
+    assert len(fake_api.keys()) == 1
 
 
 def test_a_source_that_is_not_listed_does_not_exist(fake_aws: FakeAws) -> None:
