@@ -248,7 +248,7 @@ def test_what_is_volatile_goes_with_the_request() -> None:
 
 def test_attributes_that_are_too_large_together_are_refused_with_a_member() -> None:
     made = source(**{member: f"body.{member}" for member in ("type", "source", "entity")})
-    names = {member: "é" * 250 for member in ("type", "source", "entity", "id")}
+    names = dict.fromkeys(("type", "source", "entity", "id"), "é" * 250)
     assert all(place.startswith("webhook:") for place, _ in problems(made, names))
 
 
