@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import hmac
 import json
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from pik.adapters.sns import NotFetched
 from pik.domain.event.envelope import payload_with_sha
 from pik.domain.http.strict_json import parse_json
 from pik.domain.shared.limits import SECRET_CACHE_SECONDS, SECRET_REFRESH_SECONDS
 from pik.domain.webhook.source import BadSource
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import deployed
-from tests.support.sns_signer import CERTIFICATE_URL, SUBSCRIBE_URL, TOPIC, SnsSigner
 from tests.support.webhook_api import SECRET, WebhookApi
 
 CONTACT = '{"type":"contact.created","timestamp":"2026-11-03T20:26:10Z","data":{"id":"1"}}'
@@ -45,11 +43,6 @@ def api(aws: Any) -> WebhookApi:
 @pytest.fixture
 def fake_api(fake_aws: FakeAws) -> WebhookApi:
     return WebhookApi(fake_aws, deployed(fake_aws))
-
-
-@pytest.fixture(scope="module")
-def signer() -> SnsSigner:
-    return SnsSigner(datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def standard(api: WebhookApi, body: str, message_id: str = "msg_1", secret: str = SECRET) -> dict[str, str]:
@@ -96,6 +89,19 @@ def test_a_redelivery_in_another_window_is_a_duplicate(fake_api: WebhookApi) -> 
     fake_api.post("standard", CONTACT, standard(fake_api, CONTACT))
     fake_api.seconds = 86_400
     assert fake_api.post("standard", CONTACT, standard(fake_api, CONTACT))[1]["status"] == "DUPLICATE"
+
+
+def test_a_delivery_that_differs_only_where_its_source_is_volatile_is_a_duplicate(api: WebhookApi) -> None:
+    api.put_secret("stripe", "hush")
+
+    def deliver(pending: int, amount: int) -> str:
+        event = {"id": "evt_1", "type": "invoice.paid", "created": 1763633730, "pending_webhooks": pending}
+        body = json.dumps({**event, "data": {"object": {"id": "in_1", "amount": amount}}})
+        signature = hmac.new(b"hush", f"{api.epoch}.{body}".encode(), hashlib.sha256).hexdigest()
+        status: str = api.post("stripe", body, {"Stripe-Signature": f"t={api.epoch},v1={signature}"})[1]["status"]
+        return status
+
+    assert [deliver(2, 5), deliver(1, 5), deliver(1, 6)] == ["ACCEPTED", "DUPLICATE", "CONFLICT"]
 
 
 WRONG: dict[str, dict[str, str]] = {
@@ -146,6 +152,28 @@ def test_a_body_of_bytes_is_checked_as_it_was_sent(fake_api: WebhookApi) -> None
     assert fake_api.flow(event, None)["statusCode"] == 202  # type: ignore[arg-type]
     assert fake_api.flow({**event, "body": "?"}, None)["statusCode"] == 400  # type: ignore[arg-type]
     assert len(fake_api.rows()) == 1
+
+
+def test_a_compressed_body_is_checked_as_it_was_sent_and_not_unpacked(fake_api: WebhookApi) -> None:
+    fake_api.put_secret("github", "hush")
+    packed = gzip.compress(b'{"repository": {"full_name": "o/k"}}')
+    event = {
+        "routeKey": "POST /webhooks/{source}",
+        "pathParameters": {"source": "github"},
+        "headers": {
+            "content-type": "application/json",
+            "content-encoding": "gzip",
+            "x-hub-signature-256": "sha256=" + hmac.new(b"hush", packed, hashlib.sha256).hexdigest(),
+        },
+        "requestContext": {"requestId": "r"},
+        "body": base64.b64encode(packed).decode(),
+        "isBase64Encoded": True,
+    }
+    assert fake_api.flow(event, None)["statusCode"] == 415  # type: ignore[arg-type]
+    assert len(fake_api.keys()) == 1
+    unsigned = {**event, "headers": {**event["headers"], "x-hub-signature-256": "sha256=00"}}  # type: ignore[dict-item]
+    assert fake_api.flow(unsigned, None)["statusCode"] == 401  # type: ignore[arg-type]
+    assert len(fake_api.keys()) == 1
 
 
 def test_a_source_that_is_not_listed_does_not_exist(fake_aws: FakeAws) -> None:
@@ -331,96 +359,6 @@ def test_the_challenge_of_slack_is_answered_when_it_is_signed(fake_api: WebhookA
     assert fake_api.post("slack", body, headers) == (200, {"challenge": "3eZbrw1a"})
     assert fake_api.post("slack", body, {**headers, "X-Slack-Signature": "v0=00"})[0] == 401
     assert fake_api.is_empty()
-
-
-def post_sns(api: WebhookApi, message: dict[str, Any], source: str = "sns") -> tuple[int, dict[str, Any]]:
-    return api.post(source, message, {"x-amz-sns-message-type": "Any"}, content_type="text/plain; charset=UTF-8")
-
-
-def test_a_notification_of_a_listed_topic_is_taken(api: WebhookApi, signer: SnsSigner) -> None:
-    api.served[CERTIFICATE_URL] = signer.certificate
-    message = signer.notification('{"type": "order.paid", "id": 17}')
-    assert [post_sns(api, message)[1]["status"] for _ in range(2)] == ["ACCEPTED", "DUPLICATE"]
-    (first, _) = sorted(api.rows(), key=lambda row: str(row["status"]))
-    assert (first["source"], first["event_type"], first["PK"]) == ("sns", "order.paid", "ENTITY#17")
-    assert api.fetched == [CERTIFICATE_URL]
-
-
-def test_a_notification_of_a_bucket_is_one_event(fake_api: WebhookApi, signer: SnsSigner) -> None:
-    fake_api.served[CERTIFICATE_URL] = signer.certificate
-    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}
-    assert post_sns(fake_api, signer.notification(json.dumps({"Records": [record]})), "s3")[0] == 202
-    (row,) = fake_api.rows()
-    assert (row["source"], row["event_type"], row["PK"]) == ("s3", "ObjectCreated:Put", "ENTITY#b/k")
-
-
-def test_a_subscription_is_confirmed_for_a_listed_topic_alone(fake_api: WebhookApi, signer: SnsSigner) -> None:
-    fake_api.served = {CERTIFICATE_URL: signer.certificate, SUBSCRIBE_URL: b"<ConfirmSubscriptionResponse/>"}
-    assert post_sns(fake_api, signer.subscription()) == (200, {"status": "CONFIRMED", "topic": TOPIC})
-    assert fake_api.fetched == [CERTIFICATE_URL, SUBSCRIBE_URL]
-    fake_api.fetched.clear()
-    status, answer = post_sns(fake_api, signer.subscription(TopicArn=TOPIC + "-of-somebody"))
-    assert (status, answer["error"]["code"]) == (403, "unlisted_topic")
-    assert fake_api.fetched == []
-    assert fake_api.is_empty()
-
-
-def test_a_forged_message_of_sns_confirms_and_leaves_nothing(fake_api: WebhookApi, signer: SnsSigner) -> None:
-    fake_api.served = {CERTIFICATE_URL: signer.certificate, SUBSCRIBE_URL: b""}
-    for message in (
-        {**signer.subscription(), "Token": "another"},
-        {**signer.notification("hello"), "Message": "goodbye"},
-        {**signer.subscription(), "SubscribeURL": "https://example.com/"},
-        {**signer.notification("hello"), "SigningCertURL": "https://example.com/cert.pem"},
-        {"orderId": "1"},
-    ):
-        assert post_sns(fake_api, message)[0] == 401
-    assert fake_api.fetched == [CERTIFICATE_URL]
-    for body in ("{", "[]", ""):
-        assert fake_api.post("sns", body)[0] == 400
-    assert fake_api.is_empty()
-
-
-def test_a_certificate_or_a_confirmation_that_cannot_be_fetched_is_tried_again_by_sns(
-    fake_api: WebhookApi, signer: SnsSigner
-) -> None:
-    fake_api.served = {CERTIFICATE_URL: NotFetched("status 500"), SUBSCRIBE_URL: NotFetched("status 500")}
-    assert post_sns(fake_api, signer.subscription())[0] == 503
-    fake_api.served[CERTIFICATE_URL] = signer.certificate
-    assert post_sns(fake_api, signer.subscription())[0] == 503
-    fake_api.served[SUBSCRIBE_URL] = b""
-    assert post_sns(fake_api, signer.subscription())[0] == 200
-
-
-def test_a_certificate_that_sns_does_not_have_is_a_wrong_signature_and_no_alarm(
-    fake_api: WebhookApi, signer: SnsSigner
-) -> None:
-    status, answer = post_sns(fake_api, signer.notification("hello"))
-    assert (status, answer["error"]["code"]) == (401, "bad_signature")
-
-
-def test_a_confirmation_that_sns_refuses_is_no_confirmation(fake_api: WebhookApi, signer: SnsSigner) -> None:
-    fake_api.served[CERTIFICATE_URL] = signer.certificate
-    assert post_sns(fake_api, signer.subscription())[0] == 503
-
-
-def test_the_end_of_a_subscription_is_only_noted(
-    fake_api: WebhookApi, signer: SnsSigner, caplog: pytest.LogCaptureFixture
-) -> None:
-    fake_api.served[CERTIFICATE_URL] = signer.certificate
-    with caplog.at_level(logging.WARNING):
-        answer = post_sns(fake_api, signer.subscription("UnsubscribeConfirmation"))
-    assert answer == (200, {"status": "UNSUBSCRIBED", "topic": TOPIC})
-    assert fake_api.fetched == [CERTIFICATE_URL]
-    (record,) = caplog.records
-    assert (vars(record)["topic"], vars(record)["status"]) == (TOPIC, "UNSUBSCRIBED")
-
-
-def test_a_dry_run_confirms_no_subscription(fake_aws: FakeAws, signer: SnsSigner) -> None:
-    api = WebhookApi(fake_aws, deployed(fake_aws), dry_run=True)
-    api.served[CERTIFICATE_URL] = signer.certificate
-    assert post_sns(api, signer.subscription()) == (200, {"status": "CONFIRMED", "topic": TOPIC, "dry_run": True})
-    assert api.fetched == [CERTIFICATE_URL]
 
 
 def test_secrets_manager_is_the_other_store(moto_aws: Any) -> None:

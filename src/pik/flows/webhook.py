@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pik.adapters.secrets import CachedSecrets, ManagedSecrets, ParameterSecrets, SecretStore
 from pik.adapters.sns import FetchUrl, HttpsClient, NotFetched, SnsCertificates
 from pik.domain.http.front_door import HttpCall
-from pik.domain.http.requests import RequestBody
+from pik.domain.http.requests import RequestBody, body_bytes
 from pik.domain.http.responses import Response, response
 from pik.domain.shared import times
 from pik.domain.shared.problems import InvalidEvent, Problem
@@ -78,19 +78,19 @@ class WebhookFlow:
     def _take_signed(self, source: WebhookSource, call: HttpCall) -> Response:
         self._check_signature(source, call)
         try:
-            request = read_body(call.headers, call.body)
+            request = read_body(call.headers, _body_of(call))
         except InvalidEvent as error:
             return self._intake.refuse(call, error)
         return self._take(source, call, request)
 
     def _take(self, source: WebhookSource, call: HttpCall, request: RequestBody) -> Response:
         """Store the event of a request whose signature is right."""
-        view = view_of(source, call.headers, request.parts[0].value)
-        challenge = challenge_of(source, view)
-        if challenge is not None:
-            logger.info("webhook challenge answered", source=source.name, request_id=call.request_id)
-            return response(200, {"challenge": challenge})
         try:
+            view = view_of(source, dict(call.headers), request.parts[0].value)
+            challenge = challenge_of(source, view)
+            if challenge is not None:
+                logger.info("webhook challenge answered", source=source.name, request_id=call.request_id)
+                return response(200, {"challenge": challenge})
             event = as_event(source, request, view)
         except InvalidEvent as error:
             return self._intake.refuse(call, error)
@@ -98,7 +98,7 @@ class WebhookFlow:
 
     def _check_signature(self, source: WebhookSource, call: HttpCall) -> None:
         """Raises InvalidEvent (401), UnusableSecret, ClientError."""
-        request = SignedRequest(call.headers, call.query, call.body, times.epoch_seconds(call.received_at))
+        request = SignedRequest(call.headers, call.query, _body_of(call), times.epoch_seconds(call.received_at))
         secrets = self._secrets.get(source.name)
         if not secrets:
             raise UnusableSecret("no secret")
@@ -117,7 +117,7 @@ class WebhookFlow:
 
     def _take_sns(self, source: WebhookSource, call: HttpCall) -> Response:
         """Take a notification of SNS, or do what another of its messages requests."""
-        request = read_body(call.headers, call.body)
+        request = read_body(call.headers, _body_of(call))
         message = sns.read_message(source, request.parts[0].value, times.epoch_seconds(call.received_at))
         certificate = self._certificates.get(message.certificate_url)
         arrived = times.to_datetime(call.received_at)
@@ -132,6 +132,11 @@ class WebhookFlow:
         logger.warning("webhook subscription changed", source=source.name, topic=message.topic, status=status)
         answer = {"status": status, "topic": message.topic}
         return response(200, answer | {"dry_run": True} if self._dry_run else answer)
+
+
+def _body_of(call: HttpCall) -> bytes:
+    """The body as it arrived, which is what was signed. Raises InvalidEvent for broken base64."""
+    return body_bytes(call.raw_body, call.is_base64)
 
 
 def _store(settings: WebhookSettings, clients: Clients) -> SecretStore:

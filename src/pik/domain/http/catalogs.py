@@ -68,15 +68,13 @@ _ENGLISH: Final[Mapping[str, str]] = {
     # webhooks
     "unknown_webhook": 'There is no webhook source "{given}" here. Check the path, and the parameter WebhookSources.',
     "missing_signature": '"{member}" is missing, so nothing shows where the request comes from. Send it.',
-    "malformed_signature": '"{member}" does not have the form that the signature scheme requires. '
-    "Send it as the sender's documentation says.",
-    "stale_signature": "The signed time is more than {maximum} seconds from now. "
-    "Check the clock, and sign each attempt.",
+    "malformed_signature": '"{member}" does not have the form of its signature scheme. Send it as documented.',
+    "stale_signature": "The signed time is not within {maximum} seconds of now. Check the clock; sign each attempt.",
     "bad_signature": 'The signature does not fit the body and the secrets of "{source}". '
     "Check that both sides have the same secret, and that nothing changes the body on its way.",
     "no_sns_message": "This is not a message of Amazon SNS. Turn raw message delivery off.",
     "unlisted_topic": 'The topic "{given}" is not listed for this source. Add it to the parameter WebhookTopics.',
-    "foreign_url": '"{given}" is not an address of Amazon SNS.',
+    "foreign_url": '"{given}" is not an address of Amazon SNS. Send the message as SNS wrote it.',
     "unmapped_member": "The event's {member} should be at {expression}, but {given} was found there. "
     "Correct the body, or the file of the source.",
     # the request as a whole
@@ -255,16 +253,13 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "unknown_webhook": "Webhookの送信元「{given}」はありません。パスとパラメーターWebhookSourcesを確認してください。",
     "missing_signature": "「{member}」がないため、送信元を確認できません。付けて送ってください。",
     "malformed_signature": "「{member}」が署名方式の形式に合っていません。送信元の仕様に従って送ってください。",
-    "stale_signature": "署名された時刻が現在から {maximum} 秒を超えてずれています。"
-    "時計を確認し、送るたびに署名してください。",
+    "stale_signature": "署名の時刻が現在から {maximum} 秒を超えています。時計を確認し、毎回署名してください。",
     "bad_signature": "署名が本文と「{source}」のシークレットに合いません。"
     "双方のシークレットが同じで、本文が途中で変わっていないことを確認してください。",
     "no_sns_message": "Amazon SNSのメッセージではありません。raw message deliveryを無効にしてください。",
-    "unlisted_topic": "トピック「{given}」はこの送信元に登録されていません。"
-    "パラメーターWebhookTopicsに加えてください。",
-    "foreign_url": "「{given}」はAmazon SNSのアドレスではありません。",
-    "unmapped_member": "イベントの {member} は {expression} にあるはずですが、{given}でした。"
-    "本文か、送信元のファイルを直してください。",
+    "unlisted_topic": "トピック「{given}」は登録されていません。WebhookTopicsに加えてください。",
+    "foreign_url": "「{given}」はAmazon SNSのアドレスではありません。SNSのメッセージをそのまま送ってください。",
+    "unmapped_member": "{member} は {expression} にあるはずが{given}でした。本文か送信元のファイルを直してください。",
     # the request as a whole
     "idempotency_conflict": "同じ冪等キーで内容の異なるイベントを {first_seen} に受け取っています。"
     "新しいイベントには新しいキーを使ってください。",

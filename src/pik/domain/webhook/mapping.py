@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import unquote
 
 from pik.domain.event.envelope import cloud_event
+from pik.domain.http.cloud_headers import binary_attributes, packed
+from pik.domain.http.encodings import codings
 from pik.domain.http.requests import JSON, RequestBody, split, unsupported
 from pik.domain.http.strict_json import kind_of
 from pik.domain.shared import times
@@ -37,9 +38,9 @@ def read_body(headers: Mapping[str, str], body: bytes) -> RequestBody:
     name = given.partition(";")[0].strip().lower()
     if name not in _JSON_TYPES and not name.endswith("+json"):
         raise unsupported("header:content-type", given, JSON)
-    encoding = headers.get("content-encoding", "")
-    if encoding.strip().lower() not in {"", "identity"}:
-        raise unsupported("header:content-encoding", encoding, "identity")
+    # What a sender signs is what it sent; no sender compresses.
+    if codings(headers.get("content-encoding")):
+        raise unsupported("header:content-encoding", headers["content-encoding"], "identity")
     request = split(body, {"content-type": JSON})
     (part, *_) = request.parts
     if request.many:
@@ -51,15 +52,12 @@ def read_body(headers: Mapping[str, str], body: bytes) -> RequestBody:
     return request
 
 
-def view_of(source: WebhookSource, headers: Mapping[str, str], body: Any) -> dict[str, Any]:
-    """What the expressions of a source's file see: the parsed body, and the headers except those that hold secrets."""
+def view_of(source: WebhookSource, headers: dict[str, str], body: Any) -> dict[str, Any]:
+    """What the expressions of a source's file see: the parsed body, and the headers except those that hold secrets;
+    attributes of a CloudEvent as they were before they became headers. Raises InvalidEvent for those that cannot be."""
     hidden = _SECRET_HEADERS | {source.signature.header}
-    # CloudEvents' HTTP binding, section 3.1.3: attribute values in headers are percent-encoded.
-    shown = {
-        name: unquote(value) if name.startswith("ce-") else value
-        for name, value in headers.items()
-        if name not in hidden
-    }
+    attributes = {f"ce-{name}": value for name, value in (binary_attributes(headers) or {}).items()}
+    shown = {name: value for name, value in (headers | attributes).items() if name not in hidden}
     return {"body": body, "headers": shown}
 
 
@@ -87,6 +85,7 @@ def as_event(source: WebhookSource, request: RequestBody, view: Mapping[str, Any
         raise InvalidEvent(problems)
     try:
         cloud_event(attributes, request.parts[0].value, "", "header:ce-")
+        packed(attributes)
     except InvalidEvent as error:
         moved = [Problem(_MEMBERS.get(it.path, it.path), it.code, it.params) for it in error.problems]
         raise InvalidEvent(moved, error.status) from error

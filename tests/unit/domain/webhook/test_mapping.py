@@ -84,7 +84,7 @@ KINDS: dict[str, tuple[str, Any, dict[str, str], dict[str, str]]] = {
     ),
     "shopify": (
         "shopify",
-        {"id": 8209829119461545},
+        {"id": 820982911946154508},
         {
             "x-shopify-webhook-id": "b54557e4",
             "x-shopify-topic": "orders/create",
@@ -244,6 +244,12 @@ def test_what_is_volatile_goes_with_the_request() -> None:
     name, body, headers, _ = KINDS["stripe"]
     assert event_of(read_source(name, FILES[name]), body, headers).volatile == ("/pending_webhooks",)
     assert event_of(source(), {"id": "1"}).volatile == ()
+
+
+def test_attributes_that_are_too_large_together_are_refused_with_a_member() -> None:
+    made = source(**{member: f"body.{member}" for member in ("type", "source", "entity")})
+    names = dict.fromkeys(("type", "source", "entity", "id"), "é" * 250)
+    assert all(place.startswith("webhook:") for place, _ in problems(made, names))
 
 
 @pytest.mark.parametrize(
