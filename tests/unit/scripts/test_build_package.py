@@ -44,6 +44,10 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     (root / "src" / "pik" / "schemas").mkdir(parents=True)
     (root / "src" / "pik" / "__pycache__").mkdir()
+    (root / "src" / "pik" / "adapters" / "client").mkdir(parents=True)
+    (root / "src" / "pik" / "adapters" / "client" / "clients.py").write_text(
+        'from typing import Final\n\nSERVICES: Final = ["s3"]\n', encoding="utf-8"
+    )
     for name in ("ingest.py", "publisher.py", "pik/__init__.py", "pik/settings.py"):
         (root / "src" / name).write_text(f"NAME = {name!r}\n", encoding="utf-8")
     (root / "src" / "pik" / "schemas" / "order.json").write_text("{}", encoding="utf-8")
@@ -116,6 +120,7 @@ def test_the_package_holds_handlers_code_schemas_and_wheels_and_nothing_else(
     assert files(tmp_path / "out") == [
         "ingest.py",
         "pik/__init__.py",
+        "pik/adapters/client/clients.py",
         "pik/schemas/order.json",
         "pik/settings.py",
         "publisher.py",
@@ -192,8 +197,12 @@ def test_what_uv_complains_of_is_passed_on_with_an_exit_status(
 def test_the_package_is_built_for_the_templates_runtime() -> None:
     function = source()["Globals"]["Function"]
     assert function["Runtime"] == f"python{build_package.RUNTIME}"
-    assert [build_package.PLATFORM.partition("-")[0]] == ["aarch64"]
-    assert function["Architectures"] == ["arm64"]
+    (architecture,) = function["Architectures"]
+    if architecture == {"Ref": "Architecture"}:
+        parameter = source()["Parameters"]["Architecture"]
+        assert sorted(parameter["AllowedValues"]) == sorted(build_package.PLATFORMS)
+        architecture = parameter["Default"]
+    assert architecture == build_package.DEFAULT_ARCHITECTURE
 
 
 def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path: Path) -> None:
