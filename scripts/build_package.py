@@ -60,8 +60,8 @@ def find_uv(root: Path) -> list[str]:
 def architecture_of(into: Path, environ: Mapping[str, str]) -> str:
     """The architecture that the package in `into` will run on. Raises BuildError for an unknown or a doubtful one.
 
-    `sam build` gives a makefile only ARTIFACTS_DIR. Before it builds, it writes build.toml with the architecture that it
-    resolved from the template and its parameters for each function. The environment is for other callers.
+    `sam build` gives a makefile only ARTIFACTS_DIR. Before it builds, it writes build.toml with the architecture of
+    each function, resolved from the template and its parameters. The environment is for other callers.
     """
     named = environ.get(ARCHITECTURE_VARIABLE) or None
     resolved = _architecture_by_sam(into.parent.parent / "build.toml", into.name)
