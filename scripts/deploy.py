@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pik_cli.shell.errors import PikError, Refusal, error_code, explain
 from pik_cli.shell.exit_codes import FINE
 from pik_cli.shell.output import Output
-from pik_cli.shell.stage import StageSettings, read_stage
+from pik_cli.shell.stage import NOT_DEPLOYED, StageSettings, read_stage, stack_trouble
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _ARCHITECTURE: Final = "Architecture"
-_NEW: Final = ("", "REVIEW_IN_PROGRESS")
+_NEW: Final = ("", NOT_DEPLOYED)
 """Statuses of a stack that nothing was deployed to yet."""
 
 
@@ -64,16 +64,10 @@ def read_place(settings: StageSettings, session: Session) -> DeployPlace:
 
 def refuse_unready(settings: StageSettings, place: DeployPlace) -> None:
     """Raises Refusal when CloudFormation would refuse the deploy, before minutes go into a build."""
-    delete = f"sam delete --stack-name {settings.stack_name} --region {settings.region}"
-    if place.status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
-        raise Refusal(f"Stack {settings.stack_name} is in {place.status} and takes no update.", f"Delete it: {delete}")
-    if place.status == "UPDATE_ROLLBACK_FAILED":
-        command = f"aws cloudformation continue-update-rollback --stack-name {settings.stack_name}"
-        raise Refusal(
-            f"Stack {settings.stack_name} is in {place.status}.", f"Repair it: {command} --region {settings.region}"
-        )
-    if place.status.endswith("_IN_PROGRESS") and not place.is_new:
-        raise Refusal(f"Stack {settings.stack_name} is in {place.status}.", "Wait until it is done, then deploy again.")
+    trouble = stack_trouble(place.status, settings.stack_name, settings.region)
+    if trouble:
+        message, command = trouble
+        raise Refusal(message, f"Deploy again after: {command}")
 
 
 def keep_architecture(settings: StageSettings, place: DeployPlace) -> StageSettings:

@@ -20,6 +20,9 @@ from pik_cli.shell.errors import Misuse
 
 _STAGE_PARAMETER: Final = "EnvName"
 _EMAIL_PARAMETER: Final = "AlarmEmail"
+NOT_DEPLOYED: Final = "REVIEW_IN_PROGRESS"
+"""Status of a stack that has a change set and nothing else."""
+
 _FILES: Final = ("template.yaml", "samconfig.toml")
 
 
@@ -32,9 +35,9 @@ class StageSettings:
     region: str
     overrides: Mapping[str, str]
     """The stage's parameters with those that were given; every other parameter keeps its deployed value or default."""
-    given: frozenset[str]
     template: Mapping[str, Any]
-    resolves_s3: bool
+    bucket: str
+    """Where sam puts the packages; empty when sam keeps a bucket of its own for the region (resolve_s3)."""
 
     def values(self, deployed: Mapping[str, str] | None = None) -> dict[str, str]:
         """Every parameter's value after the deploy, as text. One that the deploy does not name keeps its value."""
@@ -85,10 +88,24 @@ def read_stage(checkout: Path, name: str, given: Iterable[str] = (), email: str 
         stack_name=str(place.get("stack_name", "")),
         region=str(place.get("region", "")),
         overrides=overrides,
-        given=frozenset(extra),
         template=template,
-        resolves_s3=bool(place.get("resolve_s3")),
+        bucket=str(place.get("s3_bucket", "")),
     )
+
+
+def stack_trouble(status: str, name: str, region: str) -> tuple[str, str] | None:
+    """Why CloudFormation would refuse to update a stack in this status, and the fix; None when it would not."""
+    where = f"--stack-name {name} --region {region}"
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
+        return f"Stack {name} is in {status} and takes no update.", f"sam delete {where}"
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return (
+            f"Stack {name} is in {status} and takes no update.",
+            f"aws cloudformation continue-update-rollback {where}",
+        )
+    if status.endswith("_IN_PROGRESS") and status != NOT_DEPLOYED:
+        return f"Stack {name} is in {status}.", f"aws cloudformation describe-stack-events {where}"
+    return None
 
 
 def pairs(texts: str | Iterable[str], origin: str) -> dict[str, str]:

@@ -154,7 +154,7 @@ def test_a_deploy_that_fails_is_the_exit_status(cloud: DeployTarget) -> None:
         ("ROLLBACK_COMPLETE", "sam delete --stack-name pipeline-investigation-kit-dev"),
         ("DELETE_FAILED", "sam delete"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
-        ("UPDATE_IN_PROGRESS", "Wait"),
+        ("UPDATE_IN_PROGRESS", "describe-stack-events"),
     ],
 )
 def test_a_stack_that_takes_no_update_is_refused_before_the_build(

@@ -126,7 +126,7 @@ def test_tests_and_examples_of_libraries_are_left_out_and_modules_of_these_names
 
 
 def sam_directory(root: Path, *architectures: tuple[str, str]) -> Path:
-    """The directory in which sam builds, with a build.toml beside it as sam writes one."""
+    """The directory in which sam builds, and its build.toml, as sam writes one."""
     tables = [
         f'[function_build_definitions.{number}]\ncodeuri = "/src"\narchitecture = "{architecture}"\n'
         f'functions = ["{name}"]\n\n[function_build_definitions.{number}.metadata]\nBuildMethod = "makefile"\n'
@@ -186,7 +186,7 @@ into = Path(os.environ["ARTIFACTS_DIR"])
     ("options", "architecture"), [([], "arm64"), (["--parameter-overrides", "Architecture=x86_64"], "x86_64")]
 )
 def test_sam_says_before_it_builds_what_it_resolved(tmp_path: Path, options: list[str], architecture: str) -> None:
-    """With the real sam: how it tells the architecture to a makefile is not in its documentation."""
+    """With the real sam: its documentation does not say how a makefile learns the architecture."""
     (tmp_path / "src").mkdir()
     (tmp_path / "template.yaml").write_text(TEMPLATE, encoding="utf-8")
     (tmp_path / "note.py").write_text(NOTE, encoding="utf-8")

@@ -20,7 +20,7 @@ def test_a_given_parameter_drops_none_of_the_stages_others(stage: str) -> None:
     assert settings.overrides["EnvName"] == stage
     assert settings.stack_name == f"pipeline-investigation-kit-{stage}"
     assert settings.region == "us-east-1"
-    assert settings.given == {"EnableProcessor"}
+    assert settings.bucket == ""
 
 
 def test_an_address_is_the_parameter_of_the_alarms() -> None:
