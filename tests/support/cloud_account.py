@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.session import Session
+from botocore.validate import ParamValidator
 
 ACCOUNT: Final = "123456789012"
 
@@ -13,6 +16,21 @@ ACCOUNT: Final = "123456789012"
 def refusal(code: str, operation: str = "Call") -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": f"{code} it is"}}
     return ClientError(answer, operation)
+
+
+@cache
+def _client(service: str) -> Any:
+    """botocore's own client, of which only the model is used."""
+    return Session().create_client(service, region_name="us-east-1")
+
+
+def _check_request(service: str, operation: str, arguments: Mapping[str, Any]) -> None:
+    """Raises ParamValidationError for a request that the service's model does not have."""
+    client = _client(service)
+    shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
+    report = ParamValidator().validate(arguments, shape)
+    if report.has_errors():
+        raise ParamValidationError(report=report.generate_report())
 
 
 class CloudAccount:
@@ -44,9 +62,11 @@ class CloudService:
 
     def __init__(self, account: CloudAccount, service: str) -> None:
         self._account = account
+        self._service = service
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
+            _check_request(self._service, operation, arguments)
             self._account.calls.append(operation)
             if operation in self._account.raises:
                 raise self._account.raises[operation]
@@ -55,6 +75,8 @@ class CloudService:
         return call
 
     def get_paginator(self, operation: str) -> Any:
+        assert _client(self._service).can_paginate(operation)
+
         class Paginator:
             paginate = staticmethod(lambda **arguments: [getattr(self, operation)(**arguments)])
 
