@@ -48,8 +48,9 @@ gameday: setup ## break the pipeline on purpose and check the outcome; SCENARIO=
 build: setup ## package the functions (sam build)
 	$(BIN)/sam build
 
-deploy: build ## deploy to AWS; STAGE=dev, staging or prod
-	$(BIN)/sam deploy --config-env $(STAGE)
+deploy: setup ## build and deploy to AWS; STAGE=dev, EMAIL=address for alarms, OVERRIDES="Name=value ...", CI=1 asks nothing
+	@$(BIN)/python -m scripts.deploy --stage '$(STAGE)' --overrides "$$OVERRIDES" \
+	  $(if $(filter command,$(origin EMAIL)),--email "$$EMAIL") $(ARGS) # many a shell has an EMAIL for other programs
 
 lock: setup ## pin the development packages again from requirements-dev.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt \

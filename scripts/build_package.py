@@ -6,12 +6,13 @@ Needs nothing but the standard library and `uv`, so that any Python from 3.9 on 
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,16 @@ RUNTIME: Final = "3.13"
 """Python of the functions; template.yaml's Runtime says the same."""
 
 PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
-"""Wheels for Lambda: glibc 2.28 or older (its own is 2.34). jsonschema-rs has none for manylinux2014, 2.17."""
+"""Wheels for Lambda's architectures: glibc 2.28 or older (its own is 2.34). jsonschema-rs has none for manylinux2014,
+2.17."""
 
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """Bytes that Lambda takes unzipped; it refuses the deploy beyond."""
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _IN_LAMBDA: Final = "/var/task"
+_CLIENTS: Final = Path("pik", "adapters", "client", "clients.py")
+_UNUSED_FOLDERS: Final = ("tests", "examples")  # of a library, below its top level
 _NOT_PACKAGED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", ".*")
 
 
@@ -99,6 +103,63 @@ def copy_code(into: Path, source: Path) -> None:
     shutil.copytree(source / "pik", into / "pik", ignore=_NOT_PACKAGED, dirs_exist_ok=True)
 
 
+def services_of(code: Path) -> frozenset[str]:
+    """The AWS services whose clients the code makes, as botocore names them. Raises BuildError.
+
+    They are the list SERVICES of the module that makes the clients. Every other place that names a service to a call
+    must name one of the list, so that no client is missing from the package.
+    """
+    listed: set[str] = set()
+    for node in ast.walk(ast.parse((code / _CLIENTS).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "SERVICES":
+            listed = set(ast.literal_eval(node.value)) if node.value else set()
+    if not listed:
+        raise BuildError(f"{_CLIENTS} has no list SERVICES, from which the package gets its AWS services.")
+    for path in sorted(code.glob("*.py")) + sorted((code / "pik").rglob("*.py")):
+        unlisted = set(_named_services(path)) - listed
+        if unlisted:
+            raise BuildError(
+                f"{path.relative_to(code)} makes a client of {', '.join(sorted(unlisted))}, which SERVICES in "
+                f"{_CLIENTS} does not list. Add it there; the package leaves out every other service."
+            )
+    return frozenset(listed)
+
+
+def _named_services(path: Path) -> Iterator[str]:
+    """The texts that a module gives to `client(…)`, `_client(…)`, `create_client(…)` and `resource(…)`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Attribute, ast.Name)):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        if name not in {"client", "_client", "create_client", "resource"}:
+            continue
+        given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "service_name")]
+        yield from (value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str))
+
+
+def leave_out_unused(into: Path, services: Iterable[str]) -> None:
+    """Remove what no function loads: the data of AWS services without a client, and libraries' tests and examples.
+
+    Files directly in botocore's data (endpoints, partitions, retries, defaults) serve all services and stay. Raises
+    BuildError when the data of a needed service is missing.
+    """
+    data = into / "botocore" / "data"
+    if data.is_dir():
+        needed = set(services)
+        missing = sorted(name for name in needed if not any((data / name).glob("*/service-2.json*")))
+        if missing:
+            raise BuildError(
+                f"botocore has no data of {', '.join(missing)}: SERVICES in {_CLIENTS} names no such service."
+            )
+        for directory in data.iterdir():
+            if directory.is_dir() and directory.name not in needed:
+                shutil.rmtree(directory)
+    for library in into.iterdir():
+        for name in _UNUSED_FOLDERS:
+            if library.name != "pik" and (library / name).is_dir():
+                shutil.rmtree(library / name)
+
+
 def find_runtime_python(uv: Sequence[str]) -> str | None:
     """An interpreter of the functions' version that starts, or None. A pyenv shim exists without starting one."""
     return next((python for python in _runtime_candidates(uv) if _version_of(python) == RUNTIME), None)
@@ -170,8 +231,10 @@ def build(into: Path, root: Path, architecture: str = "arm64", more: Sequence[st
     source = root / "src"
     into = into.resolve()
     into.mkdir(parents=True, exist_ok=True)
+    services = services_of(source)
     uv = find_uv(root)
     install(into, source, root, uv, architecture, more)
+    leave_out_unused(into, services)
     copy_code(into, source)
     python = find_runtime_python(uv)
     if python:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scripts.local.cfn_yaml import Template
+from pik_cli.shell.cfn_yaml import Template
 
 API_ID: Final = "pik"
 """Part of the API's address, the same in each run, so that a person can use a curl line again."""

@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.local import cfn_yaml
+from pik_cli.shell import cfn_yaml
+from pik_cli.shell.cfn_yaml import Template
 from scripts.local.adaptations import Place, adapt
 from scripts.local.aws import EngineAws
-from scripts.local.cfn_yaml import Template
 from scripts.local.package import SOURCE, package
 from scripts.local.webhooks import LOCAL_SECRETS, put_secrets
 

@@ -19,6 +19,11 @@ COMMANDS: Final = (
     LazyCommand("status", "pik_cli.status.command:status", "Show the whole pipeline and what in it needs attention."),
     LazyCommand("health", "pik_cli.status.health:health", "Show the API's status, version and switches."),
     LazyCommand("logs", "pik_cli.logs.command:logs", "Show what the functions logged, merged by time."),
+    LazyCommand(
+        "preflight",
+        "pik_cli.preflight.command:preflight",
+        "Check the account before the first deploy: limits, permissions, names, and what to change.",
+    ),
     LazyCommand("replay", "pik_cli.replay.command:app", "Send the stored events of a window through the queue again."),
     LazyCommand(
         "processor",

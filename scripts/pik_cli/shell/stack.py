@@ -134,6 +134,17 @@ class StackAws:
     def _client(self, service: str) -> Any:
         return self._session.create_client(service, endpoint_url=self._target.endpoint_url, config=self._config)
 
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A new client of a service that only one command calls, in another region when one is named."""
+        config, endpoint = self._config, self._target.endpoint_url
+        return self._session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+
+    def regions_of(self, service: str) -> set[str]:
+        """The regions of all partitions that botocore knows for a service."""
+        session = self._session
+        partitions = session.get_available_partitions()
+        return {region for partition in partitions for region in session.get_available_regions(service, partition)}
+
     @property
     def region(self) -> str | None:
         """The region that requests are signed for. Raises botocore's ProfileNotFound."""

@@ -44,6 +44,10 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     (root / "src" / "pik" / "schemas").mkdir(parents=True)
     (root / "src" / "pik" / "__pycache__").mkdir()
+    (root / "src" / "pik" / "adapters" / "client").mkdir(parents=True)
+    (root / "src" / "pik" / "adapters" / "client" / "clients.py").write_text(
+        'from typing import Final\n\nSERVICES: Final = ["s3"]\n', encoding="utf-8"
+    )
     for name in ("ingest.py", "publisher.py", "pik/__init__.py", "pik/settings.py"):
         (root / "src" / name).write_text(f"NAME = {name!r}\n", encoding="utf-8")
     (root / "src" / "pik" / "schemas" / "order.json").write_text("{}", encoding="utf-8")
@@ -116,6 +120,7 @@ def test_the_package_holds_handlers_code_schemas_and_wheels_and_nothing_else(
     assert files(tmp_path / "out") == [
         "ingest.py",
         "pik/__init__.py",
+        "pik/adapters/client/clients.py",
         "pik/schemas/order.json",
         "pik/settings.py",
         "publisher.py",
