@@ -91,10 +91,9 @@ def _report(console: Console, verdicts: Sequence[Verdict], known: Sequence[Mutan
         console.print(verdict.mutant.diff((ROOT / verdict.mutant.path).read_text("utf-8")))
     killed = len(verdicts) - len(survivors)
     by = Counter("the simulation" if it.simulated else "tests" for it in verdicts if it.killer)
-    console.print(
-        f"\n{len(verdicts) + len(known)} mutants: {killed} killed ({', '.join(f'{n} by {it}' for it, n in by.items())}), "
-        f"{len(survivors)} survived, {len(known)} equivalent; {end}"
-    )
+    killers = ", ".join(f"{number} by {name}" for name, number in by.items())
+    console.print(f"\n{len(verdicts) + len(known)} mutants, {len(known)} of them equivalent; {end}")
+    console.print(f"{killed} killed ({killers}), {len(survivors)} survived: {killed / max(len(verdicts), 1):.1%}")
     if not survivors:
         return 0
     console.print("Give each survivor a test, or add it to tests/mutation/equivalent.toml with its reason:")

@@ -23,7 +23,6 @@ TESTS: Final = (
     "tests/unit/domain",
     "tests/unit/flows",
     "tests/unit/adapters",
-    "tests/unit/pik_cli",
     "tests/unit/test_entry.py",
     "tests/unit/test_schemas.py",
     "tests/unit/test_workers.py",
