@@ -13,8 +13,8 @@ from tests.mutation.mutants import FOLDERS, Mutant
 
 
 class Choice:
-    """Chooses by what ran the lines of a mutant. A line that runs at import, as a constant does, is run by no test: there
-    the tests are those that run the lines where its names are used, and those whose files have its names."""
+    """Chooses by what ran the lines of a mutant. No test runs a line that runs at import, as a constant does: there it
+    is the tests that run the lines where its names are used, and those whose files have its names."""
 
     def __init__(self, root: Path, covering: Covering) -> None:
         self._root = root

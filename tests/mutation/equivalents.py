@@ -35,6 +35,6 @@ def equivalents(file: Path = FILE) -> list[Equivalent]:
 
 
 def entry(mutant: Mutant) -> str:
-    """The mutant in the form of the list, for whoever adds its reason."""
+    """The mutant in the form of the list, so that only its reason has to be added."""
     members = {"file": mutant.path, "function": mutant.function, "before": mutant.before, "after": mutant.after}
     return "\n".join(["[[equivalent]]", *(f"{name} = '''{text}'''" for name, text in members.items()), 'reason = ""'])

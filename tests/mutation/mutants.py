@@ -23,8 +23,8 @@ from tests.mutation.operators import OPERATORS
 FOLDERS: Final = ("src/pik/domain", "src/pik/flows", "src/pik/adapters")
 
 _TYPES: Final = m.Call(func=m.Name("TypeVar") | m.Name("NewType") | m.Name("ParamSpec"))
-_LOGGED: Final = m.Call(func=m.Attribute(value=m.Name("logger")))
-_TRIVIAL: Final = m.Call(func=m.Name("len") | m.Name("isinstance"))
+_LOGGED: Final = m.SimpleStatementLine([m.Expr(m.Call(func=m.Attribute(value=m.Name("logger"))))])
+_TRIVIAL: Final = m.Call(func=m.Name("len") | m.Name("isinstance") | m.Name("cast"))
 """Calls that raise at once when an argument is gone."""
 _CAST: Final = m.Call(func=m.Name("cast"))
 _CHECKING: Final = m.If(test=m.Name("TYPE_CHECKING"))

@@ -56,6 +56,6 @@ def content_hash(root: Path) -> str:
         for file in sorted((root / folder).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and ".egg-info" not in str(file):
                 digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    for name in ("template.yaml", "pyproject.toml", "requirements-dev.txt"):
-        digest.update((root / name).read_bytes())
+    for file in (root / name for name in ("template.yaml", "pyproject.toml", "requirements-dev.txt")):
+        digest.update(file.read_bytes() if file.exists() else b"")
     return digest.hexdigest()[:16]
