@@ -6,7 +6,6 @@ import argparse
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -90,8 +89,8 @@ def _report(console: Console, verdicts: Sequence[Verdict], known: Sequence[Mutan
         console.print(f"\n{verdict.mutant.name} survived {tried} ({verdict.mutant.operator}):")
         console.print(verdict.mutant.diff((ROOT / verdict.mutant.path).read_text("utf-8")))
     killed = len(verdicts) - len(survivors)
-    by = Counter("the simulation" if it.simulated else "tests" for it in verdicts if it.killer)
-    killers = ", ".join(f"{number} by {name}" for name, number in by.items())
+    by_simulation = sum(1 for it in verdicts if it.killer and it.simulated)
+    killers = f"{killed - by_simulation} by tests, {by_simulation} by the simulation"
     console.print(f"\n{len(verdicts) + len(known)} mutants, {len(known)} of them equivalent; {end}")
     console.print(f"{killed} killed ({killers}), {len(survivors)} survived: {killed / max(len(verdicts), 1):.1%}")
     if not survivors:
