@@ -40,3 +40,7 @@ class RawStore:
         """`length` bytes from `offset`. Raises ClientError (NoSuchKey, InvalidRange)."""
         answer = self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}")
         return answer["Body"].read()
+
+    def injected_into(self, data: bytes) -> str:
+        """The failure mode that spoiled bytes which were read here; always empty, except where faults are injected."""
+        return ""

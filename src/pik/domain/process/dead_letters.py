@@ -31,6 +31,7 @@ class Reason:
     failed_at: str
     first_sent_at: str
     run: str
+    injected: str = ""
 
     def attributes(self) -> dict[str, str]:
         """The message attributes; SQS accepts at most ten, none of them empty."""
@@ -44,6 +45,7 @@ class Reason:
             "failed_at": self.failed_at,
             "first_sent_at": self.first_sent_at,
             "run": self.run,
+            "injected": self.injected,
         }
         return {name: value for name, value in attributes.items() if value}
 
@@ -63,6 +65,7 @@ class Reason:
             failed_at=attributes.get("failed_at", ""),
             first_sent_at=attributes.get("first_sent_at", ""),
             run=attributes.get("run", ""),
+            injected=attributes.get("injected", ""),
         )
 
 

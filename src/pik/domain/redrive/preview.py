@@ -112,6 +112,7 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
         "error_type": error_type,
         "fingerprint": fingerprint,
         "reason": reason,
+        **_injected(letter),
         "attempts": letter.attempts(receives),
         "redrives": work.redrives if work else 0,
         "age_seconds": age_seconds(letter, now),
@@ -195,6 +196,7 @@ def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:
         "error_type": error_type,
         "fingerprint": fingerprint,
         "reason": _cause(last)[3],
+        **_injected(last),
         "count": len(letters),
         "first_failed_at": min(letter.died_at for letter in letters),
         "last_failed_at": last.died_at,
@@ -209,6 +211,11 @@ def _cause(letter: DeadLetter) -> tuple[str, str, str, str]:
     if reason is None:
         return UNKNOWN, "", "", ""
     return reason.category, reason.error_type, reason.fingerprint, reason.message
+
+
+def _injected(letter: DeadLetter) -> Json:
+    """The failure mode that caused the letter; nothing for a real failure."""
+    return {"injected": letter.reason.injected} if letter.reason and letter.reason.injected else {}
 
 
 def _expires_at(letter: DeadLetter, retention_seconds: int) -> str:

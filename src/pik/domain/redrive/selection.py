@@ -136,5 +136,6 @@ def explained(letter: DeadLetter, row: Mapping[str, Any] | None) -> DeadLetter:
         failed_at=row["failed_at"],
         first_sent_at=letter.sent_at,
         run=letter.work.run if letter.work else "",
+        injected=row.get("injected", ""),
     )
     return replace(letter, reason=reason)
