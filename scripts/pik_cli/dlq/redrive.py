@@ -17,6 +17,7 @@ from pik.domain.shared.limits import (
     REDRIVE_MIN_AGE_SECONDS,
 )
 from pik_cli.dlq.api import RedriveApi, Started
+from pik_cli.dlq.fault import redrive_question
 from pik_cli.dlq.follow import follow_run
 from pik_cli.dlq.native import move_all
 from pik_cli.dlq.options import (
@@ -191,7 +192,8 @@ def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     selected = _selected(preview, rehearsal)
     if manifest is None:
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
-    ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?", yes=consent.yes)
+    question = f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?"
+    ask(redrive_question(session, question), yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)
 
 

@@ -84,6 +84,7 @@ def send(
     auth: _Auth = None,
     restart: Annotated[bool, typer.Option("--restart", help="Send everything, also what an earlier run sent.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count the events; send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="For scripts; this command never asks.")] = False,
 ) -> None:
     """Send a file of events, whole and once.
 
