@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.dynamodb.aggregate_store import AggregateStore
 from pik.adapters.dynamodb.applied_events import AppliedEvents
 from pik.adapters.dynamodb.failure_reader import FailureReader
@@ -26,17 +27,25 @@ from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.http.validation import SchemaRegistry
 from pik.domain.process.versions import DayKey
+from pik.domain.redrive import confirm
 from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive import waves as redrive_waves
+from pik.domain.redrive.confirm import Outcome, OutcomeTally
 from pik.domain.redrive.message import Entry
-from pik.domain.redrive.request import PUT_BACK, RESCUE
+from pik.domain.redrive.request import PUT_BACK, REDRIVE, RESCUE
 from pik.domain.redrive.selection import CANCELLED, STOPPED
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
-from pik.domain.shared.failures import error_code
-from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, REDRIVE_PART_MESSAGES, REDRIVE_STEP_MS, SWEEP_THREADS
+from pik.domain.shared.failures import Failure, error_code
+from pik.domain.shared.limits import (
+    MAX_FAILURE_MESSAGE_CHARS,
+    REDRIVE_PART_MESSAGES,
+    REDRIVE_RESERVE_MS,
+    REDRIVE_STEP_MS,
+    SWEEP_THREADS,
+)
 from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer
@@ -116,14 +125,14 @@ class RedriveStepFlow:
         elif failed:
             after = self._wave(state, failed, time_left)
         elif step == "finish":
-            after = self._finish(state, event.get("error"))
+            after = self._finish(state, event.get("error"), time_left)
         else:
             raise ValueError(f"step {step!r} is not known; statemachines/redrive.asl.yaml names the steps")
         # What can follow at once does, while there is time for it: no other invocation is paid for, and nothing is read
         # that this one has just written.
         while after.state is not None and time_left() > REDRIVE_STEP_MS:
             onward = after.step == WAVE
-            after = self._wave(after.state, None, time_left) if onward else self._finish(after.state, None)
+            after = self._wave(after.state, None, time_left) if onward else self._finish(after.state, None, time_left)
         return _answer(run_id, after)
 
     # --- freeze ---
@@ -153,35 +162,52 @@ class RedriveStepFlow:
         if early := redrive_waves.seconds_until_due(state, self._time()):
             # The wave was sent, and its step is repeated because its answer was lost.
             return Next(WAIT, wait_seconds=early)
-        seen, events = self._gather_evidence(state, failed)
+        seen, events = self._gather_evidence(state, failed, time_left)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
                 self._note(state, {"waves": _columns(waves)})
                 return Next(WAIT, wait_seconds=seconds)
             case End() as end:
-                return self._stop(state, end)
+                return self._stop(state, end, time_left)
             case Send() as step:
                 return self._send(state, step, time_left)
 
-    def _gather_evidence(self, state: RedriveState, failed: Future[list[Row]] | None) -> tuple[WaveEvidence, list[str]]:
+    def _gather_evidence(
+        self, state: RedriveState, failed: Future[list[Row]] | None, time_left: TimeLeft
+    ) -> tuple[WaveEvidence, list[str]]:
         """What is known of what was sent; and the events of the first wave, while that is the only one. `failed`: the
         run's failed attempts, where they were requested already."""
         if not redrive_waves.is_judged(state):
             return WaveEvidence({}), []
         rows = failed.result() if failed else self._ledger.of_run(state.run_id)
         entries: list[Entry] = []
-        days: dict[DayKey, list[str]] = {}
         if state.request.canary and len(state.waves) == 1:
             entries = redrive_waves.first_wave(state, self._entries(state, 0, state.waves[0].size))
-            days = redrive_waves.by_day(entries)
-        elif state.request.canary and state.all_sent and state.count <= REDRIVE_PART_MESSAGES:
-            days = redrive_waves.few_reads(redrive_waves.by_day(self._entries(state, 0, state.count)))
+        events = [entry.event.event_id for entry in entries]
+        if state.all_sent:
+            outcome, applied = self._confirm(state, rows, time_left)
+            return WaveEvidence.of(rows, applied, outcome), events
+        return WaveEvidence.of(rows, self._applied(confirm.by_day(entries))), events
+
+    def _confirm(self, state: RedriveState, rows: Sequence[Row], time_left: TimeLeft) -> tuple[Outcome, set[str]]:
+        """What became of every letter that the run sent, and the events that were found in an aggregate."""
+        tally = OutcomeTally(state, WaveEvidence.of(rows).failing.keys())
+        for start in range(0, state.sent_to, REDRIVE_PART_MESSAGES):
+            if tally.is_over or time_left() < REDRIVE_RESERVE_MS:
+                break
+            entries = self._entries(state, start, min(start + REDRIVE_PART_MESSAGES, state.sent_to))
+            days = tally.days(entries)
+            tally.add(entries, days, self._applied(days))
+        return tally.outcome(), tally.applied
+
+    def _applied(self, days: Mapping[DayKey, list[str]]) -> list[str]:
+        """Those of the events that are in an aggregate."""
         applied: list[str] = []
         for past in self._workers.run(lambda day: self._days.look(*day), days.items()):
             if isinstance(past, Exception):
                 raise past
             applied += past.counted
-        return WaveEvidence.of(rows, applied), [entry.event.event_id for entry in entries]
+        return applied
 
     def _send(self, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
@@ -232,10 +258,10 @@ class RedriveStepFlow:
         unsent = self._dead.send({place: redrive_message.put_back(entry) for place, entry in enumerate(kept, start)})
         return WaveOutcome(len(kept) - len(unsent), unsent)
 
-    def _stop(self, state: RedriveState, end: End) -> Next:
-        totals = {**state.totals, "unconfirmed": end.unconfirmed}
-        changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because, "totals": totals}
-        if not end.stopped:  # nothing is left: a repeat may judge again what this one did not come to write down
+    def _stop(self, state: RedriveState, end: End, time_left: TimeLeft) -> Next:
+        changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because}
+        changes |= _outcome_columns(state, end.outcome)
+        if not end.stopped and time_left() > REDRIVE_STEP_MS:  # it finishes at once, and a repeat may judge again
             return Next(FINISH, state.having(changes))
         return Next(FINISH, self._note(state, changes))
 
@@ -254,7 +280,7 @@ class RedriveStepFlow:
 
     # --- finish ---
 
-    def _finish(self, state: RedriveState, error: Mapping[str, Any] | None) -> Next:
+    def _finish(self, state: RedriveState, error: Mapping[str, Any] | None, time_left: TimeLeft) -> Next:
         run_id = state.run_id
         if not state.frozen_at:  # a selection may be there that was not noted
             selection = self._files.get(selection_key(run_id)) or {}
@@ -262,6 +288,7 @@ class RedriveStepFlow:
             state = state.having({name: selection[name] for name in names if name in selection})
         status, reason = _how_it_ends(state, failed=bool(error))
         skipped, gone = self._give_back(state)
+        state = self._with_outcome(state, time_left)
         totals = redrive_waves.totals_at_end(state.totals, reason, skipped, gone)
         now = self._time()
         changes: Row = {
@@ -269,6 +296,7 @@ class RedriveStepFlow:
             "selected": totals["selected"],
             "waves": state.row["waves"],
             "totals": totals,
+            **({"outcome": state.row["outcome"]} if "outcome" in state.row else {}),
             "updated_at": now,
             "finished_at": now,
             "report_key": report_key(run_id),
@@ -280,6 +308,19 @@ class RedriveStepFlow:
         self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY})
         logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
         return Next(END)
+
+    def _with_outcome(self, state: RedriveState, time_left: TimeLeft) -> RedriveState:
+        """The run with what became of its messages, where no step before has found that out: it was stopped, cancelled
+        or failed. A table that cannot be read does not keep it from ending."""
+        if state.request.action != REDRIVE or not state.waves or "outcome" in state.row:
+            return state
+        try:
+            outcome, _ = self._confirm(state, self._ledger.of_run(state.run_id), time_left)
+        except (*AWS_FAILURES, Failure, LookupError):
+            logger.exception("what became of the messages is not known", run_id=state.run_id)
+            outcome = OutcomeTally(state, frozenset()).outcome()
+        waves = outcome.noted(state.waves)
+        return state.having({"waves": _columns(waves), **_outcome_columns(state, outcome)})
 
     def _give_back(self, state: RedriveState) -> tuple[int, int]:
         """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
@@ -310,6 +351,12 @@ def _answer(run_id: str, after: Next) -> Answer:
 
 def _columns(waves: Sequence[Wave] | None) -> list[Row]:
     return [wave.columns() for wave in waves or ()]
+
+
+def _outcome_columns(state: RedriveState, outcome: Outcome | None) -> Row:
+    if outcome is None:
+        return {}
+    return {"totals": {**state.totals, "unconfirmed": outcome.unconfirmed}, "outcome": outcome.columns()}
 
 
 def _receipts(entries: Sequence[Entry]) -> dict[str, str]:

@@ -109,6 +109,10 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "redrive_kept": "{count} may also still be in the dead-letter queue; redriving them again does no harm.",
     "redrive_unconfirmed": "The outcome of {count} of them is not known: they have not failed, and were either not "
     "counted yet or not checked.",
+    "redrive_waiting": "{count} of them have neither failed nor been counted yet: they wait in the work queue, or an "
+    "attempt is under way. What fails comes back as a dead letter.",
+    "redrive_unchecked": "{count} of them have not failed, and whether they were counted was not looked up: there are "
+    "too many for one check, or the tables could not be read.",
     "redrive_stopped": "It stopped early ({detail}). Start another redrive for the remaining messages.",
     "redrive_stopped_failing": "It stopped early: {failing} of {redriven} failed again, most of them with: {detail}. "
     "Read the new reasons, fix the cause, and start another redrive.",
@@ -254,6 +258,10 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "redrive_already_gone": "指定されたうち {count} 件は、もうデッドレターキューにありませんでした。",
     "redrive_failed": "{count} 件は移せず、元の場所に残っています。少し待って再投入をやり直してください。",
     "redrive_unconfirmed": "{count} 件のその後は不明です。失敗の記録はなく、集計されたかは未確認です。",
+    "redrive_waiting": "{count} 件はまだ失敗も集計もされていません。"
+    "作業キューで待っているか、処理の途中です。失敗すればデッドレターとして戻ります。",
+    "redrive_unchecked": "{count} 件は失敗していませんが、集計されたかは確認していません。"
+    "一度に確認できる件数を超えたか、テーブルを読み取れませんでした。",
     "redrive_kept": "{count} 件はデッドレターキューにも残っている可能性があります。もう一度扱っても問題ありません。",
     "redrive_stopped": "自動的に停止しました（{detail}）。残りは再投入をやり直してください。",
     "redrive_stopped_failing": "自動的に停止しました。{redriven} 件中 {failing} 件が再び失敗しました"

@@ -36,7 +36,9 @@ _COUNTED: Final = {
     "already_gone": "redrive_already_gone",
     "failed": "redrive_failed",
     "kept": "redrive_kept",
-    "unconfirmed": "redrive_unconfirmed",
+    "unconfirmed": "redrive_unconfirmed",  # of runs that were recorded without the next two
+    "waiting": "redrive_waiting",
+    "unchecked": "redrive_unchecked",
 }
 _REASONS: Final = {
     FAILING: "redrive_stopped_failing",
@@ -65,7 +67,7 @@ def no_totals() -> Row:
     """The totals of a run that has done nothing. `selected` is the sum of `redriven` (or `rescued`), `skipped`,
     `already_gone` and `failed`. Of the redriven, `kept` are those whose dead letter may still exist, and
     `unconfirmed` those whose outcome is not known: they have not failed, and either were not checked or not yet
-    counted."""
+    counted. The row's `outcome` has how many are which."""
     return {
         "selected": 0,
         "redriven": 0,
@@ -119,9 +121,10 @@ def explanation(row: Mapping[str, Any], language: Language) -> str:
     if skipped:
         params = {"count": sum(skipped.values()), "detail": listed(skipped)}
         sentences.append(render("redrive_skipped", params, language))
+    counted = {**totals, **row["outcome"], "unconfirmed": 0} if "outcome" in row else totals
     for name, code in _COUNTED.items():
-        if totals.get(name):
-            sentences.append(render(code, {"count": totals[name]}, language))
+        if counted.get(name):
+            sentences.append(render(code, {"count": counted[name]}, language))
     stopped = row["stopped"]
     if row["status"] == STOPPED:
         because = row.get("because", {})

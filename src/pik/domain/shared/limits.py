@@ -320,8 +320,15 @@ REDRIVE_MAX_CHECKS: Final = 20
 REDRIVE_PART_MESSAGES: Final = 1_000
 """Messages of one file of a selection: a megabyte, and most runs have one file."""
 
-REDRIVE_CONFIRM_READS: Final = 8
-"""Reads of aggregates after the last wave: enough to be sure of a small run, and 1% of the calls of a thousand."""
+REDRIVE_CONFIRM_READS: Final = 2_000
+"""Reads of aggregates in one check of all that a run sent: two for each of the thousand messages that it takes unless
+the request says all, so that the report of such a run is exact."""
+
+REDRIVE_CONFIRM_SECONDS: Final = 5
+"""After the last wave until its first check: a processor that keeps up has counted everything by then."""
+
+OUTCOME_SAMPLES: Final = 5
+"""Event ids that a run names of those that are not decided at its end: enough to search the logs for."""
 
 REDRIVE_STEP_MS: Final = 300_000
 """Milliseconds that must be left for another step in the same invocation: half of the function's time, for a wave that

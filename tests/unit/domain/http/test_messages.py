@@ -105,6 +105,8 @@ PARAMETERS = {
     "redrive_failed": {"count"},
     "redrive_kept": {"count"},
     "redrive_unconfirmed": {"count"},
+    "redrive_waiting": {"count"},
+    "redrive_unchecked": {"count"},
     "redrive_stopped": {"detail"},
     "redrive_stopped_failing": {"detail", "failing", "redriven"},
     "redrive_stopped_undecided": {"undecided"},
