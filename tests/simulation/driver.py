@@ -87,10 +87,17 @@ class SimulatedWorld:
         while rescues := {run for run, row in self.redrives.rows().items() if row["action"] == "rescue"} - back:
             run_id = min(rescues)
             back.add(run_id)
-            self._carry_out({"action": "put_back", "rescue_id": run_id})
+            body = {"action": "put_back", "rescue_id": run_id}
+            self._carry_out(body)
+            before = self._letters()
+            self._carry_out(body)
+            check(self._letters() == before, "a rescue that was put back is not put back again", run_id)
         queue = stored.queue(self.aws, self.names.work_dead_letter_queue_url)
         self.clock.now = max([self.clock.now, *(it.visible_at for it in queue.messages.values())])
         self._carry_out({"all": True, "force": True, "min_age_seconds": 0, "canary": False, "attempt_budget": 10})
+
+    def _letters(self) -> set[str]:
+        return {it.message_id for it in self.aws.sqs.messages(self.names.work_dead_letter_queue_url)}
 
     def _carry_out(self, body: dict[str, Any]) -> None:
         self._note("operator", f"starts {body}")

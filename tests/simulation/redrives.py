@@ -154,7 +154,8 @@ class Redrives(SimulatedService):
         if task.value is None:
             return
         status, answer = task.value["statusCode"], json.loads(task.value["body"])
-        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if request.run_id else set())
+        refusable = request.run_id or request.body.get("action") == "put_back"
+        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if refusable else set())
         check(status in allowed, "a redrive request is answered", f"{status} {answer}")
         if status == _PASSING or self._rng.random() < 0.1:
             return  # or the answer is lost: the same again

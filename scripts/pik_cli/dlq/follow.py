@@ -24,6 +24,7 @@ _DONE: Final = {"redrive": "redriven", "rescue": "rescued", "put_back": "put bac
 
 _OF_THE_DONE: Final = {
     "kept": "still in the dead-letter queue too",
+    "doubled": "perhaps in the queue twice",
     "unconfirmed": "outcome not known",
     "waiting": "not counted yet",
     "unchecked": "not looked up",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pik.adapters.s3.redrive_files import rescued_key
 from pik.domain.redrive import freeze as redrive_freeze
-from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.freeze import JUDGED, SweepGoal
-from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest
+from pik.domain.redrive.request import RESCUE, RedriveRequest
 from pik.domain.redrive.selection import explained
 from pik.domain.shared.limits import MAX_REDRIVE_ALL, REDRIVE_HOLD_SECONDS, REDRIVE_RESERVE_MS
 from pik.domain.shared.row import Row
 
 if TYPE_CHECKING:
     from pik.adapters.dynamodb.failure_reader import FailureReader
-    from pik.adapters.dynamodb.run_store import RunStore
     from pik.adapters.s3.redrive_files import RedriveFiles
     from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
     from pik.flows.invocation import TimeLeft
@@ -29,41 +26,24 @@ class Freezer:
         letters: DeadLetterQueue,
         files: RedriveFiles,
         ledger: FailureReader,
-        runs: RunStore,
         max_receive_count: int,
     ) -> None:
         self._letters = letters
         self._files = files
         self._ledger = ledger
-        self._runs = runs
         self._max_receive_count = max_receive_count
 
     def freeze(
         self, run_id: str, request: RedriveRequest, state: QueueState, now: str, time_left: TimeLeft
     ) -> tuple[Row, dict[str, Exception]]:
-        """What a run takes: `frozen_at`, `frozen` (messages), `totals`, and `in_flight` or the `files` of a rescue; and
+        """What a run takes: `frozen_at`, `frozen` (messages), `totals`, and `in_flight`; and
         the ids of letters that it does not take and could not release, with the reason: they are visible again when the
         hold ends.
 
         Repeated by a step whose answer was lost, it answers what was written first. Raises LookupError where what the
         request names is gone.
         """
-        if request.action == PUT_BACK:
-            return self._rescued(request, now), {}
         return self._take(run_id, request, state, now, time_left)
-
-    def _rescued(self, request: RedriveRequest, now: str) -> Row:
-        row = self._runs.get(request.rescue_id or "")
-        if row is None or row.get("action") != RESCUE:
-            raise LookupError(f"there is no rescue {request.rescue_id!r}")
-        files = [{"key": it["key"], "size": it["size"]} for it in row["waves"] if it.get("key")]
-        # A wave that died between its file and its note, and was never repeated, has left letters nowhere else.
-        key = rescued_key(row["run_id"], len(row["waves"]), row["frozen_at"]) if "frozen_at" in row else ""
-        if key and (kept := self._files.get_lines(key)):
-            files.append({"key": key, "size": len(kept)})
-        count = sum(it["size"] for it in files)
-        totals = {**redrive_run.no_totals(), "selected": count}
-        return {"frozen_at": now, "frozen": count, "files": files, "totals": totals}
 
     def _take(
         self, run_id: str, request: RedriveRequest, state: QueueState, now: str, time_left: TimeLeft

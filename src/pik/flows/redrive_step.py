@@ -20,6 +20,7 @@ from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.dynamodb.aggregate_store import AggregateStore
 from pik.adapters.dynamodb.applied_events import AppliedEvents
 from pik.adapters.dynamodb.failure_reader import FailureReader
+from pik.adapters.dynamodb.put_back_marks import PutBackMarks
 from pik.adapters.dynamodb.run_store import RunStore
 from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.s3.redrive_files import RedriveFiles, report_key, rescued_key, selection_key, wave_key
@@ -33,8 +34,9 @@ from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive import waves as redrive_waves
 from pik.domain.redrive.confirm import Outcome, OutcomeTally
 from pik.domain.redrive.message import Entry
+from pik.domain.redrive.put_back import ROUND
 from pik.domain.redrive.request import PUT_BACK, REDRIVE, RESCUE
-from pik.domain.redrive.selection import CANCELLED, STOPPED
+from pik.domain.redrive.selection import ALREADY_PUT_BACK, CANCELLED, STOPPED
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
@@ -50,8 +52,9 @@ from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer
 from pik.flows.invocation import InvocationContext, TimeLeft
-from pik.flows.wave import WaveOutcome, WaveSender
-from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
+from pik.flows.put_back import PutBack
+from pik.flows.wave import WaveOutcome, WaveSender, observe
+from pik.observability import logger
 from pik.schemas import load_schemas
 from pik.settings import RedriveStepSettings
 from pik.workers import Workers
@@ -92,13 +95,16 @@ class RedriveStepFlow:
     ) -> None:
         self._settings = settings
         self._now = now
+        self._chance = chance
         self._workers = Workers(SWEEP_THREADS)
         self._runs = RunStore(clients.dynamodb, settings.runs_table)
         self._files = RedriveFiles(clients.s3, settings.raw_bucket)
         self._letters = DeadLetterQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
-        self._dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
+        dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
-        self._freezer = Freezer(self._letters, self._files, self._ledger, self._runs, settings.max_receive_count)
+        self._freezer = Freezer(self._letters, self._files, self._ledger, settings.max_receive_count)
+        marks = PutBackMarks(clients.dynamodb, settings.runs_table)
+        self._put_back = PutBack(self._letters, dead, self._files, self._runs, marks)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
         self._days = DayReader(AggregateStore(clients.dynamodb, settings.aggregates_table), applied)
         work = WorkQueue(clients.sqs, settings.work_queue_url, self._workers)
@@ -143,11 +149,15 @@ class RedriveStepFlow:
         if state.cancel_requested:
             return Next(FINISH, state)
         run_id = state.run_id
-        selection, held = self._freezer.freeze(run_id, state.request, queue.result(), self._time(), time_left)
+        request, now = state.request, self._time()
+        if request.action == PUT_BACK:
+            selection, held = self._put_back.freeze(run_id, request, now), dict[str, Exception]()
+        else:
+            selection, held = self._freezer.freeze(run_id, request, queue.result(), now, time_left)
         if held:
             error = next(iter(held.values()))
             logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=error)
-        names = ("frozen_at", "frozen", "totals", "files", "in_flight")
+        names = ("frozen_at", "frozen", "totals", "files", "in_flight", ROUND)
         changes: Row = {name: selection[name] for name in names if name in selection}
         changes |= {"selected": selection["totals"]["selected"], "updated_at": self._time()}
         noted, row = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
@@ -213,7 +223,11 @@ class RedriveStepFlow:
         request, number = state.request, len(state.waves)
         key = ""
         if request.action == PUT_BACK:
-            sent = self._put_back(state.row["files"][number]["key"], step.start)
+            file, turn = state.row["files"][number], state.row.get(ROUND, 0)
+            put_back = self._put_back.send(state.run_id, file, step.start, turn, f"{self._time()}#{self._chance()}")
+            if put_back is None:
+                return self._lost_to_another(state)
+            sent = put_back
         else:
             entries = dict(enumerate(self._entries(state, step.start, step.end), step.start))
             if request.action == RESCUE:
@@ -235,11 +249,13 @@ class RedriveStepFlow:
             kept=len(sent.kept),
             key=key,
         )
-        _observe(state.run_id, wave, sent)
+        observe(state.run_id, wave, sent)
         changes = {
             "sent_to": step.end,
             "waves": _columns((*step.waves, wave)),
-            "totals": redrive_waves.totals_with(state.totals, request.action, wave),
+            "totals": redrive_waves.totals_with(
+                state.totals, request.action, wave, already=sent.already, doubled=sent.doubled
+            ),
         }
         noted = self._note(state, changes)
         return Next(WAIT, wait_seconds=wait) if noted and wait else Next(WAVE, noted)
@@ -248,15 +264,6 @@ class RedriveStepFlow:
         """In the file before they are deleted; a repeated step finds its own file, and deletes what is left."""
         self._files.put_lines(key, map(redrive_message.rescued, entries))
         return WaveOutcome(len(entries), kept=self._letters.delete_receipts(_receipts(entries)))
-
-    def _put_back(self, key: str, start: int) -> WaveOutcome:
-        """Raises LookupError."""
-        lines = self._files.get_lines(key)
-        if lines is None:
-            raise LookupError(f"the rescued messages are gone: {key}")
-        kept = [Entry.of(line) for line in lines]
-        unsent = self._dead.send({place: redrive_message.put_back(entry) for place, entry in enumerate(kept, start)})
-        return WaveOutcome(len(kept) - len(unsent), unsent)
 
     def _stop(self, state: RedriveState, end: End, time_left: TimeLeft) -> Next:
         changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because}
@@ -272,8 +279,12 @@ class RedriveStepFlow:
         noted, row = self._runs.change(state.run_id, {**changes, "updated_at": self._time()}, expected)
         if noted and row:
             return RedriveState.of(row)
-        logger.warning("another attempt of this step was first", run_id=state.run_id, sent_to=state.sent_to)
+        self._lost_to_another(state)
         return None
+
+    def _lost_to_another(self, state: RedriveState) -> Next:
+        logger.warning("another attempt of this step was first", run_id=state.run_id, sent_to=state.sent_to)
+        return Next(WAVE)
 
     def _entries(self, state: RedriveState, start: int, end: int) -> list[Entry]:
         return self._files.entries(state.run_id, state.frozen_at, start, end)
@@ -287,7 +298,7 @@ class RedriveStepFlow:
             names = ("frozen_at", "frozen", "totals")
             state = state.having({name: selection[name] for name in names if name in selection})
         status, reason = _how_it_ends(state, failed=bool(error))
-        skipped, gone = self._give_back(state)
+        state, skipped, gone = self._give_back(state)
         state = self._with_outcome(state, time_left)
         totals = redrive_waves.totals_at_end(state.totals, reason, skipped, gone)
         now = self._time()
@@ -322,24 +333,34 @@ class RedriveStepFlow:
         waves = outcome.noted(state.waves)
         return state.having({"waves": _columns(waves), **_outcome_columns(state, outcome)})
 
-    def _give_back(self, state: RedriveState) -> tuple[int, int]:
+    def _give_back(self, state: RedriveState) -> tuple[RedriveState, int, int]:
         """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
         attempt that died had sent them, or somebody deleted them."""
         left = state.count - state.sent_to
-        if left <= 0 or state.request.action == PUT_BACK:
-            return max(left, 0), 0
+        if left > 0 and state.request.action == PUT_BACK:
+            return self._account_for_file(state, left)
+        if left <= 0:
+            return state, 0, 0
         try:
             entries = self._entries(state, state.sent_to, state.count)
         except LookupError:
             logger.exception(
                 "nothing can be released: visible again when the hold ends", run_id=state.run_id, count=left
             )
-            return left, 0
+            return state, left, 0
         failed = self._letters.release_receipts(_receipts(entries))
         gone = sum(error_code(error) in _GONE for error in failed.values())
         if stuck := len(failed) - gone:
             logger.warning("not released: visible again when the hold ends", run_id=state.run_id, count=stuck)
-        return left - gone, gone
+        return state, left - gone, gone
+
+    def _account_for_file(self, state: RedriveState, left: int) -> tuple[RedriveState, int, int]:
+        """A put-back that ends in a file of which it has not noted what it sent: its marks say that."""
+        file = state.row["files"][len(state.waves)]
+        ours, others = self._put_back.tally(state.run_id, file, state.row.get(ROUND, 0))
+        totals = {**state.totals, "redriven": state.totals["redriven"] + ours}
+        totals = redrive_waves.with_skipped(totals, ALREADY_PUT_BACK, others)
+        return state.having({"totals": totals}), left - ours - others, 0
 
     def _time(self) -> str:
         return times.from_datetime(self._now())
@@ -374,15 +395,3 @@ def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:
 
 def _short(cause: object) -> str:
     return str(cause or "")[:MAX_FAILURE_MESSAGE_CHARS]
-
-
-def _observe(run_id: str, wave: Wave, sent: WaveOutcome) -> None:
-    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, sent.redriven)
-    metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, wave.failed)
-    metrics.flush_metrics()
-    facts: dict[str, Any] = {"wave": wave.number, "size": wave.size, "sent": sent.redriven, "due_at": wave.due_at}
-    logger.info("wave sent", run_id=run_id, **facts)
-    for problem, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
-        if failed:
-            error = next(iter(failed.values()))
-            logger.error(f"messages {problem}", run_id=run_id, count=len(failed), exc_info=error)

@@ -66,7 +66,7 @@ def quiet(patch: pytest.MonkeyPatch, part: int = 7) -> None:
     patch.setattr("pik.adapters.s3.redrive_files.REDRIVE_PART_MESSAGES", part)
     for level in ("info", "warning", "error", "exception"):
         patch.setattr(module.logger, level, lambda *_, **__: None)
-    patch.setattr(module.metrics, "flush_metrics", lambda: None)
+    patch.setattr("pik.flows.wave.metrics.flush_metrics", lambda: None)
 
 
 @settings(max_examples=120, deadline=None)

@@ -89,6 +89,9 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "bad_jmespath": "This is not a JMESPath expression: {detail}. Correct it.",
     "unknown_manifest": 'There is no manifest "{given}"; manifests are kept for 90 days. Make a new preview.',
     "unknown_rescue": 'There is no rescue "{given}". Send the run_id of a run whose action was rescue.',
+    "put_back_already": "Run {run} has put this rescue back ({count} messages, at {at}), so nothing was sent. "
+    "If the messages are gone from the queue since, send again: true.",
+    "put_back_under_way": "Run {run} is putting this rescue back. Wait until it is over.",
     "unknown_redrive": 'There is no redrive "{given}". Check the run_id; a dry run is not recorded.',
     "run_is_over": "The redrive {given} is over ({status}). Nothing is left to cancel; its record shows what it did.",
     "preview_matched": "Of {read} messages that were read, {count} match.",
@@ -109,6 +112,8 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "redrive_kept": "{count} may also still be in the dead-letter queue; redriving them again does no harm.",
     "redrive_unconfirmed": "The outcome of {count} of them is not known: they have not failed, and were either not "
     "counted yet or not checked.",
+    "redrive_doubled": "{count} of them may be in the dead-letter queue twice, because a call that sent them got no "
+    "answer. Redriving both does no harm: an event counts once.",
     "redrive_waiting": "{count} of them have neither failed nor been counted yet: they wait in the work queue, or an "
     "attempt is under way. What fails comes back as a dead letter.",
     "redrive_unchecked": "{count} of them have not failed, and whether they were counted was not looked up: there are "
@@ -240,6 +245,9 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "bad_jmespath": "JMESPath式として読み取れません（{detail}）。直してください。",
     "unknown_manifest": "マニフェスト「{given}」はありません（保存期間は90日です）。プレビューをやり直してください。",
     "unknown_rescue": "退避「{given}」はありません。actionがrescueだった実行のrun_idを送ってください。",
+    "put_back_already": "この退避は実行 {run} が {at} に {count} 件戻し終えているため、何も送りませんでした。"
+    "その後キューから失われた場合は、again: true を送ってください。",
+    "put_back_under_way": "この退避は実行 {run} が戻している途中です。終わるまで待ってください。",
     "unknown_redrive": "再投入「{given}」はありません。run_idを確認してください（ドライランは記録されません）。",
     "run_is_over": "再投入 {given} は終了しています（{status}）。取り消せません。結果を確認してください。",
     "preview_matched": "読み取った {read} 件のうち {count} 件が条件に合います。",
@@ -258,6 +266,8 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "redrive_already_gone": "指定されたうち {count} 件は、もうデッドレターキューにありませんでした。",
     "redrive_failed": "{count} 件は移せず、元の場所に残っています。少し待って再投入をやり直してください。",
     "redrive_unconfirmed": "{count} 件のその後は不明です。失敗の記録はなく、集計されたかは未確認です。",
+    "redrive_doubled": "{count} 件は、送信の応答がなく、デッドレターキューに二重に入っている可能性があります。"
+    "両方を再投入しても、イベントは一度だけ数えられます。",
     "redrive_waiting": "{count} 件はまだ失敗も集計もされていません。"
     "作業キューで待っているか、処理の途中です。失敗すればデッドレターとして戻ります。",
     "redrive_unchecked": "{count} 件は失敗していませんが、集計されたかは確認していません。"

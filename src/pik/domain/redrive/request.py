@@ -46,6 +46,8 @@ class RedriveRequest:
     canary: Canary | None = None
     transform: Transform | None = None
     rescue_id: str | None = None
+    again: bool = False
+    """Put a rescue back from the start, though it was put back before."""
     dry_run: bool = False
     diffs_only: bool = False
     """Show only what a preview's samples would become; such a request is answered and never stored."""
@@ -74,6 +76,7 @@ class RedriveRequest:
             canary=canary and Canary(**{**canary, "max_failure_rate": float(canary["max_failure_rate"])}),
             transform=transform and Transform(**json.loads(transform)),
             rescue_id=columns.get("rescue_id"),
+            again=columns.get("again", False),
             dry_run=columns["dry_run"],
             samples=columns["samples"],
         )
@@ -95,6 +98,7 @@ class RedriveRequest:
             "jitter_seconds": self.jitter_seconds,
             "backoff": self.backoff,
             "rescue_id": self.rescue_id,
+            **({"again": True} if self.again else {}),
             "dry_run": self.dry_run,
             "samples": self.samples,
         }
@@ -112,7 +116,7 @@ _TAKING: Final = _EVERY | {*_FILTERS, "min_age_seconds", "manifest_id", "max_mes
 _MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     REDRIVE: _TAKING | {"jitter_seconds", "backoff", "attempt_budget", "canary", "transform", "diffs_only"},
     RESCUE: _TAKING,
-    PUT_BACK: _EVERY | {"rescue_id"},
+    PUT_BACK: _EVERY | {"rescue_id", "again"},
 }
 """Action to what can be asked of it."""
 
@@ -202,6 +206,7 @@ def _read_put_back(checks: Checks, members: Mapping[str, Any]) -> RedriveRequest
         Criteria(),
         max_messages=None,
         rescue_id=checks.matching(members, "rescue_id", _RUN_ID),
+        again=checks.switch(members, "again", default=False),
         dry_run=checks.switch(members, "dry_run", default=False),
     )
 

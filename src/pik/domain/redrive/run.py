@@ -36,6 +36,7 @@ _COUNTED: Final = {
     "already_gone": "redrive_already_gone",
     "failed": "redrive_failed",
     "kept": "redrive_kept",
+    "doubled": "redrive_doubled",
     "unconfirmed": "redrive_unconfirmed",  # of runs that were recorded without the next two
     "waiting": "redrive_waiting",
     "unchecked": "redrive_unchecked",
@@ -150,7 +151,8 @@ def is_abandoned(row: Mapping[str, Any], now: str) -> bool:
         return False
     began = row["updated_at"] != row["requested_at"]
     silence = times.to_datetime(now) - times.to_datetime(row["updated_at"])
-    return silence > timedelta(seconds=REDRIVE_HOLD_SECONDS if began else REDRIVE_BEGIN_SECONDS)
+    waits = began and row.get("action") != PUT_BACK  # a put-back holds no messages and waits for nothing
+    return silence > timedelta(seconds=REDRIVE_HOLD_SECONDS if waits else REDRIVE_BEGIN_SECONDS)
 
 
 def listed(counts: Mapping[str, int]) -> str:

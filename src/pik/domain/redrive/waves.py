@@ -16,6 +16,7 @@ from typing import Any, Final
 from pik.domain.redrive.confirm import Outcome
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import REDRIVE, RESCUE
+from pik.domain.redrive.selection import ALREADY_PUT_BACK
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.shared import times
 from pik.domain.shared.limits import CANARY_WAIT_SECONDS, REDRIVE_MAX_CHECKS, REDRIVE_RUN_SECONDS
@@ -193,16 +194,21 @@ def in_order(entries: Sequence[Entry], first: int) -> list[Entry]:
     return [*ahead, *(it for it in oldest if it.message_id not in taken)]
 
 
-def totals_with(totals: Row, action: str, wave: Wave) -> Row:
-    """The totals of a run, another wave included."""
+def totals_with(totals: Row, action: str, wave: Wave, *, already: int = 0, doubled: int = 0) -> Row:
+    """The totals of a run, another wave included. `already`: letters of a put-back that an earlier one has returned;
+    `doubled`: those that may be in the queue twice."""
     done = "rescued" if action == RESCUE else "redriven"
-    added = {done: wave.redriven, "failed": wave.failed, "kept": wave.kept}
-    return {**totals, **{name: totals.get(name, 0) + count for name, count in added.items()}}
+    added = {done: wave.redriven, "failed": wave.failed, "kept": wave.kept} | ({"doubled": doubled} if doubled else {})
+    found = {**totals, **{name: totals.get(name, 0) + count for name, count in added.items()}}
+    return with_skipped(found, ALREADY_PUT_BACK, already)
 
 
 def totals_at_end(totals: Row, reason: str, skipped: int, gone: int) -> Row:
     """The totals of a run that ends before all was sent: what is left was skipped, or is not there any more."""
-    found = {**totals, "skipped": dict(totals["skipped"]), "already_gone": totals["already_gone"] + gone}
-    if skipped:
-        found["skipped"][reason] = found["skipped"].get(reason, 0) + skipped
-    return found
+    return with_skipped({**totals, "already_gone": totals["already_gone"] + gone}, reason, skipped)
+
+
+def with_skipped(totals: Row, reason: str, count: int) -> Row:
+    """The totals with so many more skipped for a reason."""
+    skipped = totals["skipped"]
+    return {**totals, "skipped": {**skipped, reason: skipped.get(reason, 0) + count}} if count else totals

@@ -232,11 +232,12 @@ def _known(error: BaseException | str) -> Category | None:
     if isinstance(error, InvalidEvent):
         return Category.VALIDATION
     if code := error_code(error):
-        return _known(code) or (Category.TRANSIENT if _http_status(error) >= 500 else None)
+        return _known(code) or (Category.TRANSIENT if http_status(error) >= 500 else None)
     return next((_CLASSES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _CLASSES), None)
 
 
-def _http_status(error: BaseException) -> int:
+def http_status(error: BaseException) -> int:
+    """The HTTP status that an AWS error carries; 0 for none."""
     metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
     return int(metadata.get("HTTPStatusCode", 0))
 

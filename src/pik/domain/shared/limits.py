@@ -324,6 +324,9 @@ REDRIVE_CONFIRM_READS: Final = 2_000
 """Reads of aggregates in one check of all that a run sent: two for each of the thousand messages that it takes unless
 the request says all, so that the report of such a run is exact."""
 
+PUT_BACK_CHUNK: Final = 100
+"""Letters of a rescue that are put back under one mark: ten calls. As many are in doubt when a step dies meanwhile."""
+
 REDRIVE_CONFIRM_SECONDS: Final = 5
 """After the last wave until its first check: a processor that keeps up has counted everything by then."""
 
