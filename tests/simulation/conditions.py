@@ -19,6 +19,7 @@ SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "BATCH_PUTS": (2,),
     "BATCH_KEYS": (2,),
     "MAX_VERSION_ATTEMPTS": (3,),
+    "PUT_BACK_CHUNK": (2,),
     "REPLAY_LANES": (1, 3),
     "REPLAY_PAGE_ROWS": (3,),
     "REPLAY_SEND_EVENTS": (4,),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from pik.domain.shared.limits import REDRIVE_BEGIN_SECONDS
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment
@@ -83,6 +84,7 @@ class SimulatedWorld:
 
     def _redrive(self) -> None:
         """What was rescued goes back, and then all dead letters are redriven, those too that a run held which died."""
+        self.clock.now += REDRIVE_BEGIN_SECONDS + 1  # a put-back whose execution is over gives way to another
         back: set[str] = set()
         while rescues := {run for run, row in self.redrives.rows().items() if row["action"] == "rescue"} - back:
             run_id = min(rescues)

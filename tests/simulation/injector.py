@@ -82,7 +82,10 @@ class Injector:
                 self._fail(fault, service, operation, request)
         else:
             fault, self._current = self._current, None
+            known = set(self._watch.letters)
             self._watch.after(service, operation)
+            if task.function == "redrive_step":
+                self._watch.returned |= self._watch.letters.keys() - known
             if fault is not None and fault.kind in AFTER:
                 try:
                     self._fail(fault, service, operation, request)

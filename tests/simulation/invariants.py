@@ -60,6 +60,7 @@ def check_all(world: SimulatedWorld) -> None:
     _check_ledger(world)
     _check_reasons(world)
     check_runs(world.redrives)
+    _check_put_backs(world)
     check(not world.aws.sqs.messages(world.names.work_queue_url), "WorkQueue is empty at the end")
 
 
@@ -266,6 +267,19 @@ def _check_reasons(world: SimulatedWorld) -> None:
             "what is announced as failed is in the ledger",
             key,
         )
+
+
+def _check_put_backs(world: SimulatedWorld) -> None:
+    """Each rescued letter went back once, except for those that are counted as perhaps doubled."""
+    files = world.aws.s3.objects(world.names.raw_bucket)
+    lines = [
+        json.loads(line) for key, it in files.items() if key.startswith("rescued/") for line in it.body.splitlines()
+    ]
+    kept = sum(bool(line["attributes"]) for line in lines)
+    marks = [row for row in stored.rows(world.aws, world.names.runs_table) if row["kind"] == "put_back_mark"]
+    doubled = sum(row["doubled"] for row in marks)
+    returned = len(world.watch.returned)
+    check(returned <= kept + doubled, "a rescued letter goes back once", f"{returned} of {kept}, {doubled} doubled")
 
 
 def _check_ledger(world: SimulatedWorld) -> None:

@@ -134,7 +134,9 @@ def refusal(rescue: Mapping[str, Any], last: Mapping[str, Any] | None, now: str,
     if is_at_work(last, now):
         return Problem("/rescue_id", "put_back_under_way", params)
     whole = last["status"] == redrive_run.COMPLETE and done_of(last) == last["totals"]["selected"]
-    if whole and not again and rescue["status"] not in redrive_run.UNDER_WAY:
+    # A rescue that was still at work when it was put back may have kept more since.
+    final = "finished_at" in rescue and last.get("frozen_at", "") >= rescue["finished_at"]
+    if whole and final and not again:
         done = {"count": done_of(last), "at": last.get("finished_at", last["updated_at"])}
         return Problem("/rescue_id", "put_back_already", params | done)
     return None
