@@ -1,4 +1,4 @@
-"""A put-back: each letter goes back once, whoever dies in between, and what may be doubled is counted."""
+"""A put-back: each letter goes back once, wherever a step dies, and what may be doubled is counted."""
 
 from __future__ import annotations
 
