@@ -1,7 +1,7 @@
 """The put-back of a rescue: each letter once, also when a step dies in the middle or two put-backs run.
 
 A rescue's files are put back in chunks. Each chunk has a mark, which is claimed before its letters are sent and settled
-after. Where a mark is claimed and not settled, the step that claimed it may have died just before the send or just after it:
+after. Where a mark is claimed and not settled, the step that claimed it may have died before the send or after it:
 then the letters are looked for in the queue, and only those that are not seen there are sent again. SQS cannot say
 more than that, so they are counted as perhaps doubled before they are sent.
 """
