@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test simulate lint bench docs gameday build deploy lock clean
+.PHONY: help setup run demo test simulate fuzz lint bench docs gameday build deploy lock clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -28,6 +28,9 @@ test: setup ## all tests; those of the local engine in one process after the oth
 simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the first that fails; SEED=s begins there or shows that seed alone
 	@$(BIN)/python -m tests.simulation --seeds '$(SEEDS)' --seed '$(SEED)'
 
+fuzz: setup ## COUNT requests that nobody meant to send (100,000) to all functions behind the API; SEED=s repeats a round
+	@$(BIN)/python -m tests.fuzz --count '$(COUNT)' --seed '$(SEED)'
+
 lint: setup ## ruff, mypy, cfn-lint, sam validate
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -45,8 +48,9 @@ gameday: setup ## break the pipeline on purpose and check the outcome; SCENARIO=
 build: setup ## package the functions (sam build)
 	$(BIN)/sam build
 
-deploy: build ## deploy to AWS; STAGE=dev, staging or prod
-	$(BIN)/sam deploy --config-env $(STAGE)
+deploy: setup ## build and deploy to AWS; STAGE=dev, EMAIL=address for alarms, OVERRIDES="Name=value ...", CI=1 asks nothing
+	@$(BIN)/python -m scripts.deploy --stage '$(STAGE)' --overrides "$$OVERRIDES" \
+	  $(if $(filter command,$(origin EMAIL)),--email "$$EMAIL") $(ARGS) # many a shell has an EMAIL for other programs
 
 lock: setup ## pin the development packages again from requirements-dev.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt \

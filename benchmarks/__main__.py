@@ -18,6 +18,7 @@ from benchmarks.figures import Figure
 from benchmarks.redrive import redrive
 from benchmarks.replay import replay
 from benchmarks.stages import ingest_batch, ingest_single, process_hot, publish
+from benchmarks.worst_body import worst_body
 from pik_cli.shell.output import Output, OutputForm
 
 BENCHMARKS: Final[dict[str, Callable[[], Figure]]] = {
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, Callable[[], Figure]]] = {
     "process": process_hot,
     "next-event": next_event,
     "cold-start": cold_start,
+    "worst-body": worst_body,
     "command": command_start,
 }
 

@@ -12,10 +12,10 @@ from benchmarks.wire import DELAYS
 from benchmarks.world import BenchmarkWorld, context, event, memory_mb
 from pik.adapters.dynamodb.aggregate_store import AggregateStore
 from pik.adapters.dynamodb.applied_events import AppliedEvents
-from pik.domain.event.work import Input
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey
 from pik.flows.process import DayWriter
-from tests.support.makers import make_work
+from tests.support.makers import AMOUNT_RULES, make_work
 
 SIZES: Final = (10, 1_000, 100_000)
 _NEXT: Final = 10  # events, delivered one by one
@@ -85,7 +85,7 @@ def fill_day(world: BenchmarkWorld, size: int) -> None:
 
 def _input(number: int) -> Input:
     payload = {"orderId": f"order-{number:08d}", "amount": number / 4}
-    return Input(make_work(payload, entity_id=HOT), payload)
+    return Input.of(make_work(payload, entity_id=HOT), payload, AMOUNT_RULES)
 
 
 def _delivered(world: BenchmarkWorld, number: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from benchmarks.figures import Figure, within
 from benchmarks.prices import MILLION, Usage
 from benchmarks.wire import DELAYS
 from benchmarks.world import BenchmarkWorld, WorkCost, context, event, mapping_batch_size, memory_mb
+from pik.domain.process.amounts import NO_CURRENCY
 
 HOT: Final = "customer-hot"
 
@@ -118,7 +119,7 @@ def _is_exact(world: BenchmarkWorld, events: int) -> bool:
     """Whether the last version counts each event once: by number and by sum."""
     rows = world.aws.dynamodb.items(world.names.aggregates_table)
     metrics = max(rows, key=lambda row: str(row["SK"]["S"]))["metrics"]["M"]
-    count, total = metrics["daily_event_count"], metrics["daily_amount_sum"]
+    count, total = metrics["daily_event_count"], metrics["daily_amount_sum"]["M"][NO_CURRENCY]
     return int(_plain(count)) == events and float(_plain(total)) == sum(n / 4 for n in range(events))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from pik.domain.process.amounts import NO_CURRENCY
 from pik.domain.process.versions import EMPTY_HASH, combine_hashes, input_hash
 from pik.domain.shared import identity
 
@@ -70,4 +71,5 @@ class OrderFacts:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderFacts:
         """From a row of AggregatesTable."""
-        return cls(row["input_count"], Decimal(row["metrics"]["daily_amount_sum"]), row["inputs_hash"])
+        sums = row["metrics"]["daily_amount_sum"]
+        return cls(row["input_count"], Decimal(sums.get(NO_CURRENCY, "0")), row["inputs_hash"])

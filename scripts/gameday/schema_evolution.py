@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from pik.domain.redrive.run import COMPLETE
-from pik.domain.shared.limits import MAX_ORDER_AMOUNT
 from scripts.gameday.orders import Order
 from scripts.gameday.play import AT_ONCE, CANARY, Expectation, Game, Scenario, sums
 
@@ -20,6 +19,9 @@ _STATUS: Final = ("dlq", "status")
 DEAD: Final = Expectation(
     "The dead-letter queue holds the orders of the new version, all of them and nothing else.", _STATUS
 )
+ORDER_AMOUNT_LIMIT: Final = 1_000_000
+"""What OrderAmountLimits of the template is for every currency, unless a stack sets it."""
+
 REASONS: Final = Expectation("Each of them carries its reason: PROCESSING, AmountOverLimit.", _ANALYZE)
 ONE_CAUSE: Final = Expectation("A preview shows them as one cause, with one fingerprint.", _ANALYZE)
 UNHARMED: Final = Expectation("The orders of the old version are counted as if nothing had happened.", ("status",))
@@ -63,7 +65,7 @@ def _orders(game: Game) -> tuple[list[Order], list[Order]]:
     old = [game.order(number, {"amount": 19.5 + number}) for number in range(_OLD)]
     new = []
     for number in range(_OLD, _OLD + _NEW):
-        amount = Decimal(MAX_ORDER_AMOUNT) / 100 + number + Decimal("0.25")
+        amount = Decimal(ORDER_AMOUNT_LIMIT) / 100 + number + Decimal("0.25")
         payload = {"amount": int(amount * 100), "amount_v1": float(amount)}
         new.append(game.order(number, payload, counted=amount))
     return old, new

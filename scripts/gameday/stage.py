@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from pik_cli.dlq.options import can_ask
 from pik_cli.shell import local_state
+from pik_cli.shell.consent import can_ask
 from pik_cli.shell.errors import Misuse, Refusal, Unreachable
 from pik_cli.shell.failure_mode import OUTPUT, read_parameter
 from pik_cli.shell.local_state import LocalEngine
 from pik_cli.shell.output import Output
+from pik_cli.shell.processor_switch import read_switch
 from pik_cli.shell.session import Session
 from pik_cli.shell.stack import Options, Target
 
@@ -48,6 +49,11 @@ def guard(session: Session, *, yes: bool) -> None:
     for switch, value in _STILL.items():
         if given.get(switch) == value:
             raise Refusal(f"Stack {name} runs with {switch}={value}: it processes nothing.", "Switch it back first.")
+    if not read_switch(session.aws, session.stack).running:
+        raise Refusal(
+            f"The processor of stack {name} is paused: it processes nothing.",
+            f"Resume it first: {session.command('processor', 'resume')}",
+        )
     mode = read_parameter(session.aws, parameter)
     if mode.injects:
         raise Refusal(
@@ -69,14 +75,19 @@ def own_engine(directory: Path, port: int | None, parameters: Mapping[str, str],
     Raises Refusal when one runs already, Unreachable when this one does not come up.
     """
     # Late, since a gameday on a stack needs none of it, and the engine's packages take a second to import.
-    from scripts.local import state
+    from scripts.local import disk, state
     from scripts.local.aws import EngineAws
     from scripts.local.deploy import LOCAL_PARAMETERS, DeployError, deploy
     from scripts.local.engine import Engine, EngineError, choose_port
 
     files = directory / "engine", directory / "engine.log"
     try:
-        with state.exclusive(directory), Engine(choose_port(port), *files) as engine:
+        with (
+            disk.guarded(directory),
+            state.exclusive(directory),
+            Engine(choose_port(port), *files) as engine,
+            disk.guarded(directory),  # once more, to look before the engine's files are removed
+        ):
             engine.wait_ready()
             output.note(f"Local engine at {engine.endpoint}; what it says is in {engine.log_file}")
             deployed = deploy(EngineAws(engine.endpoint), {**LOCAL_PARAMETERS, **parameters})
@@ -94,7 +105,7 @@ def own_engine(directory: Path, port: int | None, parameters: Mapping[str, str],
         running = local_state.find(directory.parent).engine
         url = running.endpoint if running else "URL"
         raise Refusal(str(error), f"Or play on it: ARGS='--endpoint-url {url}'") from error
-    except (EngineError, DeployError) as error:
+    except (EngineError, DeployError, disk.DirectoryUnusable) as error:
         raise Unreachable(str(error)) from error
 
 

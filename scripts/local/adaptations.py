@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scripts.local.cfn_yaml import Template
+from pik_cli.shell.cfn_yaml import Template
 
 API_ID: Final = "pik"
 """Part of the API's address, the same in each run, so that a person can use a curl line again."""
@@ -98,16 +98,33 @@ _POLICY_HOLDERS: Final = (
 
 
 def _statements(template: Template) -> Iterator[dict[str, Any]]:
-    """All statements of roles and policies."""
-    for properties in _resources(template, "AWS::IAM::Role"):
-        for policy in properties.get("Policies", []):
-            yield from _list(policy["PolicyDocument"]["Statement"])
-    for properties in _resources(template, "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", *_POLICY_HOLDERS):
-        yield from _list(properties["PolicyDocument"]["Statement"])
+    """All statements of roles and policies, both of them where a condition chooses one."""
+    documents = [
+        policy["PolicyDocument"]
+        for properties in _resources(template, "AWS::IAM::Role")
+        for policy in properties.get("Policies", [])
+    ]
+    kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", *_POLICY_HOLDERS)
+    documents += [properties["PolicyDocument"] for properties in _resources(template, *kinds)]
+    for document in documents:
+        for statement in _list(document["Statement"]):
+            yield from statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def parameters_by_name(template: Template, place: Place) -> Template:
+    """A role that may read some parameters of Parameter Store may read all of them.
+
+    Reason: AWS checks a call for several parameters against each of them; the engine checks it against `*`.
+    """
+    adapted = copy.deepcopy(template)
+    for statement in _statements(adapted):
+        if _list(statement.get("Action", [])) == ["ssm:GetParameters"]:
+            statement["Resource"] = "*"
+    return adapted
 
 
 def plain_http(template: Template, place: Place) -> Template:
@@ -159,12 +176,31 @@ def address_of_the_api(template: Template, place: Place) -> Template:
     return adapted
 
 
+def schedules_by_the_runner(template: Template, place: Place) -> Template:
+    """Roles of schedules may be assumed by this account too.
+
+    Reason: the engine keeps schedules and drops them when they are due, because it knows no universal targets. The
+    runner of `scripts/local/schedules.py` carries them out in its place, with the schedule's own role.
+    """
+    adapted = copy.deepcopy(template)
+    for properties in _resources(adapted, "AWS::IAM::Role"):
+        trust = properties["AssumeRolePolicyDocument"]
+        principals = [statement.get("Principal", {}) for statement in _list(trust["Statement"])]
+        if {"Service": "scheduler.amazonaws.com"} in principals:
+            account = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+            runner = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+            trust["Statement"] = [*_list(trust["Statement"]), runner]
+    return adapted
+
+
 ADAPTATIONS: Final[tuple[Adaptation, ...]] = (
     numbers_in_mappings,
     batch_actions_of_queues,
+    parameters_by_name,
     plain_http,
     conditional_puts,
     address_of_the_api,
+    schedules_by_the_runner,
 )
 
 

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 # The person's own AWS set-up must not reach the engine, and above all nothing here may ever reach a real account:
 # no profile, no configuration file, no proxy.
@@ -87,6 +90,11 @@ class EngineAws:
         return self.session.client("s3", endpoint_url=self.endpoint, config=_CONFIG)
 
     @cached_property
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        """EventBridge Scheduler client."""
+        return self.session.client("scheduler", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
     def sns(self) -> SNSClient:
         """SNS client."""
         return self.session.client("sns", endpoint_url=self.endpoint, config=_CONFIG)
@@ -95,3 +103,25 @@ class EngineAws:
     def sqs(self) -> SQSClient:
         """SQS client."""
         return self.session.client("sqs", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """SSM client."""
+        return self.session.client("ssm", endpoint_url=self.endpoint, config=_CONFIG)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS client."""
+        return self.session.client("sts", endpoint_url=self.endpoint, config=_CONFIG)
+
+    def functions_as(self, role_arn: str) -> LambdaClient:
+        """Lambda client with the permissions of a role, which must trust this account."""
+        keys = self.sts.assume_role(RoleArn=role_arn, RoleSessionName="local-schedule")["Credentials"]
+        return self.session.client(
+            "lambda",
+            endpoint_url=self.endpoint,
+            config=_CONFIG,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )

@@ -11,22 +11,27 @@ from typing import Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.local import cfn_yaml
+from pik_cli.shell import cfn_yaml
+from pik_cli.shell.cfn_yaml import Template
 from scripts.local.adaptations import Place, adapt
 from scripts.local.aws import EngineAws
-from scripts.local.cfn_yaml import Template
 from scripts.local.package import SOURCE, package
+from scripts.local.webhooks import LOCAL_SECRETS, put_secrets
 
 TEMPLATE_FILE: Final = SOURCE.parent / "template.yaml"
 STACK_NAME: Final = "pik-local"
 ARTIFACTS_BUCKET: Final = "pik-local-artifacts"
 LOCAL_PARAMETERS: Final[Mapping[str, str]] = {
+    # Without it the template refuses a stack, whose parameters could be what is left of a stage's list.
+    "StageSettings": "dev",
     # Nobody but this machine reaches the engine, and a newcomer's curl has no signature.
     "IngestAuth": "NONE",
     # Each concurrent function is a process here; more of them than cores only wait for each other.
     "ProcessorMaxConcurrency": "2",
     # A machine to learn on: `pik fault set` works from the first minute, and nothing fails before.
     "EnableFaultInjection": "true",
+    # One sender of each kind: with signed times, without, and with a token.
+    "WebhookSources": ",".join(LOCAL_SECRETS),
 }
 """Overrides of the template's defaults on the local engine."""
 
@@ -117,6 +122,7 @@ def deploy(
         aws.s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=_CODE_KEY, Body=package(source))
         outputs = _create_stack(aws, adapted, overrides)
         _finish_tables(aws, adapted)
+        put_secrets(aws, outputs)
     except (ClientError, BotoCoreError) as error:
         raise DeployError(f"The engine refuses a call of the deploy: {error}") from error
     return DeployedStack(STACK_NAME, place.api_url, outputs)

@@ -18,6 +18,8 @@ from typing import IO, Self
 
 import httpx
 
+from scripts.local import disk
+
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # The engine's own words for its root caller. They open nothing outside this machine.
@@ -155,7 +157,8 @@ class Engine:
             self._prepare_directory()
             log = self.log_file.open("wb")
         except OSError as error:
-            raise EngineError(f"Cannot write to {self.directory}: {error.strerror}. Check its permissions.") from error
+            problem = disk.explain(error, self.directory.parent) or "Check its permissions."
+            raise EngineError(f"Cannot write to {self.directory}: {error.strerror}. {problem}") from error
         with log:
             self._process = self._spawn(log)
 

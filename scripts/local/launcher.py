@@ -12,6 +12,9 @@ import signal
 import sys
 import threading
 
+# The engine is ready in 0.3 s, and the import of the AWS clients would take it longer. No schedule is due so soon.
+_SCHEDULES_AFTER_SECONDS = 2.0
+
 
 def _end_with_the_starter() -> None:
     """Wait for the end of standard input, then kill this process group.
@@ -23,6 +26,14 @@ def _end_with_the_starter() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def _carry_out_schedules() -> None:
+    """What the engine's own scheduler cannot do. Imported here: the engine starts without waiting for it."""
+    from scripts.local.aws import EngineAws
+    from scripts.local.schedules import ScheduleRunner
+
+    ScheduleRunner(EngineAws(f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}")).run()
+
+
 def main() -> None:
     """Run the engine in this process until it is stopped.
 
@@ -32,6 +43,9 @@ def main() -> None:
     if os.getpgrp() != os.getpid():
         raise SystemExit("scripts.local.launcher must lead its own process group; start it with make run")
     threading.Thread(target=_end_with_the_starter, name="lifeline", daemon=True).start()
+    schedules = threading.Timer(_SCHEDULES_AFTER_SECONDS, _carry_out_schedules)
+    schedules.daemon = True
+    schedules.start()
     sys.argv = ["ministack"]
     from ministack.app import main as serve
 

@@ -1,6 +1,7 @@
 """The functions' code as the engine takes it: the files of src/ in a zip.
 
-The dependencies are not in it: the engine runs functions with its own Python, which has those of src/requirements.txt.
+The dependencies are not in it: the engine runs functions with its own Python, which has those of both files of
+requirements in src/.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
-_SUFFIXES: Final = (".py", ".json")
+_SUFFIXES: Final = (".py", ".json", ".toml")
 # The oldest date that a zip can hold: the same source makes the same zip.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def package(source: Path = SOURCE) -> bytes:
-    """Return a zip of the Python and JSON files below `source`; the same bytes for the same files.
+    """Return a zip of the Python, JSON and TOML files below `source`; the same bytes for the same files.
 
     Raises:
         FileNotFoundError: when there are none.

@@ -17,10 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from scripts.local import counts, state, story
+from pik_cli.shell.output import safe
+from scripts.local import counts, disk, state, story
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts, Stuck
 from scripts.local.deploy import DeployedStack, DeployError, deploy
+from scripts.local.disk import DirectoryUnusable
 from scripts.local.engine import Engine, EngineError, choose_port
 from scripts.local.feed import Feed
 from scripts.local.sample import HOT_DAY, HOT_ENTITY, SAMPLE_FILE
@@ -69,20 +71,20 @@ def run(port: int | None, *, once: bool, directory: Path = LOCAL_DIRECTORY) -> i
     """
     console = Console(highlight=False)
     try:
-        with _stop_signals_raise(), state.exclusive(directory):
+        with _stop_signals_raise(), disk.guarded(directory), state.exclusive(directory):
             return _run(console, port, once, directory)
     except (KeyboardInterrupt, StopRequested):
         console.print("\nStopped; nothing is left running.")
         return 1 if once else 0
-    except (AlreadyRunning, EngineError) as error:
+    except (AlreadyRunning, EngineError, DirectoryUnusable) as error:
         message = str(error)
     except (DeployError, SendError, Stuck) as error:
         message = f"{error}\n{_where_to_look(directory)}"
     except (httpx.HTTPError, ClientError, BotoCoreError) as error:
         message = f"A call to the engine failed: {error}\n{_where_to_look(directory)}"
     except OSError as error:
-        message = f"{error}. Check that {directory} can be written and that the disk is not full."
-    console.print(Text(f"\n{message}", style="red"), soft_wrap=True)
+        message = f"{error}. Check that {directory} can be written."
+    console.print(Text(f"\n{safe(message)}", style="red"), soft_wrap=True)
     return 1
 
 
@@ -120,7 +122,7 @@ def _run(console: Console, port: int | None, once: bool, directory: Path) -> int
     started = time.monotonic()
     engine = Engine(choose_port(port), directory / "engine", directory / "engine.log")
     console.print("The pipeline of template.yaml on this machine; no AWS account is used.\n")
-    with engine:
+    with engine, disk.guarded(directory):  # the inner one looks before the engine's files are removed
         aws = EngineAws(engine.endpoint)
         # The transform's imports take longer than the engine's start: do them meanwhile.
         import samtranslator.translator.translator  # noqa: F401
@@ -136,7 +138,7 @@ def _run(console: Console, port: int | None, once: bool, directory: Path) -> int
         story.next_steps(console, engine.endpoint, deployed.api_url, _relative(engine.log_file))
         feed = Feed(aws, deployed.outputs["EventsTopicArn"])
         console.print("\nServing until Ctrl-C; what is counted meanwhile appears here.\n")
-        _serve(console, engine, feed)
+        _serve(console, engine, feed, directory)
         return 0
 
 
@@ -185,12 +187,21 @@ def reconcile(final: Counts, sent: SampleSent) -> list[str]:
     return counts.differences(final, sent.events, sent.answered)
 
 
-def _serve(console: Console, engine: Engine, feed: Feed) -> None:
+def shown(line: str) -> Text:
+    """A line of the feed for the screen, which must not obey what events hold."""
+    return Text(safe(line))
+
+
+def _serve(console: Console, engine: Engine, feed: Feed, directory: Path) -> None:
     """Show what is counted, until a signal ends it. Raises EngineError when the engine ends unexpectedly."""
+    warned = False
     while engine.alive():
+        if not warned and (problem := disk.shortage(directory)):
+            warned = True
+            console.print(Text(problem, style="red"), soft_wrap=True)
         try:
             for line in feed.lines():
-                console.print(Text(line), soft_wrap=True)
+                console.print(shown(line), soft_wrap=True)
         except (ClientError, BotoCoreError):
             if engine.alive():
                 raise

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pik.domain.process.metrics import sums_text
+from pik_cli.shell.output import safe
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
 from scripts.local.sample import HOT_DAY, HOT_ENTITY
@@ -103,8 +105,8 @@ def _busy_day(console: Console, counts: Counts, hot: Sequence[CountedVersion]) -
 
 
 def _version_line(version: CountedVersion) -> str:
-    total = version.metrics["daily_amount_sum"]
-    return f"  version {version.number:>2}: {version.input_count:>3} orders, {total} JPY in sum"
+    total = sums_text(version.metrics["daily_amount_sum"])
+    return f"  version {version.number:>2}: {version.input_count:>3} orders, {total} in sum"
 
 
 def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:
@@ -115,9 +117,9 @@ def _rejection(console: Console, refusals: Sequence[SampleRefusal]) -> None:
     console.print(
         Text(f"One of the {len(refusals)} rejected: line {shown.number}, answered in its sender's language", "bold")
     )
-    console.print(Text(f"  {_shortened(shown.line)}", style="dim"), soft_wrap=True)
+    console.print(Text(f"  {safe(_shortened(shown.line))}", style="dim"), soft_wrap=True)
     for path, message in shown.errors:
-        console.print(Text(f"  {path}: {message}"), soft_wrap=True)
+        console.print(Text(f"  {safe(path)}: {safe(message)}"), soft_wrap=True)
 
 
 def _japanese(text: str) -> bool:

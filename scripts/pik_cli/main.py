@@ -19,7 +19,22 @@ COMMANDS: Final = (
     LazyCommand("status", "pik_cli.status.command:status", "Show the whole pipeline and what in it needs attention."),
     LazyCommand("health", "pik_cli.status.health:health", "Show the API's status, version and switches."),
     LazyCommand("logs", "pik_cli.logs.command:logs", "Show what the functions logged, merged by time."),
+    LazyCommand(
+        "preflight",
+        "pik_cli.preflight.command:preflight",
+        "Check the account before the first deploy: limits, permissions, names, and what to change.",
+    ),
     LazyCommand("replay", "pik_cli.replay.command:app", "Send the stored events of a window through the queue again."),
+    LazyCommand(
+        "processor",
+        "pik_cli.processor.command:app",
+        "Pause the processor without losing an event, resume it, and see what holds.",
+    ),
+    LazyCommand(
+        "publisher",
+        "pik_cli.publisher.command:app",
+        "Accepted events that did not reach the queue: send the stream batches again that were discarded.",
+    ),
     LazyCommand(
         "fault",
         "pik_cli.fault.command:app",

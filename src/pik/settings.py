@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from decimal import Decimal
 from typing import Any, Final, Self
+
+_AMOUNT: Final = re.compile(r"([A-Z]{3}|\*)=([0-9]{1,30}(?:\.[0-9]{1,30})?)", re.ASCII)
 
 
 class SettingsError(RuntimeError):
@@ -46,8 +50,8 @@ class _Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestSettings(_Settings):
-    """What `ingest.handler` needs."""
+class StoreSettings(_Settings):
+    """What writing down events needs."""
 
     raw_bucket: str
     events_table: str
@@ -56,6 +60,12 @@ class IngestSettings(_Settings):
     allow_unknown_types: bool
     dedupe_ttl_days: int
     dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings(StoreSettings):
+    """What `ingest.handler` needs."""
+
     env_name: str
     enable_processor: bool
     ingest_auth: str
@@ -74,18 +84,32 @@ class IngestSettings(_Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings(StoreSettings):
+    """What `webhook.handler` needs. `webhook_secret_store` is SSM or SECRETS_MANAGER; `webhook_topics` are SNS topics,
+    each as `source=arn`."""
+
+    webhook_sources: frozenset[str]
+    webhook_topics: frozenset[str]
+    webhook_secret_store: str
+    webhook_secret_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublisherSettings(_Settings):
-    """What `publisher.handler` needs. `failure_mode_parameter`: empty where no fault may be injected."""
+    """What `publisher.handler` needs. `raw_bucket` gets the records that cannot be read. `failure_mode_parameter`:
+    empty where no fault may be injected."""
 
     work_queue_url: str
     dry_run: bool
+    raw_bucket: str
     failure_mode_parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSettings(_Settings):
     """What `processor.handler` needs. `max_receive_count` is the queue's: deliveries before the dead-letter queue.
-    `redact_paths` are JSON Pointers into payloads. `failure_mode_parameter`: empty where no fault may be injected."""
+    `redact_paths` are JSON Pointers into payloads, `order_amount_limits` amounts by currency, `*` for all others.
+    `failure_mode_parameter`: empty where no fault may be injected."""
 
     raw_bucket: str
     aggregates_table: str
@@ -97,6 +121,7 @@ class ProcessorSettings(_Settings):
     max_receive_count: int
     failures_ttl_days: int
     redact_paths: tuple[str, ...]
+    order_amount_limits: dict[str, Decimal]
     dry_run: bool
     failure_mode_parameter: str = ""
 
@@ -152,8 +177,16 @@ def _text_or_empty(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
+def _parts(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
+
+
+def _names(environ: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset(_parts(environ, name))
+
+
 def _pointers(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    pointers = tuple(text for part in _text_or_empty(environ, name).split(",") if (text := part.strip()))
+    pointers = _parts(environ, name)
     wrong = [text for text in pointers if not text.startswith("/")]
     if wrong:
         # A path that matches nothing would reveal what it is meant to hide, so the function does not start.
@@ -161,6 +194,19 @@ def _pointers(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
             f"environment variable {name} names {wrong[0]!r}; it takes JSON Pointers, like /card/number"
         )
     return pointers
+
+
+def _amounts(environ: Mapping[str, str], name: str) -> dict[str, Decimal]:
+    """`USD=1000000,JPY=150000000,*=1000000`, or nothing."""
+    amounts = {}
+    for part in filter(None, (text.strip() for text in _text_or_empty(environ, name).split(","))):
+        match = _AMOUNT.fullmatch(part)
+        if match is None:
+            raise SettingsError(
+                f"environment variable {name} holds {part!r}; it takes a currency and an amount, like JPY=150000000"
+            )
+        amounts[match[1]] = Decimal(match[2])
+    return amounts
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
@@ -183,5 +229,7 @@ _READERS: Final[Mapping[Any, Callable[[Mapping[str, str], str], Any]]] = {
     "int": _whole,
     "bool": _switch,
     "tuple[str, ...]": _pointers,
+    "dict[str, Decimal]": _amounts,
+    "frozenset[str]": _names,
 }
 """The reader for each field annotation."""

@@ -44,3 +44,18 @@ def test_a_parameter_that_is_not_there_is_refused_by_name(ssm: Any) -> None:
     assert code(ssm.get_parameter, Name=NAME) == "ParameterNotFound"
     with pytest.raises(ssm.exceptions.ParameterNotFound):
         ssm.get_parameter(Name=NAME)
+
+
+def test_many_are_read_at_once_and_the_missing_are_listed(ssm: Any) -> None:
+    ssm.put_parameter(Name=f"{NAME}/current", Value="first", Type="SecureString")
+    ssm.put_parameter(Name=NAME, Value="none", Type="String")
+    answer = ssm.get_parameters(Names=[f"{NAME}/current", f"{NAME}/previous", NAME], WithDecryption=True)
+    found = {it["Name"]: (it["Type"], it["Value"]) for it in answer["Parameters"]}
+    assert found == {f"{NAME}/current": ("SecureString", "first"), NAME: ("String", "none")}
+    assert answer["InvalidParameters"] == [f"{NAME}/previous"]
+
+
+def test_a_secure_string_is_read_only_with_decryption(ssm: Any) -> None:
+    ssm.put_parameter(Name=NAME, Value="first", Type="SecureString")
+    (found,) = ssm.get_parameters(Names=[NAME])["Parameters"]
+    assert found["Value"] != "first"

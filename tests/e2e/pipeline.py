@@ -6,16 +6,21 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from typer.testing import CliRunner, Result
 
+from pik_cli.main import app
 from scripts.local import counts
 from scripts.local.aws import EngineAws
 from scripts.local.counts import Counts
-from scripts.local.deploy import DeployedStack
+from scripts.local.deploy import LOCAL_PARAMETERS, STACK_NAME, DeployedStack
 from scripts.local.engine import Engine
+from tests.support.command_line import write_state
 
 T = TypeVar("T")
 
@@ -96,6 +101,16 @@ class EnginePipeline:
         return counts.wait_drained(self.counts, seconds=SECONDS * 2)
 
 
+def command_for(pipeline: EnginePipeline, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`pik`, in a directory where it finds this engine."""
+    write_state(
+        directory, pipeline.engine.endpoint, api_url=pipeline.deployed.api_url, stack_name=pipeline.deployed.stack_name
+    )
+    monkeypatch.chdir(directory)
+    monkeypatch.delenv("PIK_STACK", raising=False)
+    return lambda *args: CliRunner().invoke(app, list(args))
+
+
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:
     """A DynamoDB item as ordinary values."""
     read = TypeDeserializer().deserialize
@@ -116,3 +131,20 @@ def order(entity: str, number: int = 1, amount: float = 10, time_text: str = "20
 def ndjson(events: list[dict[str, Any]]) -> str:
     """Events as lines."""
     return "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
+
+
+def switch(pipeline: EnginePipeline, **changed: str) -> None:
+    """Update the stack as an operator does: the same template, other parameters."""
+    values = {**LOCAL_PARAMETERS, **changed}
+    pipeline.aws.cloudformation.update_stack(
+        StackName=STACK_NAME,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+    )
+
+    def status() -> str | None:
+        found = pipeline.aws.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"]
+        return None if found.endswith("_IN_PROGRESS") else found
+
+    assert eventually(status, "the update ends") == "UPDATE_COMPLETE"

@@ -5,18 +5,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pik.flows import ingest, replay
+from pik.flows import ingest, replay, webhook
 from pik.flows import process as processor
 from pik.flows import publish as publisher
 from pik.flows import redrive_api as redrive
-from pik.settings import IngestSettings, ProcessorSettings, PublisherSettings, RedriveSettings, ReplaySettings
+from pik.settings import (
+    IngestSettings,
+    ProcessorSettings,
+    PublisherSettings,
+    RedriveSettings,
+    ReplaySettings,
+    WebhookSettings,
+)
+from pik.webhooks import load_webhooks
 from scripts.docs.reference import read_template
+from scripts.local.webhooks import LOCAL_SECRETS
 from tests.support.aws.account import FakeAws
 from tests.support.aws.stack import Names, deployed
 
@@ -24,18 +34,47 @@ ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 ENVIRONMENT: dict[str, dict[str, str]] = json.loads((EVENTS / "env.local.json").read_text("utf-8"))
 
+# The key of this certificate signed the payloads of SNS, and was not kept: tests/support/sns_signer.py makes another.
+SNS_CERTIFICATE = (ROOT / "tests" / "support" / "sns_events.pem").read_bytes()
+
 INGEST = {
     "health.json": (200, "ok"),
     "ingest-base64.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-bad-header.json": (400, "REJECTED"),
+    "ingest-cloudevent-batch.json": (202, None),
     "ingest-cloudevent-binary.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-empty-batch.json": (200, None),
+    "ingest-cloudevent-image.json": (202, "ACCEPTED"),
     "ingest-cloudevent-structured.json": (202, "ACCEPTED"),
+    "ingest-cloudevent-without-data.json": (202, "ACCEPTED"),
+    "ingest-gzip.json": (202, None),
+    "ingest-gzip-bomb.json": (413, "REJECTED"),
     "ingest-malformed-json.json": (400, "REJECTED"),
     "ingest-message-too-long-ja.json": (400, "REJECTED"),
     "ingest-missing-member.json": (400, "REJECTED"),
     "ingest-ndjson.json": (207, None),
+    "ingest-ndjson-as-json.json": (400, "REJECTED"),
+    "ingest-no-envelope.json": (400, "REJECTED"),
     "ingest-order-bare.json": (202, "ACCEPTED"),
     "ingest-order.json": (202, "ACCEPTED"),
     "ingest-wrong-content-type.json": (415, "REJECTED"),
+}
+WEBHOOK = {
+    "webhook-bad-signature.json": (401, "bad_signature"),
+    "webhook-eventarc.json": (202, "ACCEPTED"),
+    "webhook-eventbridge.json": (202, "ACCEPTED"),
+    "webhook-github.json": (202, "ACCEPTED"),
+    "webhook-pubsub.json": (202, "ACCEPTED"),
+    "webhook-s3.json": (202, "ACCEPTED"),
+    "webhook-shopify.json": (202, "ACCEPTED"),
+    "webhook-slack.json": (202, "ACCEPTED"),
+    "webhook-slack-challenge.json": (200, None),
+    "webhook-sns-confirmation.json": (200, "CONFIRMED"),
+    "webhook-sns-notification.json": (202, "ACCEPTED"),
+    "webhook-sns-unlisted-topic.json": (403, "unlisted_topic"),
+    "webhook-standard.json": (202, "ACCEPTED"),
+    "webhook-stripe.json": (202, "ACCEPTED"),
+    "webhook-unknown-source.json": (404, "unknown_webhook"),
 }
 PUBLISHER = {"publisher-stream.json", "publisher-poison-record.json"}
 PROCESSOR = {
@@ -89,7 +128,7 @@ def live(function: str) -> dict[str, str]:
 
 def test_every_payload_is_tried_here() -> None:
     there = {path.name for path in EVENTS.glob("*.json")}
-    assert there == {*INGEST, *PUBLISHER, *PROCESSOR, *REPLAY, *REDRIVE, "env.local.json"}
+    assert there == {*INGEST, *WEBHOOK, *PUBLISHER, *PROCESSOR, *REPLAY, *REDRIVE, "env.local.json"}
 
 
 @pytest.mark.parametrize("name", INGEST)
@@ -109,6 +148,38 @@ def test_the_japanese_payload_is_answered_in_japanese() -> None:
     assert "最大4000文字" in body["error"]["message"]
 
 
+@pytest.mark.parametrize("name", WEBHOOK)
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_webhooks_answer_their_payloads(fake_aws: FakeAws, names: Names, name: str, dry_run: str) -> None:
+    environment = ENVIRONMENT["WebhookFunction"] | {"DRY_RUN": dry_run}
+    stores = names.environment("webhook")
+    environment |= {variable: stores[variable] for variable in ("RAW_BUCKET", "EVENTS_TABLE", "DEDUPE_TABLE")}
+    for source in environment["WEBHOOK_SOURCES"].split(","):
+        secret = LOCAL_SECRETS.get(source, LOCAL_SECRETS["github"])
+        parameter = f"{environment['WEBHOOK_SECRET_PREFIX']}/{source}/current"
+        fake_aws.ssm.put_parameter(Name=parameter, Value=secret, Type="SecureString")
+    app = webhook.WebhookFlow(
+        WebhookSettings.from_env(environment),
+        fake_aws,  # type: ignore[arg-type]
+        now=lambda: datetime.fromtimestamp(payload(name)["requestContext"]["timeEpoch"] / 1000, UTC),
+        fetch=lambda url: SNS_CERTIFICATE if url.endswith(".pem") else b"",
+    )
+    answer = app(payload(name), CONTEXT)
+    status, word = WEBHOOK[name]
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == status
+    assert (body["error"]["code"] if "error" in body else body.get("status")) == word
+    assert body.get("dry_run", False) is (word in {"ACCEPTED", "CONFIRMED"} and dry_run == "true")
+    rows = fake_aws.dynamodb.scan(TableName=names.events_table)["Items"]
+    assert len(rows) == (1 if word == "ACCEPTED" and dry_run == "false" else 0)
+
+
+def test_there_is_a_payload_for_each_source_of_the_kit() -> None:
+    sources = {payload(name)["pathParameters"]["source"] for name in WEBHOOK}
+    assert sources == {*load_webhooks(), "nothing"}
+    assert set(ENVIRONMENT["WebhookFunction"]["WEBHOOK_SOURCES"].split(",")) == set(load_webhooks())
+
+
 def test_the_publisher_says_what_it_would_send_without_aws() -> None:
     app = publisher.PublishFlow(PublisherSettings.from_env(ENVIRONMENT["PublisherFunction"]), NoAws())  # type: ignore[arg-type]
     records = payload("publisher-stream.json")
@@ -116,12 +187,15 @@ def test_the_publisher_says_what_it_would_send_without_aws() -> None:
     assert app(records, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def test_the_publisher_isolates_the_poison_record(fake_aws: FakeAws, names: Names) -> None:
-    settings = PublisherSettings.from_env(live("PublisherFunction") | {"WORK_QUEUE_URL": names.work_queue_url})
+def test_the_publisher_sets_the_poison_record_aside(fake_aws: FakeAws, names: Names) -> None:
+    own = {"WORK_QUEUE_URL": names.work_queue_url, "RAW_BUCKET": names.raw_bucket}
+    settings = PublisherSettings.from_env(live("PublisherFunction") | own)
     records = payload("publisher-poison-record.json")
     poison = records["Records"][1]["dynamodb"]["SequenceNumber"]
     answer = publisher.PublishFlow(settings, fake_aws)(records, CONTEXT)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": poison}]}
+    assert answer == {"batchItemFailures": []}
+    (key,) = fake_aws.s3.objects(names.raw_bucket)
+    assert key.startswith(f"aws/lambda/publisher/{poison}")
     (sent,) = fake_aws.sqs.receive_message(QueueUrl=names.work_queue_url, MaxNumberOfMessages=10)["Messages"]
     expected = payload("processor-sqs.json")["Records"][0]
     assert json.loads(sent["Body"]) == json.loads(expected["body"])

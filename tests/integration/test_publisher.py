@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pik.adapters.dynamodb.items import to_item
+from pik.domain.event.outbox import discarded_records
 from pik.domain.event.work import Work, parse_work
 from pik.flows.publish import PublishFlow
 from pik.settings import PublisherSettings
@@ -62,18 +63,21 @@ def test_duplicates_and_conflicts_are_not_sent(aws: Any, names: Names, publisher
     assert received(aws, names.work_queue_url) == []
 
 
-def test_the_first_poison_record_is_reported(aws: Any, names: Names, publisher: PublishFlow) -> None:
+def test_a_poison_record_is_set_aside_once_and_the_lane_goes_on(aws: Any, names: Names, publisher: PublishFlow) -> None:
     row = index_row(WORKS[5])
     del row["s3_key"]
     batch = [*records(aws, WORKS[:3]), stream_record(row, 7), *records(aws, WORKS[3:5])]
-    assert publisher({"Records": batch}, None) == {
-        "batchItemFailures": [{"itemIdentifier": batch[3]["dynamodb"]["SequenceNumber"]}]
-    }
-    assert len(received(aws, names.work_queue_url)) == 5
+    for _ in range(2):
+        assert publisher({"Records": batch}, None) == {"batchItemFailures": []}
+    (kept,) = aws.s3.list_objects_v2(Bucket=names.raw_bucket, Prefix="aws/lambda/")["Contents"]
+    text = aws.s3.get_object(Bucket=names.raw_bucket, Key=kept["Key"])["Body"].read()
+    assert discarded_records(text) == [batch[3]]
+    assert len({parse_work(it["Body"]).event_id for it in received(aws, names.work_queue_url)}) == 5
 
 
 def test_a_queue_that_is_not_there_holds_the_stream_where_it_is(aws: Any, names: Names) -> None:
-    lost = PublishFlow(PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False), aws)
+    settings = PublisherSettings(f"{names.work_queue_url}-gone", dry_run=False, raw_bucket=names.raw_bucket)
+    lost = PublishFlow(settings, aws)
     batch = records(aws, WORKS[:3])
     assert lost({"Records": batch}, None) == {
         "batchItemFailures": [{"itemIdentifier": batch[0]["dynamodb"]["SequenceNumber"]}]

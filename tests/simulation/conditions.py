@@ -9,6 +9,7 @@ from typing import Final
 
 from pik.domain.shared import limits
 from tests.support.aws.clock import START
+from tests.support.foreign import FOREIGN
 
 SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "INLINE_IDS": (1, 3),
@@ -26,6 +27,12 @@ SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "REPLAY_BACKLOG_EVENTS": (20,),
 }
 """Limits of the kit so small that a few events reach them; each seed takes them or the real ones."""
+
+SHORT_HOLDS: Final[Mapping[str, tuple[int, ...]]] = {
+    "FREEZE_HOLD_SECONDS": (2, 20),
+    "REDRIVE_LEAST_HOLD_SECONDS": (1, 15),
+}
+"""Holds that a redrive outlives: it has to extend them, and sometimes comes too late."""
 
 _TO_MIDNIGHT: Final = 49_465
 
@@ -54,6 +61,8 @@ class Conditions:
     expiries: int
     redrives: int
     max_receives: int
+    strangers: tuple[tuple[str, bool], ...]
+    """Foreign messages by name, each with whether it is in the dead-letter queue at once."""
 
 
 def conditions(seed: int) -> Conditions:
@@ -80,13 +89,20 @@ def conditions(seed: int) -> Conditions:
         expiries=rng.choice([0, 0, 0, 3]),
         redrives=rng.choice([0, 2, 4, 4]),
         max_receives=rng.choice([2, 5]),
+        strangers=_strangers(Random(f"{seed}/strangers")),
     )
+
+
+def _strangers(rng: Random) -> tuple[tuple[str, bool], ...]:
+    names = rng.sample(sorted(FOREIGN), rng.choice([0, 0, 1, 3]))
+    return tuple((name, rng.random() < 0.4) for name in names)
 
 
 def _limits(rng: Random) -> dict[str, int]:
     found = {name: rng.choice([*small, getattr(limits, name)]) for name, small in SMALL_LIMITS.items()}
     # A lane whose last rows wait for a whole batch stays open: with fewer lanes than a batch has entries, a replay of
     # partitions that hold a row each would wait forever.
+    found |= {name: rng.choice([*short, getattr(limits, name)]) for name, short in SHORT_HOLDS.items()}
     found["REPLAY_LANES"] = max(found["REPLAY_LANES"], found["MAX_SEND_ENTRIES"])
     return found
 

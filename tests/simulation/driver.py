@@ -25,6 +25,7 @@ from tests.simulation.workload import WorkloadRequest
 from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
 from tests.support.aws.stack import deployed
+from tests.support.foreign import FOREIGN
 
 _MAX_STEPS: Final = 30_000
 _VISIBILITY_SECONDS: Final = 190
@@ -48,6 +49,9 @@ class SimulatedWorld:
         self.names = deployed(
             self.aws, max_receive_count=conditions.max_receives, visibility_seconds=_VISIBILITY_SECONDS
         )
+        for name, dead in conditions.strangers:
+            url = self.names.work_dead_letter_queue_url if dead else self.names.work_queue_url
+            FOREIGN[name].send(self.aws, url)
         self.trace: Trace = []
         self._rng = rng
         self.scheduler = Scheduler(self.clock, rng, stickiness=conditions.stickiness)

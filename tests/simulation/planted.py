@@ -207,11 +207,11 @@ def _unprocessed_items_ignored(patches: Patches) -> None:
 def _unprocessed_keys_ignored(patches: Patches) -> None:
     real = BatchTable._send_until_done
 
-    def send_until_done(self: Any, send: Any, request: Any) -> None:
+    def send_until_done(self: Any, send: Any, request: Any) -> Any:
         if "Keys" in request:
             send(request)
-        else:
-            real(self, send, request)
+            return None
+        return real(self, send, request)
 
     patches.set(BatchTable, "_send_until_done", send_until_done)
 
@@ -251,7 +251,7 @@ def _repeated_put_silent(patches: Patches) -> None:
 
 @_plant("failure without a ledger row")
 def _no_ledger(patches: Patches) -> None:
-    patches.set(FailingPath, "_record", lambda *_: True)
+    patches.set(FailingPath, "_record", lambda *_: set())
 
 
 @_plant("done before the dead letter is sent")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pik.adapters.dynamodb.put_back_marks import PutBackMarks
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.redrive import message as redrive_message
+from pik.domain.shared.foreign import ForeignReader
 from pik.flows import wave as wave_sender
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.flows.wave import WaveOutcome, WaveSender
@@ -63,10 +64,20 @@ def _put_back_without_marks(patches: Patches) -> None:
     patches.set(PutBackMarks, "note", lambda *_: True)
 
 
+def _attempts_unbounded(patches: Patches) -> None:
+    real = ForeignReader.whole
+
+    def whole(self: Any, members: Any, name: str, *bounds: int) -> int:
+        return int(members["attempts"]) if name == "attempts" else real(self, members, name, *bounds)
+
+    patches.set(ForeignReader, "whole", whole)
+
+
 REDRIVES: Final[Mapping[str, Plant]] = {
     "letters deleted before they are sent": _letters_deleted_first,
     "refused sends of a redrive ignored": _failed_ignored,
     "redriven as live": _redriven_as_live,
     "rescue deletes before it keeps": _rescue_deletes_first,
     "put-back without marks": _put_back_without_marks,
+    "attempts on a letter read without bounds": _attempts_unbounded,
 }

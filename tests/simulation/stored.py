@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tests.simulation.violations import check
 from tests.support.aws.account import FakeAws
 from tests.support.aws.queues import FakeQueue, StoredMessage
 from tests.support.aws.stack import Names
+from tests.support.foreign import FOREIGN
 
 Row = dict[str, Any]
+
+FOREIGN_BODIES: Final = frozenset(message.body for message in FOREIGN.values())
+"""What strangers write."""
 
 
 def rows(aws: FakeAws, table: str) -> list[Row]:
@@ -51,7 +55,7 @@ class Watch:
         self._known: dict[str, dict[Any, Any]] = {}
         self._tables = (names.events_table, names.dedupe_table, names.aggregates_table)
         self.letters: dict[str, StoredMessage] = {}
-        """Every dead letter with a reason on it that there ever was, by message id."""
+        """Every dead letter with a reason on it that there ever was, by message id; not those that strangers wrote."""
         self.returned: set[str] = set()
         """Those that a put-back sent, without what the SDK repeated on its own."""
 
@@ -61,7 +65,7 @@ class Watch:
             self._compare("raw objects", self._aws.s3._buckets[self._names.raw_bucket])
         elif operation == "send_message_batch":
             letters = self._aws.sqs.messages(self._names.work_dead_letter_queue_url)
-            self.letters |= {it.message_id: it for it in letters if it.attributes}
+            self.letters |= {it.message_id: it for it in letters if it.attributes and it.body not in FOREIGN_BODIES}
         elif service == "dynamodb" and operation not in {"query", "get_item", "batch_get_item"}:
             for table in self._tables:
                 self._compare(table, self._aws.dynamodb._tables[table]._items)

@@ -103,7 +103,9 @@ def test_the_command_stops_at_the_first_failing_seed_and_makes_it_small(capsys: 
     said = capsys.readouterr().out
     assert "seeds in" in said
     assert "a second: one failed" in said
-    assert re.search(r"^Replay it: .* --seed \d+ --events [\d,]+ --faults (none|[\d,]+) --plant", said, re.MULTILINE)
+    assert re.search(
+        r"^Replay it: .* --seed \d+ --events (none|[\d,]+) --faults (none|[\d,]+) --plant", said, re.MULTILINE
+    )
 
 
 def test_the_default_seeds_meet_every_kind_of_fault_and_of_end_and_every_call_can_fail() -> None:

@@ -68,7 +68,10 @@ class WorkQueueMapping(SimulatedService):
         while len(found) < most:
             size = min(10, most - len(found))
             part = self._aws.sqs.receive_message(
-                QueueUrl=self._names.work_queue_url, MaxNumberOfMessages=size, AttributeNames=["All"]
+                QueueUrl=self._names.work_queue_url,
+                MaxNumberOfMessages=size,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
             ).get("Messages", [])
             found.extend(part)
             if len(part) < size:

@@ -66,6 +66,15 @@ class FaultPlan:
         """Let AWS answer every call of an operation with an error code, except for the first `after`."""
         self.always(operation, refused(code, operation), phase, after=after)
 
+    def refuse_batches(self, operation: str, code: str, of: str) -> None:
+        """Let AWS refuse every batch as a whole that has this text anywhere in it."""
+
+        def hook(_: str, called: str, request: Mapping[str, object], when: str) -> None:
+            if (called, when) == (operation, "before") and of in repr(request):
+                raise refused(code, operation)
+
+        self._aws.on_call = hook
+
     def calm(self) -> None:
         """Let nothing fail any more."""
         self._aws.on_call = None

@@ -14,8 +14,8 @@ from typing import Any
 from pik.domain.process.versions import combine_hashes, input_hash
 from pik.domain.redrive.transform import Transform
 from pik.domain.shared import identity, times
-from pik.domain.shared.limits import MAX_ORDER_AMOUNT
 from scripts.gameday.orders import Order, OrderFacts
+from scripts.gameday.schema_evolution import ORDER_AMOUNT_LIMIT
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 MAX_RECEIVES = 2
@@ -146,7 +146,7 @@ class FakeWorld:
             return None if self.has("counts poison") and first else ("VALIDATION", "InvalidEvent", "f0")
         if self.mode == "throttle":
             return "TRANSIENT", "ThrottlingException", "f1"
-        if (message.payload["amount"] or 0) > MAX_ORDER_AMOUNT or (self.has("kills bystanders") and first):
+        if (message.payload["amount"] or 0) > ORDER_AMOUNT_LIMIT or (self.has("kills bystanders") and first):
             return "PROCESSING", "AmountOverLimit", "f2"
         return None
 

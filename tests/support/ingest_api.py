@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from dataclasses import replace
@@ -44,6 +45,15 @@ class IngestApi:
             {"headers": JSON if headers is None else headers, "body": text, "isBase64Encoded": is_base64},
         )
 
+    def post_bytes(self, body: bytes, headers: dict[str, str]) -> Answer:
+        """Any bytes, encoded as API Gateway does it."""
+        return self.post(base64.b64encode(body).decode(), headers, is_base64=True)
+
+    def post_with_token(self, body: Any, path: str = "events") -> Answer:
+        """A POST behind IngestAuth=JWT, whose route takes every path."""
+        event = {"headers": JSON, "body": json.dumps(body), "pathParameters": {"proxy": path}}
+        return self._call("POST /{proxy+}", event)
+
     def health(self) -> Answer:
         return self._call("GET /health", {"headers": {}})
 
@@ -54,6 +64,10 @@ class IngestApi:
         assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
         answer["body"].encode()  # what cannot be UTF-8 cannot leave a function
         return answer["statusCode"], json.loads(answer["body"])
+
+    def call(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The function's own answer to an event of API Gateway."""
+        return self._ingest(event, None)
 
     def rows(self) -> list[dict[str, Any]]:
         items = self.aws.dynamodb.scan(TableName=self.names.events_table)["Items"]

@@ -7,9 +7,14 @@ from typing import Any
 
 from pik.adapters.dynamodb.items import to_item
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import Input, Work
+from pik.domain.event.work import Work
+from pik.domain.process.amounts import AmountRules
+from pik.domain.process.inputs import Input
 from pik.domain.shared import identity
+from pik.schemas import load_schemas
 from tests.support.aws.stack import RAW_BUCKET
+
+AMOUNT_RULES = AmountRules(load_schemas())
 
 
 def make_work(
@@ -41,7 +46,7 @@ def make_work(
 def make_input(number: int, *, amount: Any = 1.25, **changes: Any) -> Input:
     """An opened order, different for each number."""
     payload = {"orderId": f"order-{number}", "amount": amount}
-    return Input(make_work(payload, **changes), payload)
+    return Input.of(make_work(payload, **changes), payload, AMOUNT_RULES)
 
 
 def sqs_record(body: str, number: int, receive_count: int = 1) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from pik.adapters.dynamodb.items import from_item
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import Input, Work
+from pik.domain.event.work import Work
 from pik.domain.process.dead_letters import DeadLetter
+from pik.domain.process.inputs import Input
 from pik.domain.process.metrics import measure
 from pik.domain.process.versions import DayKey, Version, combine_hashes, input_hash, short
 from pik.domain.shared import identity
@@ -23,7 +24,7 @@ from tests.support.aws.account import FakeAws
 from tests.support.aws.context import FakeContext
 from tests.support.aws.stack import AGGREGATES_TABLE, APPLIED_TABLE, FAILURES_TABLE, RAW_BUCKET, AnyClients, deployed
 from tests.support.faults import CallRecorder, FaultPlan
-from tests.support.makers import make_work, sqs_event
+from tests.support.makers import AMOUNT_RULES, make_work, sqs_event
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = DayKey("customer-17", "2026-11-20", "LIVE")
@@ -132,7 +133,7 @@ def assert_counted_once(pipeline: Pipeline, works: list[Work]) -> None:
     unique = {it.event_id: it for it in works}
     assert [it.number for it in versions] == list(range(1, len(versions) + 1))
     assert Counter(event_id for it in versions for event_id in it.added) == Counter(unique.keys())
-    inputs = [Input(it, PAYLOADS[it.payload_sha]) for it in unique.values()]
+    inputs = [Input.of(it, PAYLOADS[it.payload_sha], AMOUNT_RULES) for it in unique.values()]
     assert versions[-1].metrics == measure({}, inputs)
     hashes = (input_hash(it.event_id, it.payload_sha) for it in unique.values())
     assert versions[-1].inputs_hash == reduce(combine_hashes, hashes)

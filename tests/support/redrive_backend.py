@@ -62,6 +62,9 @@ class RedriveBackend:
     def clock(self) -> float:
         return self.now.timestamp()
 
+    def clock_time(self) -> datetime:
+        return self.now
+
     def handlers(self, **switches: str) -> None:
         """The functions built again, with these variables changed."""
         api = RedriveSettings.from_env(self.names.environment("redrive", **switches))

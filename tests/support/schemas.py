@@ -23,6 +23,15 @@ class NoSchemas:
     def entity_of(self, event_type: str, payload: Any) -> str | None:
         return payload.get("id") if isinstance(payload, dict) else None
 
+    def comparable(self, event_type: str, payload: Any) -> Any:
+        return payload
+
+    def is_identified_by_arrival(self, event_type: str) -> bool:
+        return False
+
+    def bare_members(self, event_type: str) -> tuple[str, ...] | None:
+        return ("id",)
+
 
 @pytest.fixture
 def schemas() -> NoSchemas:
@@ -33,7 +42,7 @@ def schemas() -> NoSchemas:
 def make_event(schemas: NoSchemas) -> Callable[..., Event]:
     def make(payload: Any = None, *, received_at: str = ARRIVAL, **members: Any) -> Event:
         value = {"source": "shop", "event_type": "order", "entity_id": "e-1", "payload": payload or {"n": 1}} | members
-        return identify(open_envelope(value, "order"), schemas, received_at)
+        return identify(open_envelope(value, "order", schemas), schemas, received_at)
 
     return make
 

@@ -10,7 +10,7 @@ from tests.template.stack import Template
 
 Rule = Callable[[Template], list[str]]
 REMOVED: Final = object()
-CMK: Final = {"UseKmsCmk": "true"}
+CMK: Final = {"UseKmsCmk": "true", "KeepKmsCmk": "true"}
 STATEMENTS: Final = "{}/Properties/Policies/0/PolicyDocument/Statement/+"
 
 
@@ -27,8 +27,8 @@ class Breakage:
 
 
 def broken(template: Template, path: str, value: Any) -> Template:
-    """The template with `value` at `path` below Resources; numbers are places in lists, `+` appends."""
-    *parents, last = path.split("/")
+    """The template with `value` at `path` below Resources; numbers are places in lists, `+` appends, `~1` means `/`."""
+    *parents, last = (part.replace("~1", "/") for part in path.split("/"))
     node: Any = template["Resources"]
     for part in parents:
         node = node[int(part)] if isinstance(node, list) else node[part]

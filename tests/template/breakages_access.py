@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.template import rules_access as access
-from tests.template.breakage import CMK, REMOVED, STATEMENTS, Breakage, allowing
+from tests.template.breakage import REMOVED, STATEMENTS, Breakage, allowing
 
 RAW: Final = {"Fn::Sub": "${RawBucket.Arn}/raw/*"}
 AGGREGATES: Final = {"Fn::GetAtt": ["AggregatesTable", "Arn"]}
@@ -194,22 +194,6 @@ BREAKAGES: Final = (
             ("BusDeadLetterQueue", "BusDeadLetterQueuePolicy"),
             ("EventsTopic", "EventsTopicPolicy"),
         )
-    ),
-    Breakage(
-        "key not allowed",
-        access.the_key_is_allowed_where_it_is_used,
-        "PublisherRole/Properties/ManagedPolicyArns",
-        [],
-        "PublisherRole may not use the key",
-        CMK,
-    ),
-    Breakage(
-        "key for anything",
-        access.the_key_is_allowed_where_it_is_used,
-        "FunctionsKeyPolicy/Properties/PolicyDocument/Statement/0/Condition",
-        {},
-        "for anything",
-        CMK,
     ),
     *(
         Breakage(

@@ -82,11 +82,11 @@ BREAKAGES: Final = (
         "discarded batches are not kept whole",
     ),
     Breakage(
-        "retried for ever",
+        "retried for minutes",
         flow.failures_go_somewhere,
         "PublisherStreamMapping/Properties/MaximumRetryAttempts",
-        -1,
-        "poison record blocks",
+        10_000,
+        "uses up its attempts in minutes",
     ),
     Breakage(
         "older than the stream",
@@ -146,6 +146,13 @@ BREAKAGES: Final = (
     ),
     Breakage("other Python", flow.functions_run_alike, "IngestFunction/Properties/Runtime", "python3.12", "Runtime is"),
     Breakage(
+        "two architectures",
+        flow.functions_run_alike,
+        "IngestFunction/Properties/Architectures",
+        ["x86_64"],
+        "['arm64']",
+    ),
+    Breakage(
         "silent alarm",
         flow.alarms_reach_somebody,
         "WorkDeadLetterQueueDepthAlarm/Properties/AlarmActions",
@@ -168,6 +175,13 @@ BREAKAGES: Final = (
         "RedriveStateMachineTimedOutAlarm",
         REMOVED,
         "ExecutionsTimedOut of RedriveStateMachine",
+    ),
+    Breakage(
+        "set aside unseen",
+        flow.everything_is_watched,
+        "PublisherRecordsSetAsideAlarm",
+        REMOVED,
+        "RecordsSetAside of PublisherFunction",
     ),
     Breakage(
         "metric off",

@@ -12,11 +12,33 @@ BREAKAGES: Final = (
         Breakage(
             f"{policy} of {name}", stores.stores_are_retained, f"{name}/{policy}", "Delete", f"{name} has no {policy}"
         )
-        for name in ("RawBucket", "EventsTable", "AggregatesTable", "AppliedTable", "WorkDeadLetterQueue")
+        for name in (
+            "RawBucket",
+            "EventsTable",
+            "AppliedTable",
+            "WorkDeadLetterQueue",
+            "RawBucketPolicy",
+            "WorkQueuePolicy",
+        )
         for policy in ("DeletionPolicy", "UpdateReplacePolicy")
     ),
     Breakage(
-        "key not retained", stores.stores_are_retained, "EncryptionKey/DeletionPolicy", REMOVED, "EncryptionKey", CMK
+        "in the way of the next try",
+        stores.stores_are_retained,
+        "RunsTable/DeletionPolicy",
+        "Retain",
+        "RunsTable has no DeletionPolicy: RetainExceptOnCreate",
+    ),
+    *(
+        Breakage(
+            f"key not retained: {'removed' if value is REMOVED else value}",
+            stores.stores_are_retained,
+            "EncryptionKey/DeletionPolicy",
+            value,
+            "EncryptionKey has no DeletionPolicy: Retain",
+            CMK,
+        )
+        for value in (REMOVED, "Delete", "RetainExceptOnCreate")
     ),
     Breakage(
         "public bucket",
@@ -44,21 +66,20 @@ BREAKAGES: Final = (
         "FailuresTable has no point-in-time recovery",
     ),
     Breakage(
-        "bare table", stores.tables_can_be_restored, "RunsTable/Properties/SSESpecification", REMOVED, "RunsTable"
+        "billed key",
+        stores.tables_can_be_restored,
+        "RunsTable/Properties/SSESpecification",
+        {"SSEEnabled": True, "SSEType": "KMS"},
+        "RunsTable is encrypted with the key that AWS manages",
+    ),
+    Breakage(
+        "undecided key", stores.tables_can_be_restored, "RunsTable/Properties/SSESpecification", REMOVED, "RunsTable"
     ),
     Breakage(
         "bare queue", stores.queues_are_encrypted, "WorkQueue/Properties/SqsManagedSseEnabled", REMOVED, "WorkQueue"
     ),
     Breakage(
         "two keys", stores.queues_are_encrypted, "WorkQueue/Properties/SqsManagedSseEnabled", True, "WorkQueue", CMK
-    ),
-    Breakage(
-        "key left out",
-        stores.the_stacks_key_is_used_everywhere,
-        "AlarmsTopic/Properties/KmsMasterKeyId",
-        REMOVED,
-        "AlarmsTopic",
-        CMK,
     ),
     Breakage(
         "everything expires",

@@ -104,8 +104,8 @@ def failures_go_somewhere(template: Template) -> list[str]:
         destination = names_in(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
         if destination != {"RawBucket"}:
             found.append(f"{name}: discarded batches are not kept whole, which only a bucket does")
-        if not 0 <= mapping.get("MaximumRetryAttempts", -1) <= 1000:
-            found.append(f"{name}: a poison record blocks its shard until it expires")
+        if mapping.get("MaximumRetryAttempts", -1) != -1:
+            found.append(f"{name}: an error that returns at once uses up its attempts in minutes")
         if not 60 <= mapping.get("MaximumRecordAgeInSeconds", -1) < STREAM_RETENTION_SECONDS:
             found.append(f"{name}: DynamoDB drops records before the mapping gives them up")
         if mapping.get("BisectBatchOnFunctionError") is not True:
@@ -174,9 +174,11 @@ def reservations_fit_the_cap(template: Template) -> list[str]:
 
 
 def functions_run_alike(template: Template) -> list[str]:
-    """One runtime and architecture, which the package is built for; traced."""
-    expected = {"Runtime": "python3.13", "Architectures": ["arm64"], "TracingConfig": {"Mode": "Active"}}
-    return [
+    """One runtime and one architecture, which the package is built for; traced."""
+    expected = {"Runtime": "python3.13", "TracingConfig": {"Mode": "Active"}}
+    architectures = {str(function.get("Architectures")) for function in functions(template).values()}
+    found = [f"functions have the architectures {sorted(architectures)}"] if len(architectures) != 1 else []
+    return found + [
         f"{name}: {key} is {function.get(key)}"
         for name, function in functions(template).items()
         for key, value in expected.items()
@@ -197,14 +199,14 @@ def alarms_reach_somebody(template: Template) -> list[str]:
             found.append(f"{name} cries when idle")
         if "Metrics" in settings or "MetricName" not in settings:
             found.append(f"{name} is not a plain metric alarm")
-        if any(not names_in(dimension["Value"]) for dimension in settings.get("Dimensions", [{"Value": None}])):
+        if not any(names_in(dimension["Value"]) for dimension in settings.get("Dimensions", [])):
             found.append(f"{name} watches no resource of this stack")
     return found
 
 
 def everything_is_watched(template: Template) -> list[str]:
-    """Errors and throttles of each function, depth of each dead-letter queue, what a stream mapping gives up, and runs
-    of a state machine that end otherwise than they should."""
+    """Errors and throttles of each function, depth of each dead-letter queue, what a stream mapping gives up and its
+    function sets aside, and runs of a state machine that end otherwise than they should."""
     watched = {
         (alarm["Properties"]["MetricName"], one)
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
@@ -219,7 +221,7 @@ def everything_is_watched(template: Template) -> list[str]:
     }
     for name, mapping in _mappings(template, "EventsTable"):
         wanted |= {(metric, name) for metric in ("OnFailureDestinationDeliveredEventCount", "DroppedEventCount")}
-        wanted.add(("IteratorAge", _target(mapping)))
+        wanted |= {(metric, _target(mapping)) for metric in ("IteratorAge", "RecordsSetAside")}
         if mapping.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
             wanted.add(("the metrics that its alarms need", name))
     wanted |= {

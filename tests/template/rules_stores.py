@@ -10,13 +10,23 @@ STORES: Final = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AW
 """Types that hold what cannot be made again; log groups and topics hold copies."""
 
 
+GUARDS: Final = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
+"""Types that protect a store, which must not be left without its protection."""
+
+RETENTION: Final = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+"""What the stack keeps when it lets go of a resource. A first deploy that fails takes its empty stores away again."""
+
+KEY_RETENTION: Final = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+"""A key may have been used by the time that the deploy which created it fails."""
+
+
 def stores_are_retained(template: Template) -> list[str]:
-    """A store outlives its stack, and its own replacement."""
+    """A store outlives its stack and its own replacement, and so does the policy that protects it."""
     return [
-        f"{name} has no {policy}: Retain"
-        for name, store in resources(template, *STORES).items()
-        for policy in ("DeletionPolicy", "UpdateReplacePolicy")
-        if store.get(policy) != "Retain"
+        f"{name} has no {policy}: {expected}"
+        for name, store in resources(template, *STORES, *GUARDS).items()
+        for policy, expected in (KEY_RETENTION if store["Type"] == "AWS::KMS::Key" else RETENTION).items()
+        if store.get(policy) != expected
     ]
 
 
@@ -38,14 +48,15 @@ def buckets_are_private(template: Template) -> list[str]:
 
 
 def tables_can_be_restored(template: Template) -> list[str]:
-    """Point-in-time recovery, encryption and pay per request; deletion protection is tested by stage."""
+    """Point-in-time recovery, a chosen key and pay per request; deletion protection is tested by stage."""
     found = []
     for name, table in resources(template, "AWS::DynamoDB::Table").items():
         settings = table["Properties"]
         if settings.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
             found.append(f"{name} has no point-in-time recovery")
-        if settings.get("SSESpecification", {}).get("SSEEnabled") is not True:
-            found.append(f"{name} is not encrypted with a key that can be audited")
+        encryption = settings.get("SSESpecification", {})
+        if encryption != {"SSEEnabled": False} and "KMSMasterKeyId" not in encryption:
+            found.append(f"{name} is encrypted with the key that AWS manages, which costs a KMS request per call")
         if settings.get("BillingMode") != "PAY_PER_REQUEST":
             found.append(f"{name} must be provisioned")
     return found
@@ -57,18 +68,6 @@ def queues_are_encrypted(template: Template) -> list[str]:
         f"{name} is not encrypted with exactly one key"
         for name, queue in resources(template, "AWS::SQS::Queue").items()
         if (queue["Properties"].get("SqsManagedSseEnabled") is True) == ("KmsMasterKeyId" in queue["Properties"])
-    ]
-
-
-def the_stacks_key_is_used_everywhere(template: Template) -> list[str]:
-    """With UseKmsCmk, all that can be encrypted with the stack's key is."""
-    if "EncryptionKey" not in template["Resources"]:
-        return []
-    kinds = (*STORES, "AWS::Events::EventBus", "AWS::Logs::LogGroup", "AWS::SNS::Topic")
-    return [
-        f"{name} does not use the stack's key"
-        for name, resource in resources(template, *kinds).items()
-        if name != "EncryptionKey" and "EncryptionKey" not in str(resource["Properties"])
     ]
 
 
@@ -107,7 +106,6 @@ RULES: Final = (
     buckets_are_private,
     tables_can_be_restored,
     queues_are_encrypted,
-    the_stacks_key_is_used_everywhere,
     raw_is_kept,
     dead_letters_outlive_their_source,
 )

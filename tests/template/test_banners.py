@@ -11,7 +11,7 @@ import pytest
 from tests.template.stack import ROOT, source
 
 TEXT: Final = (ROOT / "template.yaml").read_text(encoding="utf-8")
-FLOWS: Final = ("Storage", "Ingest", "Publish", "Process", "Replay", "Redrive", "Bus", "Alerting")
+FLOWS: Final = ("Storage", "Ingest", "Webhooks", "Publish", "Process", "Replay", "Redrive", "Bus", "Alerting")
 BANNER: Final = re.compile(r"  # =+\n  # (\w+): .+\n  # =+\n")
 
 

@@ -21,9 +21,12 @@ OUTPUTS = [
     "WorkQueueUrl",
     "WorkDeadLetterQueueUrl",
     "BusDeadLetterQueueUrl",
+    "BusKeyErrorDeadLetterQueueUrl",
+    "EncryptionKeyArn",
     "EventBusName",
     "EventsTopicArn",
     "IngestFunctionName",
+    "WebhookFunctionName",
     "PublisherFunctionName",
     "ProcessorFunctionName",
     "ReplayFunctionName",
@@ -32,7 +35,11 @@ OUTPUTS = [
     "RedriveStateMachineArn",
     "PublisherStreamMappingId",
     "ProcessorQueueMappingId",
+    "ProcessorScheduleGroupName",
+    "ProcessorScheduleRoleArn",
     "IngestLogGroupName",
+    "WebhookLogGroupName",
+    "WebhookSecretPrefix",
     "PublisherLogGroupName",
     "ProcessorLogGroupName",
     "ReplayLogGroupName",
@@ -115,22 +122,34 @@ TOKEN = {"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com/", "JwtAudien
 
 
 @pytest.mark.parametrize(
-    ("parameters", "authorization", "authorizer"),
+    ("parameters", "name", "key", "authorization", "authorizer"),
     [
-        ({}, "AWS_IAM", None),
-        (TOKEN, "JWT", {"Ref": "IngestJwtAuthorizer"}),
-        ({"IngestAuth": "NONE"}, "NONE", None),
+        ({}, "IngestEventsRoute", "POST /events", "AWS_IAM", None),
+        (TOKEN, "IngestTokenRoute", "POST /{proxy+}", "JWT", {"Ref": "IngestJwtAuthorizer"}),
+        ({"IngestAuth": "NONE"}, "IngestEventsRoute", "POST /events", "NONE", None),
     ],
 )
 def test_posting_events_is_authorized_as_ingest_auth_says(
-    parameters: dict[str, str], authorization: str, authorizer: dict[str, str] | None
+    parameters: dict[str, str], name: str, key: str, authorization: str, authorizer: dict[str, str] | None
 ) -> None:
-    assert route("IngestEventsRoute", **parameters) == {
-        "RouteKey": "POST /events",
+    assert route(name, **parameters) == {
+        "RouteKey": key,
         "AuthorizationType": authorization,
         "AuthorizerId": authorizer,
     }
-    assert ("IngestJwtAuthorizer" in deployed(**parameters)["Resources"]) == (authorization == "JWT")
+    found = set(deployed(**parameters)["Resources"]) & {"IngestEventsRoute", "IngestTokenRoute", "IngestJwtAuthorizer"}
+    assert found == ({name, "IngestJwtAuthorizer"} if authorization == "JWT" else {name})
+
+
+def test_a_change_of_ingest_auth_creates_no_route_key_that_the_api_still_has() -> None:
+    """CloudFormation deletes what a change leaves behind after it has created what is new."""
+    before, after = (
+        resources(deployed(), "AWS::ApiGatewayV2::Route"),
+        resources(deployed(**TOKEN), "AWS::ApiGatewayV2::Route"),
+    )
+    for old, new in ((before, after), (after, before)):
+        kept = {one["Properties"]["RouteKey"] for one in old.values()}
+        assert kept & {new[name]["Properties"]["RouteKey"] for name in set(new) - set(old)} == set()
 
 
 @pytest.mark.parametrize("parameters", [{}, TOKEN, {"IngestAuth": "NONE"}])
@@ -203,6 +222,7 @@ def test_browsers_are_answered_only_when_origins_are_named() -> None:
 def test_the_stage_throttles_and_logs_each_request_as_json() -> None:
     stage = properties(deployed(ApiThrottleRate="7", ApiThrottleBurst="9"), "HttpApiStage")
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
+    assert stage["RouteSettings"] == {"GET /health": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 5}}
     line = json.loads(stage["AccessLogSettings"]["Format"])
     assert {"requestId", "routeKey", "status", "caller", "integrationError"} <= set(line)
     assert stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": ["HttpApiLogGroup", "Arn"]}
@@ -258,4 +278,5 @@ def test_topics_have_no_key_that_eventbridge_could_not_use() -> None:
 
 def test_no_text_of_the_template_names_an_account_or_a_secret() -> None:
     text = json.dumps(source())
-    assert not [word for word in ("AKIA", "password", "secret", "000000000000", "123456789012") if word in text]
+    assert not [word for word in ("AKIA", "password", "whsec_", "000000000000", "123456789012") if word in text]
+    assert not [name for name, one in source()["Parameters"].items() if "Secret" in name and "/" in str(one["Default"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from pik.settings import (
     RedriveStepSettings,
     ReplaySettings,
     SettingsError,
+    WebhookSettings,
 )
 from tests.template.stack import deployed, properties, resources, source
 
 SETTINGS: Mapping[str, Any] = {
     "IngestFunction": IngestSettings,
+    "WebhookFunction": WebhookSettings,
     "PublisherFunction": PublisherSettings,
     "ProcessorFunction": ProcessorSettings,
     "ReplayFunction": ReplaySettings,
@@ -55,8 +58,9 @@ class Recorder(Mapping[str, str]):
 
 def environment(function: str, **parameters: str) -> dict[str, str]:
     """The variables of a function, a reference to a resource standing as its logical id."""
-    variables = properties(deployed(**parameters), function)["Environment"]["Variables"]
-    return {name: value["Ref"] if isinstance(value, dict) else str(value) for name, value in variables.items()}
+    template = deployed(**{"WebhookSources": "stripe", **parameters})
+    variables = properties(template, function)["Environment"]["Variables"]
+    return {name: str(*value.values()) if isinstance(value, dict) else str(value) for name, value in variables.items()}
 
 
 @pytest.mark.parametrize("function", SETTINGS)
@@ -127,10 +131,22 @@ def test_the_processor_redacts_where_the_parameter_says_and_starts_with_no_path_
         ProcessorSettings.from_env({**variables, "REDACT_PATHS": "/name,card.number"})
 
 
+def test_the_limits_of_orders_are_what_the_parameter_says() -> None:
+    default = ProcessorSettings.from_env(environment("ProcessorFunction"))
+    assert default.order_amount_limits == {"*": Decimal(1_000_000)}
+    variables = environment("ProcessorFunction", OrderAmountLimits="JPY=150000000, USD=0.5")
+    limits = ProcessorSettings.from_env(variables).order_amount_limits
+    assert limits == {"JPY": Decimal(150_000_000), "USD": Decimal("0.5")}
+    assert ProcessorSettings.from_env({**variables, "ORDER_AMOUNT_LIMITS": ""}).order_amount_limits == {}
+    for wrong in ("JPY", "jpy=1", "JPY=-1", "JPY=1;USD=2"):
+        with pytest.raises(SettingsError, match="ORDER_AMOUNT_LIMITS holds"):
+            ProcessorSettings.from_env({**variables, "ORDER_AMOUNT_LIMITS": wrong})
+
+
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 @pytest.mark.parametrize("function", SETTINGS)
 def test_lambda_lets_through_what_the_logger_writes(function: str, level: str) -> None:
-    logging = properties(deployed(LogLevel=level), function)["LoggingConfig"]
+    logging = properties(deployed(LogLevel=level, WebhookSources="stripe"), function)["LoggingConfig"]
     assert logging["ApplicationLogLevel"] == level.replace("WARNING", "WARN")
     assert logging["SystemLogLevel"] == "INFO"
 

@@ -29,11 +29,14 @@ ACTIONS_OF_CALLS: Final[Mapping[str, frozenset[str]]] = {
     "stepfunctions.start_execution": frozenset({"states:StartExecution"}),
     "events.put_events": frozenset({"events:PutEvents"}),
     "ssm.get_parameter": frozenset({"ssm:GetParameter"}),
+    "ssm.get_parameters": frozenset({"ssm:GetParameters"}),
+    "secretsmanager.get_secret_value": frozenset({"secretsmanager:GetSecretValue"}),
 }
 """IAM's name for each call; a transaction and a batch of messages are allowed by the names of their parts."""
 
 BESIDE_CALLS: Final = {
     "IngestRole": frozenset[str](),
+    "WebhookRole": frozenset({"kms:Decrypt"}),  # of secrets under a key of the customer
     "PublisherRole": frozenset(
         {
             "dynamodb:DescribeStream",
@@ -63,13 +66,18 @@ RUNTIME: Final = frozenset(
 )
 
 
+EVERYTHING: Final = {"EnableFaultInjection": "true", "WebhookSources": "stripe"}
+"""What makes every role and permission exist, except those of the other store of secrets."""
+
+
 def calls_of_the_code() -> set[str]:
     """Every call of an AWS client in the adapters, as service.method; `check` for a transaction's condition check."""
     found: set[str] = set()
     for path in (ROOT / "src" / "pik" / "adapters").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         found |= {
-            ".".join(pair) for pair in re.findall(r"self\._(dynamodb|events|s3|sqs|ssm|stepfunctions)\.(\w+)\(", text)
+            ".".join(pair)
+            for pair in re.findall(r"self\._(dynamodb|events|s3|secretsmanager|sqs|ssm|stepfunctions)\.(\w+)\(", text)
         }
         found |= {"check"} if '"ConditionCheck"' in text else set()
     return found
@@ -86,20 +94,22 @@ def test_what_is_allowed_is_what_the_code_calls() -> None:
     granted = {
         action
         for role, beside in BESIDE_CALLS.items()
-        for action in allowed(role, EnableFaultInjection="true") - beside - RUNTIME
+        for store in ("SSM", "SECRETS_MANAGER")
+        for action in allowed(role, **EVERYTHING, WebhookSecretStore=store) - beside - RUNTIME
     }
     assert granted == needed
 
 
 @pytest.mark.parametrize("role", BESIDE_CALLS)
 def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
-    assert BESIDE_CALLS[role] | RUNTIME <= allowed(role)
+    assert BESIDE_CALLS[role] | RUNTIME <= allowed(role, **EVERYTHING)
 
 
 @pytest.mark.parametrize(
     ("role", "stores"),
     [
         ("IngestRole", {"RawBucket", "EventsTable", "DedupeTable"}),
+        ("WebhookRole", {"RawBucket", "EventsTable", "DedupeTable"}),
         ("PublisherRole", {"RawBucket", "EventsTable", "WorkQueue"}),
         ("ReplayRole", {"EventsTable", "RunsTable", "WorkQueue"}),
         ("RedriveRole", {"RawBucket", "FailuresTable", "RunsTable", "WorkDeadLetterQueue", "RedriveStateMachine"}),
@@ -130,7 +140,7 @@ def test_a_role_has_what_its_mapping_and_the_runtime_need(role: str) -> None:
     ],
 )
 def test_a_role_reaches_the_stores_of_its_own_flow_alone(role: str, stores: set[str]) -> None:
-    template = deployed()
+    template = deployed(WebhookSources="stripe")
     everything = {name for name in template["Resources"] if not name.endswith(("Function", "Role", "Policy"))}
     reached = {
         name

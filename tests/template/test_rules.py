@@ -15,12 +15,22 @@ VARIANTS: Final[Mapping[str, Mapping[str, str]]] = {
     **{f"stage {stage}": parameters for stage, parameters in stages().items()},
     "token": {"IngestAuth": "JWT", "JwtIssuer": "https://id.example.com/", "JwtAudience": "kit,other"},
     "open": {"IngestAuth": "NONE", "CorsAllowOrigins": "*"},
+    "key kept": {"KeepKmsCmk": "true"},
+    "other processor": {"Architecture": "x86_64"},
     "own key in a network": {"UseKmsCmk": "true", "VpcSubnetIds": "subnet-1,subnet-2", "VpcSecurityGroupIds": "sg-1"},
     "dry": {"DryRun": "true"},
     "switched off": {"EnableProcessor": "false"},
     "raw expires, mail goes out": {"RawRetentionDays": "365", "AlarmEmail": "ops@example.com"},
     "no cap": {"ProcessorMaxConcurrency": "0"},
     "fails on order": {"EnableFaultInjection": "true"},
+    "webhooks": {"WebhookSources": "stripe,sns"},
+    "webhooks with secrets elsewhere": {
+        "WebhookSources": "stripe",
+        "WebhookSecretStore": "SECRETS_MANAGER",
+        "WebhookSecretPrefix": "/shared/webhooks",
+        "UseKmsCmk": "true",
+        "WebhookReservedConcurrency": "20",
+    },
     "single messages": {"BatchSize": "1", "BatchWindowSeconds": "0"},
 }
 

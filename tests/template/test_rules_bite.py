@@ -6,12 +6,26 @@ from typing import Final
 
 import pytest
 
-from tests.template import breakages_access, breakages_flow, breakages_stores
+from tests.template import (
+    breakages_access,
+    breakages_api,
+    breakages_flow,
+    breakages_keys,
+    breakages_partitions,
+    breakages_stores,
+)
 from tests.template.breakage import Breakage, broken
 from tests.template.rules import RULES
 from tests.template.stack import deployed
 
-BREAKAGES: Final = (*breakages_access.BREAKAGES, *breakages_stores.BREAKAGES, *breakages_flow.BREAKAGES)
+BREAKAGES: Final = (
+    *breakages_access.BREAKAGES,
+    *breakages_stores.BREAKAGES,
+    *breakages_keys.BREAKAGES,
+    *breakages_flow.BREAKAGES,
+    *breakages_api.BREAKAGES,
+    *breakages_partitions.BREAKAGES,
+)
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda one: f"{one.rule.__name__}: {one.name}")

@@ -71,6 +71,11 @@ def test_its_times_fit_into_each_other() -> None:
     assert limits.REDRIVE_RUN_SECONDS + longest_wait + function["Timeout"] <= MACHINE["TimeoutSeconds"]
     assert MACHINE["TimeoutSeconds"] < limits.REDRIVE_HOLD_SECONDS
     assert function["Timeout"] * 1000 == limits.REDRIVE_STEP_MS * 2, "half of its time, as the definition says"
+    assert function["Timeout"] < limits.REDRIVE_LEAST_HOLD_SECONDS, "a step that found its letters held, holds them"
+    assert limits.REDRIVE_LEAST_HOLD_SECONDS + limits.CANARY_WAIT_SECONDS * 5 < limits.FREEZE_HOLD_SECONDS, (
+        "a redrive of 1,000 messages in five waves extends nothing"
+    )
+    assert limits.FREEZE_HOLD_SECONDS + limits.REDRIVE_HOLD_SECONDS < 12 * 3600, "SQS counts from the receive"
     for state in TASKS.values():
         assert state["TimeoutSeconds"] > function["Timeout"]
 

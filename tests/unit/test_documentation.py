@@ -112,10 +112,17 @@ def test_every_error_code_is_used() -> None:
 def test_the_limits_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
     shown = {what: limit for what, limit in table(page, "What")}  # noqa: C416 (a pair per row)
-    assert shown["a request"] == f"{limits.MAX_BODY_BYTES // 2**20} MiB, {limits.MAX_EVENTS_PER_REQUEST} events"
+    assert shown["a request"] == (
+        f"{limits.MAX_BODY_BYTES // 2**20} MiB, {limits.MAX_EVENTS_PER_REQUEST} events, "
+        f"{limits.MAX_REQUEST_VALUES:,} values; up to {limits.SURE_BODY_BYTES:,} bytes always reach the function"
+    )
     assert shown["an event"].startswith(f"{limits.MAX_EVENT_BYTES // 2**20} MiB, {limits.MAX_NESTING} levels")
-    assert shown["source, event_type, entity_id, idempotency_key"] == f"{limits.MAX_NAME_CHARS} characters"
-    assert f"{limits.MAX_ORDER_AMOUNT:,}" in shown["an order's amount"]
+    assert f"{limits.MAX_EVENT_VALUES:,} values" in shown["an event"]
+    assert shown["a number"].startswith(f"{limits.MAX_NUMBER_DIGITS} digits as written")
+    assert f"from 1e-{limits.MAX_NUMBER_EXPONENT} to 1e{limits.MAX_NUMBER_EXPONENT}" in shown["a number"]
+    assert shown["source, event_type, idempotency_key"].startswith(f"{limits.MAX_NAME_CHARS} characters")
+    assert f"{limits.MAX_KEY_NAME_BYTES:,} bytes each" in shown["source, event_type, idempotency_key"]
+    assert shown["entity_id"] == f"{limits.MAX_ENTITY_BYTES:,} bytes in UTF-8"
     assert shown["a replay"] == f"{limits.MAX_REPLAY_LIMIT:,} events; {limits.MAX_REPLAY_DAYS} days of a source"
     assert shown["a redrive"].startswith(f"{limits.MAX_REDRIVE_MESSAGES:,} messages")
     assert shown["a redrive"].endswith(f"{limits.MAX_REDRIVE_ALL:,}")

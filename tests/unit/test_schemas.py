@@ -162,7 +162,7 @@ def _subschemas(schema: Mapping[str, Any], place: str = "") -> Iterator[tuple[st
 def test_the_event_types_are_the_names_of_the_files() -> None:
     folder = Path(pik.schemas.__file__).parent
     assert sorted(file.name[: -len(".json")] for file in folder.glob("*.json")) == TYPES
-    assert TYPES == ["catalog.item", "chat.message", "heartbeat", "order"]
+    assert TYPES == ["catalog.item", "chat.message", "heartbeat", "order", "refund"]
 
 
 def test_each_call_loads_schemas_of_its_own() -> None:
@@ -224,6 +224,7 @@ def test_an_order_needs_its_number_and_its_amount_and_a_message_its_text() -> No
         "catalog.item": ["itemId", "title"],
         "chat.message": ["message"],
         "heartbeat": ["deviceId"],
+        "refund": ["orderId", "amount"],
         "order": ["orderId", "amount"],
     }
 
@@ -258,6 +259,7 @@ ITEM = {"itemId": "i", "title": "t"}
         ("order", ORDER | {"items": [{"quantity": 1.5}]}, [("/items/0/quantity", "type")]),
         ("order", ORDER | {"items": [{}] * 1001}, [("/items", "max_items")]),
         ("heartbeat", {}, [("/deviceId", "required")]),
+        ("refund", {"orderId": "o", "amount": -1}, [("/amount", "minimum")]),
         ("heartbeat", {"deviceId": "d", "uptimeSeconds": -1}, [("/uptimeSeconds", "minimum")]),
         ("chat.message", {"message": ""}, [("/message", "min_length")]),
         ("chat.message", {"message": "x", "preferredLanguage": "zh-Hant-TW"}, []),
@@ -274,3 +276,10 @@ def test_what_each_type_accepts_and_refuses(
 ) -> None:
     found = REGISTRY.problems(event_type, payload, base="")
     assert [(problem.path, problem.code) for problem in found] == faults
+
+
+def test_the_page_on_event_types_lists_every_annotation_that_the_packaged_schemas_use() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "event-types.md").read_text("utf-8")
+    used = {name for schema in load_schemas().values() for name in schema if name.startswith("x-pik-")}
+    assert used == {"x-pik-entity", "x-pik-amount", "x-pik-volatile", "x-pik-identity"}
+    assert all(f"| `{name}` |" in page for name in used)

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from pik.domain.shared import times
 from pik_cli.shell.limits import CLI_CRITICAL_LETTERS, CLI_EXPIRY_WARNING_SECONDS, CLI_HIGH_LETTERS
+from pik_cli.shell.windows import span
 
 Command = Callable[..., str]
 """Words after `pik`, as a line that leads to the same stack."""
 
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]")
 _AROUND: Final = timedelta(minutes=1)
 
@@ -43,7 +43,7 @@ def level_of(letters: int) -> EscalationLevel:
         return EscalationLevel(
             2,
             f"Over {CLI_CRITICAL_LETTERS} messages: the system fails, not some events. Call the team. To stop the "
-            "flow, deploy with EnableProcessor=false, which loses nothing; redrive in portions when the cause is gone.",
+            "flow: pik processor pause, which loses nothing; redrive in portions when the cause is gone.",
         )
     if letters > CLI_HIGH_LETTERS:
         return EscalationLevel(
@@ -137,15 +137,3 @@ def insights_url(region: str, log_group: str, query: str, start: str, end: str) 
 def _console(text: str) -> str:
     """The console's own escapes: an asterisk and two hex digits for each byte that is not plain."""
     return "".join(it if _PLAIN.fullmatch(it) else "".join(f"*{byte:02x}" for byte in it.encode()) for it in text)
-
-
-def span(seconds: int) -> str:
-    """Seconds as people say them: the two largest units."""
-    if seconds <= 0:
-        return "0 s"
-    parts: list[str] = []
-    for size, unit in _UNITS:
-        if seconds >= size and len(parts) < 2:
-            parts.append(f"{seconds // size} {unit}")
-            seconds %= size
-    return " ".join(parts)

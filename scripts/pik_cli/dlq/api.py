@@ -14,11 +14,43 @@ from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, j
 from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
 from pik_cli.shell.limits import CLI_RETRIES
 from pik_cli.shell.output import dump
+from pik_cli.shell.refusals import refusal_text, usage_error
 from pik_cli.shell.session import Session
 
 _JSON: Final = {"content-type": "application/json"}
 _NEVER_ARRIVED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 _NOT_ALLOWED: Final = frozenset({401, 403})
+
+OPTIONS: Final = {
+    "category": "--category",
+    "error_type": "--error-type",
+    "fingerprint": "--fingerprint",
+    "entity_id": "--entity",
+    "source": "--source",
+    "min_age_seconds": "--min-age",
+    "max_age_seconds": "--max-age",
+    "expiring_within_seconds": "--expiring-within",
+    "max_messages": "--max-messages",
+    "samples": "--count",
+    "all": "--all",
+    "force": "--force",
+    "jitter_seconds": "--jitter",
+    "backoff": "--no-backoff",
+    "attempt_budget": "--budget",
+    "canary": "--canary",
+    "canary.size": "--canary",
+    "canary.max_failure_rate": "--max-failure-rate",
+    "transform": "--set",
+    "transform.set": "--set",
+    "transform.jmespath": "--jmespath",
+    "manifest_id": "--manifest",
+    "rescue_id": "RUN",
+    "run_id": "RUN",
+}
+"""Members of the redrive requests to the options that they come from."""
+
+_NOT_THERE: Final = frozenset({"unknown_manifest", "unknown_rescue"})
+"""Codes of a 400 that says nothing against the command line."""
 
 Tell = Callable[[str], None]
 
@@ -29,6 +61,10 @@ class Started:
 
     run_id: str
     answer: dict[str, Any]
+
+
+class UnknownRedrive(Refusal):
+    """No run has this id, so a command about it cannot work later either."""
 
 
 class RedriveApi:
@@ -84,7 +120,7 @@ class RedriveApi:
         look = self._command("dlq", "show", run_id) if run_id else self._command("dlq", "status")
         return Unreachable(
             f"It is unknown whether the run was started: {reason}",
-            f"Check whether it is running, and start it again only if it is not: {look}",
+            f"Check whether it is running, and start it again only if it is not:\n{look}",
         )
 
     def _call(self, call: Callable[[], httpx.Response]) -> dict[str, Any]:
@@ -114,9 +150,15 @@ def refused(response: httpx.Response) -> PikError:
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unreachable(f"The redrive API fails: HTTP {status}: {reason}", "See `pik logs redrive --level ERROR`.")
+    if status == httpx.codes.BAD_REQUEST and _code(response) not in _NOT_THERE:
+        return usage_error(response, OPTIONS)
+    if status == httpx.codes.NOT_FOUND:
+        if not _code(response):
+            return Refusal("The API has no redrive routes.", "Deploy the present template.yaml.")
+        return UnknownRedrive(refusal_text(response, OPTIONS), "`pik dlq status` lists the runs that are under way.")
+    return Refusal(refusal_text(response, OPTIONS))
+
+
+def _code(response: httpx.Response) -> str:
     error = json_object(response).get("error")
-    if status == httpx.codes.NOT_FOUND and not isinstance(error, dict):
-        return Refusal("The API has no redrive routes.", "Deploy the present template.yaml.")
-    details = error.get("details", []) if isinstance(error, dict) else []
-    places = [f"{it.get('path')}: {it.get('message')}" for it in details if isinstance(it, dict)]
-    return Refusal(reason, "\n".join(it for it in places if not it.endswith(reason)))
+    return str(error.get("code") or "") if isinstance(error, dict) else ""

@@ -19,8 +19,11 @@ from pik.domain.shared import times
 from pik.domain.shared.limits import MAX_REDRIVE_ALL
 from pik.workers import Workers
 from pik_cli.dlq.api import Tell
+from pik_cli.dlq.fingerprints import causes_of, suggestion
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters
+from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters
+from pik_cli.dlq.preview import note_window
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Refusal, concerns_caller, describe, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import (
@@ -31,7 +34,7 @@ from pik_cli.shell.limits import (
     CLI_MAX_EXECUTIONS,
 )
 from pik_cli.shell.output import Output, plural
-from pik_cli.shell.session import session_of
+from pik_cli.shell.session import Session, session_of
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -54,6 +57,8 @@ class ExecutionCounts:
     """Why an execution was not started, by message id."""
     kept: dict[str, str] = field(default_factory=dict)
     """Of the started, messages that should have been deleted and are still in the queue, by message id."""
+    fingerprints: Counter[str] = field(default_factory=Counter)
+    """Of the messages that were read, with how many have each."""
     interrupted: bool = False
 
     @property
@@ -86,23 +91,27 @@ def start_executions(
 
     \b
     Examples:
-      pik dlq start-executions --state-machine arn:aws:states:us-east-1:123456789012:stateMachine:repair --dry-run
-      pik dlq start-executions --state-machine arn:aws:states:us-east-1:123456789012:stateMachine:repair --count 100
-      pik dlq start-executions --state-machine "$ARN" --category VALIDATION --keep --yes
+      ARN=arn:aws:states:us-east-1:123456789012:stateMachine:repair
+      pik dlq start-executions --state-machine "$ARN" --dry-run
+      pik dlq start-executions --state-machine "$ARN" --count 100
+      pik dlq start-executions --state-machine "$ARN" --category VALIDATION --keep
     """
     session = session_of(context)
     output = session.output
     criteria = Criteria(**filters.members())
+    note_window(output, filters)
     url = session.stack.output("WorkDeadLetterQueueUrl")
     queue = DeadLetterQueue(session.aws.sqs, url, Workers(CLI_EXECUTION_THREADS))
     starter = Starter(session.aws.states, state_machine)
-    starter.check(output)
+    starter.check(session)
     what = "keep" if keep else "delete"
     if not consent.dry_run:
         ask(f"Start up to {plural(count, 'execution', 'executions')}, and {what} their messages?", yes=consent.yes)
     with progress(output, "start-executions") as tell:
         tally = run(queue, starter, criteria, count, keep=keep, dry_run=consent.dry_run, tell=tell)
     _account(output, tally, dry_run=consent.dry_run)
+    if filters.fingerprint and not tally.started:
+        output.note(suggestion(filters.fingerprint, causes_of(tally.fingerprints)))
     if tally.interrupted:
         output.note(f"Stopped. The same command goes on, and starts nothing twice:\n{_again(context)}")
         raise typer.Exit(INTERRUPTED)
@@ -116,21 +125,20 @@ class Starter:
         self._states = states
         self._arn = arn
 
-    def check(self, output: Output) -> None:
+    def check(self, session: Session) -> None:
         """Raises Refusal when there is no such state machine; notes what a person should know of it."""
         try:
             found = self._states.describe_state_machine(stateMachineArn=self._arn)
         except ClientError as error:
             if error_code(error) in {"StateMachineDoesNotExist", "InvalidArn", "ResourceNotFound"}:
-                raise Refusal(
-                    f"There is no state machine {self._arn}.", "List them: aws stepfunctions list-state-machines"
-                ) from error
+                listing = session.aws_command("stepfunctions", "list-state-machines")
+                raise Refusal(f"There is no state machine {self._arn}.", f"List them:\n{listing}") from error
             if concerns_caller(error):
                 raise
-            output.note(f"The state machine could not be looked at: {error_code(error)}.")
+            session.output.note(f"The state machine could not be looked at: {error_code(error)}.")
             return
         if found.get("type") == "EXPRESS":
-            output.note(
+            session.output.note(
                 "An express workflow does not know its names again: a second attempt may start a message twice."
             )
 
@@ -155,7 +163,7 @@ def input_of(letter: DeadLetter) -> str | None:
     """The execution's input; None for a body that is no JSON object. The same for the same message, always."""
     try:
         body = json.loads(letter.body)
-    except ValueError:
+    except (ValueError, RecursionError):  # anyone may have sent it, and it may be as deep as it is long
         return None
     if not isinstance(body, dict):
         return None
@@ -186,6 +194,7 @@ def run(
     swept = queue.sweep(CLI_EXECUTION_HOLD_SECONDS, MAX_REDRIVE_ALL, enough, state)
     held = {it.message_id: it for it in swept.letters}
     tally = ExecutionCounts(read=len(held))
+    tally.fingerprints.update(it.reason.fingerprint for it in swept.letters if it.reason)
     try:
         due = _due(swept.letters, criteria, count, now, state.retention_seconds, tally)
         if dry_run:

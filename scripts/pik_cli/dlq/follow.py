@@ -12,9 +12,10 @@ import typer
 
 from pik.domain.redrive.run import CANCELLED, COMPLETE, FAILED, STOPPED, UNDER_WAY
 from pik_cli.dlq.advice import NextStep
-from pik_cli.dlq.api import RedriveApi, Tell
-from pik_cli.dlq.options import Consent, ask, consent_options
-from pik_cli.shell.errors import PikError, Refusal, Unreachable, describe
+from pik_cli.dlq.api import RedriveApi, Tell, UnknownRedrive
+from pik_cli.dlq.options import Consent, consent_options, parse_run_id
+from pik_cli.shell.consent import ask
+from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable, describe
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
 from pik_cli.shell.output import Output, plural
@@ -31,7 +32,10 @@ _OF_THE_DONE: Final = {
 }
 
 RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run's id, as the command printed that started it: rdr-...")
+    str,
+    typer.Argument(
+        metavar="RUN", parser=parse_run_id, help="The run's id, as the command printed that started it: rdr-..."
+    ),
 ]
 
 
@@ -85,7 +89,8 @@ def cancel(context: typer.Context, *, run_id: RunId, consent: Consent) -> None:
         if output.json_wanted:
             output.document(answer)
         else:
-            output.line(f"Run {run_id}: {answer.get('status')}. See: {session.command('dlq', 'show', run_id)}")
+            output.line(f"Run {run_id}: {answer.get('status')}. See:")
+            output.line(f"  {session.command('dlq', 'show', run_id)}")
         raise typer.Exit(FINE)
     row = _last_row(session, api, run_id)
     _account(session, row)
@@ -124,6 +129,8 @@ def _last_row(session: Session, api: RedriveApi, run_id: str) -> dict[str, Any]:
         raise Unreachable(
             f"The API does not answer: {describe(error)}", f"The run goes on. Watch it:\n{again}"
         ) from error
+    except (UnknownRedrive, Misuse):
+        raise  # the same command would be refused again
     except PikError as error:
         error.fix = f"{error.fix}\nThe run may go on. Watch it:\n{again}".strip()
         raise

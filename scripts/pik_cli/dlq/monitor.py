@@ -13,12 +13,11 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from pik_cli.dlq.advice import level_of
 from pik_cli.dlq.status import running
 from pik_cli.shell.errors import Unreachable, explain
-from pik_cli.shell.output import Output, make_table, safe
+from pik_cli.shell.output import Output, Words, make_table
 from pik_cli.shell.queues import read_queue
 from pik_cli.shell.session import Session, session_of
 
@@ -145,11 +144,14 @@ def _aligned(cells: Sequence[Any]) -> str:
 
 def _page(seen: QueueSample | str, kept: deque[QueueSample]) -> RenderableType:
     if isinstance(seen, str):
-        return Text(safe(seen))
+        return Words(seen)
     kept.append(seen)
     level = level_of(seen.messages or 0)
     heading = f"Dead letters   Ctrl-C ends{f'   level {level.number}: {level.advice}' if level.number else ''}"
-    return Group(Text(heading), make_table(_COLUMNS, [_cells(it) for it in kept], lines=True))
+    # A run's id is long: in a column of the table it would be broken.
+    runs = [Words(f"Running: {', '.join(seen.running)}")] if seen.running else []
+    rows = [[seen_at.time[11:], *_cells(seen_at)[1:-1]] for seen_at in kept]
+    return Group(Words(heading), make_table(_COLUMNS[:-1], rows, lines=True), *runs)
 
 
 def _cells(sample: QueueSample) -> list[Any]:

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.fault import announces_fault, redrive_question
 from pik_cli.dlq.follow import progress
-from pik_cli.dlq.options import Consent, ask, consent_options
+from pik_cli.dlq.options import Consent, consent_options
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Refusal, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS, CLI_FOLLOW_SECONDS
@@ -56,7 +57,7 @@ def move_all(session: Session, rate: int | None, consent: Consent) -> int:
         request["MaxNumberOfMessagesPerSecond"] = rate
     handle = _native(sqs.start_message_move_task, **request)["TaskHandle"]
     if not consent.wait:
-        output.note(f"Watch it: {session.command('dlq', 'move-tasks')}")
+        output.note(f"Watch it:\n{session.command('dlq', 'move-tasks')}")
         output.document({"task_handle": handle}) if output.json_wanted else output.line(f"Started task {handle}")
         return FINE
     return _follow(session, sqs, source)
@@ -90,10 +91,13 @@ def list_tasks(context: typer.Context) -> None:
     rows = [
         (it.get("Status", "-"), it.get("ApproximateNumberOfMessagesMoved", 0),
          it.get("ApproximateNumberOfMessagesToMove", 0), it.get("MaxNumberOfMessagesPerSecond") or "-",
-         it.get("FailureReason") or "-", it.get("TaskHandle") or "-")
+         it.get("FailureReason") or "-")
         for it in tasks
     ]  # fmt: skip
-    session.output.table(("status", "moved", "to move", "rate", "reason", "handle"), rows)
+    session.output.table(("status", "moved", "to move", "rate", "reason"), rows)
+    for handle in (it["TaskHandle"] for it in tasks if it.get("TaskHandle")):  # only a running task has one
+        session.output.line("Cancel the running task:")
+        session.output.line(f"  {session.command('dlq', 'move-tasks', 'cancel', str(handle))}")
 
 
 @app.command()
@@ -120,7 +124,7 @@ def cancel(
         tasks = _tasks(sqs, _arn(session, "WorkDeadLetterQueueUrl"))
         running = [it for it in tasks if it.get("Status") == "RUNNING" and it.get("TaskHandle")]
         if not running:
-            raise Refusal("No task is running.", f"See: {session.command('dlq', 'move-tasks')}")
+            raise Refusal("No task is running.", f"See:\n{session.command('dlq', 'move-tasks')}")
         handle = str(running[0]["TaskHandle"])
     if consent.dry_run:
         output.document({"would_cancel": handle}) if output.json_wanted else output.line(f"Would cancel {handle}")
@@ -149,7 +153,8 @@ def _follow(session: Session, sqs: SQSClient, source: str) -> int:
         moved, all_ = task.get("ApproximateNumberOfMessagesMoved", 0), task.get("ApproximateNumberOfMessagesToMove", 0)
         reason = f" {task['FailureReason']}" if task.get("FailureReason") else ""
         output.line(f"{task.get('Status')}: {moved:,} of about {all_:,} moved.{reason}")
-        output.line(f"See what comes back: {session.command('dlq', 'monitor')}")
+        output.line("See what comes back:")
+        output.line(f"  {session.command('dlq', 'monitor')}")
     return FINE if task.get("Status") == "COMPLETED" else FINDING
 
 

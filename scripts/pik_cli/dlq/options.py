@@ -7,32 +7,63 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Annotated, Any, Final
 
 import typer
 
 from pik.domain.http.strict_json import parse_json
-from pik.domain.shared.failures import Category
+from pik.domain.shared.failures import FINGERPRINT_DIGITS, Category
 from pik.domain.shared.limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
+from pik_cli.shell.consent import require_terminal
 from pik_cli.shell.errors import Misuse
+from pik_cli.shell.windows import DURATION_FORMS, TIME_FORMS, Window, age_option, duration_option, span
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_AGE: Final = re.compile(r"(?:\d{1,9}[smhd])+")
+_ID: Final = re.compile(r"(?:rdr|mft)-\d{8}T\d{6}Z-[0-9a-f]{8}", re.ASCII)
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}", re.ASCII)
 
 
-def seconds(text: str | int) -> int:
-    """`90`, `90s`, `15m`, `1h30m`, `2d` as seconds. Raises click's BadParameter, which is wrong usage."""
-    given = str(text)  # a default comes through here as well
-    if given.isascii() and given.isdigit() and len(given) < 10:
-        return int(given)
-    if not _AGE.fullmatch(given):
-        raise typer.BadParameter(f"{given} is not a duration: it takes seconds, or 90s, 15m, 2h, 1d, 1h30m.")
-    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", given))
+def parse_fingerprint(given: str) -> str:
+    """A fingerprint, or the beginning of one. Raises click's BadParameter for what can be neither."""
+    text = given.strip().casefold()
+    if not _FINGERPRINT.fullmatch(text):
+        raise typer.BadParameter(
+            f"{given!r} is not a fingerprint: those have {FINGERPRINT_DIGITS} digits from 0 to 9 and a to f. "
+            "List them with `pik dlq analyze`."
+        )
+    return text
+
+
+def parse_run_id(given: str) -> str:
+    """The id of a redrive, rescue or put-back. Raises click's BadParameter for an id of another kind."""
+    text = given.strip()
+    if text.startswith("rpl-"):
+        raise typer.BadParameter(f"{text} is a replay. Show it with `pik replay show {text}`.")
+    if text.startswith("mft-"):
+        raise typer.BadParameter(f"{text} is the manifest of a preview. Send its messages with --manifest.")
+    return text
+
+
+def parse_rescue_id(given: str) -> str:
+    """The id of a rescue. Raises click's BadParameter."""
+    text = parse_run_id(given)
+    if not _ID.fullmatch(text):
+        raise typer.BadParameter(f"{given!r} is not the id of a run: copy it from what `pik dlq purge-to-s3` printed.")
+    return text
+
+
+def parse_manifest_id(given: str) -> str:
+    """The id of a preview's manifest. Raises click's BadParameter."""
+    text = given.strip()
+    if not (_ID.fullmatch(text) and text.startswith("mft-")):
+        raise typer.BadParameter(
+            f"{given!r} is not the id of a manifest: copy manifest_id from `pik -o json dlq peek`."
+        )
+    return text
 
 
 Command = Callable[..., None]
@@ -83,8 +114,8 @@ def _keyword(name: str, option: SharedOption) -> inspect.Parameter:
     return inspect.Parameter(name, kind, default=option.default, annotation=option.annotation)
 
 
-def _duration(name: str, text: str) -> SharedOption:
-    return SharedOption(Annotated[int | None, typer.Option(name, metavar="AGE", parser=seconds, help=text)])
+def _age(name: str, text: str) -> SharedOption:
+    return SharedOption(Annotated[int | None, age_option(name, help=text)])
 
 
 def _text(name: str, metavar: str, text: str) -> SharedOption:
@@ -96,10 +127,16 @@ def _switch(text: str, *names: str) -> SharedOption:
 
 
 FILTERS: Final[Mapping[str, SharedOption]] = {
-    "fingerprint": _text(
-        "--fingerprint",
-        "F",
-        "Messages with this cause, as `pik dlq analyze` lists it; the first eight digits are enough.",
+    "fingerprint": SharedOption(
+        Annotated[
+            str | None,
+            typer.Option(
+                "--fingerprint",
+                metavar="F",
+                parser=parse_fingerprint,
+                help="Messages with this cause, as `pik dlq analyze` lists it; the first eight digits are enough.",
+            ),
+        ]
     ),
     "category": SharedOption(
         Annotated[
@@ -110,13 +147,22 @@ FILTERS: Final[Mapping[str, SharedOption]] = {
     "error_type": _text("--error-type", "T", "Messages with this exception."),
     "entity": _text("--entity", "E", "Messages of this entity."),
     "source": _text("--source", "S", "Messages of this source."),
-    "min_age": _duration("--min-age", "Messages that failed at least this long ago: 15m."),
-    "max_age": _duration("--max-age", "Messages that failed at most this long ago: 2h."),
+    "min_age": _age(
+        "--min-age", f"Messages that failed at least this long ago: {DURATION_FORMS}; or before a time: {TIME_FORMS}."
+    ),
+    "max_age": _age(
+        "--max-age", "Messages that failed at most this long ago, or since a time, in the same forms: 2h, yesterday."
+    ),
 }
 
 REDRIVING: Final[Mapping[str, SharedOption]] = {
     "force": _switch("Also take messages that failed within the last minute.", "--force"),
-    "jitter": _duration("--jitter", f"Spread the messages over this time, up to {MAX_JITTER_SECONDS}s."),
+    "jitter": SharedOption(
+        Annotated[
+            int | None,
+            duration_option("--jitter", help=f"Spread the messages over this time, up to {MAX_JITTER_SECONDS}s: 5m."),
+        ]
+    ),
     "no_backoff": _switch("Do not delay messages that were redriven before longer than the rest.", "--no-backoff"),
     "budget": SharedOption(
         Annotated[
@@ -166,11 +212,24 @@ class LetterFilters:
         """The filters that were given."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def window(self, now: datetime) -> Window | None:
+        """The times of failure that the ages select; None when they select nothing."""
+        if self.min_age_seconds is None and self.max_age_seconds is None:
+            return None
+        ends = (self.max_age_seconds, self.min_age_seconds)
+        start, end = (None if it is None else (now - timedelta(seconds=it)).replace(microsecond=0) for it in ends)
+        return Window(start, end)
+
     @classmethod
     def of(
         cls, *, entity: str | None = None, min_age: int | None = None, max_age: int | None = None, **names: Any
     ) -> LetterFilters:
-        """From the values of the options FILTERS."""
+        """From the values of the options FILTERS. Raises Misuse."""
+        if min_age is not None and max_age is not None and min_age > max_age:
+            raise Misuse(
+                f"The window is reversed: --min-age is {span(min_age)} and --max-age is {span(max_age)}.",
+                f"Swap them: --min-age {max_age}s --max-age {min_age}s",
+            )
         return cls(entity_id=entity, min_age_seconds=min_age, max_age_seconds=max_age, **names)
 
 
@@ -217,7 +276,9 @@ class Consent:
 
     @classmethod
     def of(cls, *, dry_run: bool, yes: bool, no_wait: bool = False) -> Consent:
-        """From the values of the options CONSENT."""
+        """From the values of the options CONSENT. Raises Misuse where the command would have nobody to ask."""
+        if not (dry_run or yes):
+            require_terminal("This command asks before it acts")
         return cls(dry_run, yes, wait=not no_wait)
 
 
@@ -263,17 +324,3 @@ def _json_or_text(value: str) -> Any:
         return parse_json(value.encode("utf-8", "surrogateescape"))
     except InvalidEvent:
         return value
-
-
-def can_ask() -> bool:
-    """Whether there is a terminal to ask on."""
-    return sys.stdin.isatty()
-
-
-def ask(question: str, *, yes: bool) -> None:
-    """Raises typer.Abort when the answer is no, Misuse when there is no terminal to ask on."""
-    if yes:
-        return
-    if not can_ask():
-        raise Misuse(f"{question} There is no terminal to ask on.", "Add --yes, or look with --dry-run.")
-    typer.confirm(question, abort=True, err=True)

@@ -9,13 +9,16 @@ from typing import Annotated, Any, Final
 import typer
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES
-from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, span, step_for
-from pik_cli.dlq.api import RedriveApi
+from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES, REDRIVE_MIN_AGE_SECONDS
+from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
+from pik_cli.dlq.api import OPTIONS, RedriveApi
 from pik_cli.dlq.fault import fails_redrives, fault_json, injected_count
+from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.options import LetterFilters, letter_filters
 from pik_cli.shell.output import Output, plural
+from pik_cli.shell.refusals import in_options
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import clock, minute_text, span
 
 _CAUSE: Final = ("category", "error_type", "fingerprint")
 
@@ -40,7 +43,7 @@ def peek(
       pik dlq peek --category VALIDATION --source shop -o json
     """
     session = session_of(context)
-    found = RedriveApi(session, session.output.note).preview(filters.members(), MAX_PREVIEW_MESSAGES, count)
+    found, why = _preview(session, filters, count)
     output = session.output
     if output.json_wanted:
         output.document(found | {"fault": fault_json(session)})
@@ -48,7 +51,9 @@ def peek(
     for sample in found.get("samples", []):
         _show_sample(output, sample)
     output.line(_shown_of(found))
-    output.line(str(found.get("explanation", "")))
+    output.line(explanation(found))
+    if why:
+        output.line(why)
 
 
 @letter_filters()
@@ -69,8 +74,7 @@ def analyze(
       pik dlq analyze -o json
     """
     session = session_of(context)
-    api = RedriveApi(session, session.output.note)
-    found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES)
+    found, why = _preview(session, filters, MAX_PREVIEW_SAMPLES)
     causes = [_cause(session, group, found.get("samples", [])) for group in found.get("groups", [])]
     level = level_of(depth_of(found) - injected_count(found))
     output = session.output
@@ -81,14 +85,54 @@ def analyze(
             | {"level": level_json, "causes": causes, "fault": fault_json(session)}
         )
         return
-    if not causes:
-        output.line(str(found.get("explanation", "")))
-        return
     for cause in causes:
         _show_cause(output, cause)
-    output.line(str(found.get("explanation", "")))
+    output.line(explanation(found))
+    if why:
+        output.line(why)
+    if not causes:
+        return
     if level.number:
         output.line(f"Escalation level {level.number}. {level.advice}")
+
+
+def _preview(session: Session, filters: LetterFilters, samples: int) -> tuple[dict[str, Any], str]:
+    """What is in the queue, and why a fingerprint matched nothing. Raises Misuse for one that is too short."""
+    api = RedriveApi(session, session.output.note)
+    check_length(api, filters)
+    note_window(session.output, filters)
+    found = api.preview(filters.members(), MAX_PREVIEW_MESSAGES, samples)
+    if found.get("matched") or filters.fingerprint is None:
+        return found, ""
+    why, close = why_nothing(api, filters)
+    return found | {"near_fingerprints": close}, why
+
+
+def note_window(output: Output, filters: LetterFilters) -> None:
+    """Show which times of failure the ages select."""
+    covered = filters.window(clock())
+    if covered:
+        output.note(f"Times of failure, UTC: {covered}")
+
+
+def explanation(answer: Mapping[str, Any]) -> str:
+    """What an answer says of itself, in the terms of the command line."""
+    return in_options(str(answer.get("explanation", "")), OPTIONS)
+
+
+def young_note(answer: Mapping[str, Any], filters: LetterFilters) -> str:
+    """When the last of the messages that are too young is taken, and the option that takes it now; empty for none."""
+    until = str(answer.get("too_young_until") or "")
+    if not (answer.get("skipped") or {}).get("too_young"):
+        return ""
+    # An API that was deployed before this command does not say it; the message that failed last did so until now.
+    latest = times.to_datetime(until) if times.is_normal(until) else _least_age_from_now(filters)
+    now = "add --force" if filters.min_age_seconds is None else "lower --min-age (and add --force under 60s)"
+    return f"Too young until {minute_text(latest)}. Wait until then, or {now} to take them now."
+
+
+def _least_age_from_now(filters: LetterFilters) -> datetime:
+    return clock() + timedelta(seconds=max(filters.min_age_seconds or 0, REDRIVE_MIN_AGE_SECONDS))
 
 
 def depth_of(preview: Mapping[str, Any]) -> int:
@@ -153,13 +197,19 @@ def _show_cause(output: Output, cause: Mapping[str, Any]) -> None:
     sample = cause["sample"]
     if sample:
         rows.append(("sample", f"message {sample.get('message_id')}, event {sample.get('event_id') or '-'}"))
-    rows.append(("logs", cause["logs"]))
-    if cause["insights_url"]:
-        rows.append(("Logs Insights", cause["insights_url"]))
-    rows += [("", cause["advice"]), ("next", cause["next"])]
-    if cause["then"]:
-        rows.append(("then", cause["then"]))
     output.table(("", ""), rows)
+    output.line()
+    # Outside the table, whose cells are folded: these are copied.
+    output.line("Logs:")
+    output.line(f"  {cause['logs']}")
+    if cause["insights_url"]:
+        output.line("Logs Insights:")
+        output.line(f"  {cause['insights_url']}")
+    output.line(cause["advice"])
+    output.line(f"  {cause['next']}")
+    if cause["then"]:
+        output.line("Then:")
+        output.line(f"  {cause['then']}")
     output.line()
 
 
@@ -177,6 +227,8 @@ def _show_sample(output: Output, sample: Mapping[str, Any]) -> None:
         ("attempts", f"{sample.get('attempts', '-')}, redriven {sample.get('redrives', 0)} times before"),
         ("lost at", sample.get("expires_at") or "-"),
     ]
+    if sample.get("unreadable"):
+        rows.insert(1, ("unreadable", "; ".join(map(str, sample["unreadable"]))))
     output.table(("", ""), rows)
     ledger = sample.get("ledger") or []
     if ledger:

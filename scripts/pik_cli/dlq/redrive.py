@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -18,22 +18,25 @@ from pik.domain.shared.limits import (
 )
 from pik_cli.dlq.api import RedriveApi, Started
 from pik_cli.dlq.fault import redrive_question
+from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.follow import follow_run
 from pik_cli.dlq.native import move_all
 from pik_cli.dlq.options import (
     Consent,
     LetterFilters,
     Redriving,
-    ask,
     consent_options,
     letter_filters,
+    parse_manifest_id,
     redriving_options,
 )
-from pik_cli.dlq.preview import show_groups
+from pik_cli.dlq.preview import explanation, note_window, show_groups, young_note
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.limits import CLI_MAX_MOVE_RATE
 from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.processor_switch import warn_when_paused
 from pik_cli.shell.session import Session, session_of
 
 
@@ -80,7 +83,13 @@ def redrive(
     *,
     filters: LetterFilters,
     manifest: Annotated[
-        str | None, typer.Option("--manifest", metavar="ID", help="Exactly the messages that a preview listed: mft-...")
+        str | None,
+        typer.Option(
+            "--manifest",
+            metavar="ID",
+            parser=parse_manifest_id,
+            help="Exactly the messages that a preview listed: mft-...",
+        ),
     ] = None,
     max_messages: Annotated[
         int | None,
@@ -104,9 +113,10 @@ def redrive(
       pik dlq redrive --fingerprint 3f2a9c10 --dry-run
       pik dlq redrive --fingerprint 3f2a9c10
       pik dlq redrive --category TRANSIENT --jitter 5m --yes
-      pik dlq redrive --source shop --min-age 15m --max-messages 100 --canary 10 --max-failure-rate 0.2
-      pik dlq redrive --fingerprint 3f2a9c10 --set payload.currency=EUR --set payload.amount=42.5 --dry-run
-      pik dlq redrive --error-type KeyError --jmespath "{orderId: id, amount: total}" --dry-run
+      pik dlq redrive --source shop --max-age yesterday --max-messages 100
+      pik dlq redrive --source shop --canary 10 --max-failure-rate 0.2
+      pik dlq redrive --fingerprint 3f2a9c10 --set payload.currency=EUR --dry-run
+      pik dlq redrive --jmespath "{orderId: id, amount: total}" --dry-run
       pik dlq redrive --manifest mft-20261120T101530Z-0a1b2c3d --yes
     """
     if manifest and filters.members():
@@ -176,14 +186,17 @@ def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     """Preview, ask, start, follow; gives the exit status."""
     output = session.output
     api = RedriveApi(session, output.note)
+    check_length(api, order.filters)
+    note_window(output, order.filters)
     if consent.dry_run:
-        return tell_rehearsal(output, api.start(order.body(order.manifest_id) | {"dry_run": True}).answer)
+        answer = api.start(order.body(order.manifest_id) | {"dry_run": True}).answer
+        return tell_rehearsal(output, *_with_reasons(api, order, answer, empty=not _selected({}, answer)))
     preview: dict[str, Any] = {}
     manifest = order.manifest_id
     if manifest is None:
         preview = api.preview(order.preview_query, order.most, PREVIEW_SAMPLES)
         if not preview.get("matched"):
-            return _nothing(output, preview)
+            return _nothing(output, *_with_reasons(api, order, preview, empty=True))
         manifest = _manifest(order, preview)
     body = order.body(manifest)
     rehearsal = _rehearse(api, order, manifest, preview=bool(preview), yes=consent.yes)
@@ -192,9 +205,20 @@ def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     selected = _selected(preview, rehearsal)
     if manifest is None:
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
+    warn_when_paused(session)
     question = f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?"
     ask(redrive_question(session, question), yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)
+
+
+def _with_reasons(
+    api: RedriveApi, order: RedriveOrder, answer: dict[str, Any], *, empty: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """An answer, and what to do about messages that it leaves out; `empty`: it takes none."""
+    why, close = why_nothing(api, order.filters) if empty else ("", [])
+    if empty and order.filters.fingerprint is not None:
+        answer = answer | {"near_fingerprints": close}
+    return answer, [it for it in (young_note(answer, order.filters), why) if it]
 
 
 def _rehearse(
@@ -222,18 +246,20 @@ def conclude(session: Session, api: RedriveApi, started: Started, *, wait: bool)
     if output.json_wanted:
         output.document(started.answer | {"next": watch})
     else:
-        output.line(f"Run {started.run_id} has started. Watch it: {watch}")
+        output.line(f"Run {started.run_id} has started. Watch it:")
+        output.line(f"  {watch}")
     return FINE
 
 
-def tell_rehearsal(output: Output, answer: Mapping[str, Any]) -> int:
-    """What a start would do; exit status 1 when that is nothing."""
+def tell_rehearsal(output: Output, answer: Mapping[str, Any], reasons: Sequence[str] = ()) -> int:
+    """What a start would do, and what to do about messages that it leaves out; exit status 1 when it does nothing."""
     if output.json_wanted:
         output.document(answer)
     else:
         _show_before(output, answer, answer)
         output.line()
-        output.line(str(answer.get("explanation", "")))
+        for text in (explanation(answer), *reasons):
+            output.line(text)
     return FINE if _selected({}, answer) else FINDING
 
 
@@ -250,14 +276,15 @@ def _selected(preview: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> int:
     return int(would.get("selected", preview.get("matched") or 0))
 
 
-def _nothing(output: Output, preview: Mapping[str, Any]) -> int:
+def _nothing(output: Output, preview: Mapping[str, Any], reasons: Sequence[str]) -> int:
     if output.json_wanted:
         output.document(preview)
     else:
         skipped = sorted((preview.get("skipped") or {}).items())
         if skipped:
             output.table(("skipped", "count"), skipped)
-        output.line(str(preview.get("explanation", "No message matches.")))
+        for text in (explanation(preview) or "No message matches.", *reasons):
+            output.line(text)
     return FINDING
 
 

@@ -8,11 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from pik_cli.dlq.api import RedriveApi
-from pik_cli.dlq.options import Consent, LetterFilters, ask, consent_options, letter_filters, seconds
+from pik_cli.dlq.fingerprints import check_length, why_nothing
+from pik_cli.dlq.options import Consent, LetterFilters, consent_options, letter_filters, parse_rescue_id
 from pik_cli.dlq.redrive import conclude, tell_rehearsal
+from pik_cli.shell.consent import ask
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.output import plural
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import until_option
 
 
 @letter_filters("fingerprint", "category", "source")
@@ -22,8 +25,8 @@ def purge_to_s3(
     *,
     expiring_within: Annotated[
         int | None,
-        typer.Option(
-            "--expiring-within", metavar="AGE", parser=seconds, help="Messages that are lost within this time: 24h."
+        until_option(
+            "--expiring-within", help="Messages that are lost within this time, or before a time: 24h, tomorrow."
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
@@ -49,14 +52,19 @@ def purge_to_s3(
     if expiring_within is not None:
         body["expiring_within_seconds"] = expiring_within
     question = "Move {} from the dead-letter queue into RawBucket?"
-    raise typer.Exit(_act(session_of(context), body, question, consent))
+    raise typer.Exit(_act(session_of(context), body, question, consent, filters))
 
 
 @consent_options()
 def put_back(
     context: typer.Context,
     *,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The purge-to-s3 run whose messages come back: rdr-...")],
+    run_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", parser=parse_rescue_id, help="The purge-to-s3 run whose messages come back: rdr-..."
+        ),
+    ],
     again: Annotated[
         bool, typer.Option("--again", help="Put all back once more: they are gone from the queue since the last time.")
     ] = False,
@@ -78,13 +86,18 @@ def put_back(
     raise typer.Exit(_act(session_of(context), body, question, consent))
 
 
-def _act(session: Session, body: Mapping[str, Any], question: str, consent: Consent) -> int:
+def _act(
+    session: Session, body: Mapping[str, Any], question: str, consent: Consent, filters: LetterFilters | None = None
+) -> int:
     """Rehearse, ask, start, follow; gives the exit status."""
     api = RedriveApi(session, session.output.note)
+    if filters:
+        check_length(api, filters)
     if consent.dry_run or not consent.yes:
         rehearsal = api.start({**body, "dry_run": True}).answer
         selected = int((rehearsal.get("would") or {}).get("selected") or 0)
         if consent.dry_run or not selected:
-            return tell_rehearsal(session.output, rehearsal)
+            why = why_nothing(api, filters)[0] if filters and not selected else ""
+            return tell_rehearsal(session.output, rehearsal, [why] if why else [])
         ask(question.format(plural(selected, "message", "messages")), yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)

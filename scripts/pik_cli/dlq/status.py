@@ -11,13 +11,14 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
-from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step, span
+from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.dlq.fault import fault_json, injected_count
 from pik_cli.shell.errors import PikError, Unreachable, concerns_caller, describe, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.queues import QueueCounts, read_queue
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import span
 
 STATE_MACHINE: Final = "RedriveStateMachineArn"
 _RUNS: Final = 10  # running at once, that are listed; one is usual

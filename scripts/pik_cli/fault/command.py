@@ -54,13 +54,20 @@ def set_mode(
 
     \b
     Modes:
-      none              nothing is injected
-      poison_payload    the processor reads bytes that are not the event: VALIDATION
-      slow_downstream   each read of raw bytes takes 3 s and then times out: TIMEOUT
-      random_fail_pNN   NN of 100 reads fail with InternalError (NN is 1 to 100): TRANSIENT
-      duplicate_submit  the publisher sends each message twice: the event still counts once
-      throttle          each read of raw bytes is throttled: TRANSIENT
-      access_denied     each read of raw bytes is forbidden: PERMANENT, with a CRITICAL log line
+      none
+          nothing is injected
+      poison_payload
+          the processor reads bytes that are not the event: VALIDATION
+      slow_downstream
+          each read of raw bytes takes 3 s and then times out: TIMEOUT
+      random_fail_pNN
+          NN of 100 reads fail with InternalError (NN is 1 to 100): TRANSIENT
+      duplicate_submit
+          the publisher sends each message twice: the event still counts once
+      throttle
+          each read of raw bytes is throttled: TRANSIENT
+      access_denied
+          each read of raw bytes is forbidden: PERMANENT, with a CRITICAL log line
 
     Functions see a change within 5 seconds. What has failed by then stays failed: see `pik status`.
 

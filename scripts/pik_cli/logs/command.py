@@ -16,15 +16,22 @@ import typer
 from botocore.exceptions import ClientError
 from rich.text import Text
 
-from pik_cli.logs.lines import LineFilter, LogLine, as_json, id_of, level_of, message, parse, since, time_text
-from pik_cli.shell.errors import error_code
+from pik_cli.logs.lines import LineFilter, LogLine, as_json, id_of, level_of, message, parse, time_text
+from pik_cli.shell.errors import Misuse, Refusal, error_code
 from pik_cli.shell.limits import CLI_LOG_LINES, CLI_LOG_OVERLAP_SECONDS, CLI_LOG_PAGE, CLI_LOG_REMEMBERED
 from pik_cli.shell.output import Output, safe
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import TypedTime, clock, moment_option, window
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
+    from pik_cli.shell.stack import Stack
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SINCE: Final = TypedTime("15m", ago=timedelta(minutes=15))
+_FURTHER: Final = (("1d", timedelta(days=1)), ("1w", timedelta(weeks=1)), ("30d", timedelta(days=30)))
+_SLACK: Final = timedelta(minutes=1)  # the command itself took a moment
 _POLL_SECONDS: Final = 2.0  # FilterLogEvents allows a few calls a second for the whole account
 _STYLES: Final = {"WARNING": "yellow", "WARN": "yellow", "ERROR": "red", "CRITICAL": "bold red", "FATAL": "bold red"}
 
@@ -33,6 +40,7 @@ class LoggedFunction(StrEnum):
     """A function whose logs can be shown."""
 
     INGEST = "ingest"
+    WEBHOOK = "webhook"
     PUBLISHER = "publisher"
     PROCESSOR = "processor"
     REPLAY = "replay"
@@ -43,6 +51,7 @@ class LoggedFunction(StrEnum):
 
 _OUTPUTS: Final = {
     LoggedFunction.INGEST: "IngestLogGroupName",
+    LoggedFunction.WEBHOOK: "WebhookLogGroupName",
     LoggedFunction.PUBLISHER: "PublisherLogGroupName",
     LoggedFunction.PROCESSOR: "ProcessorLogGroupName",
     LoggedFunction.REPLAY: "ReplayLogGroupName",
@@ -55,9 +64,8 @@ def logs(
     context: typer.Context,
     *,
     function: Annotated[LoggedFunction, typer.Argument(help="Function whose logs to show.")] = LoggedFunction.ALL,
-    since_text: Annotated[
-        str, typer.Option("--since", metavar="15m", help="From when: 90s, 15m, 2h, 1d, or an RFC 3339 time.")
-    ] = "15m",
+    since: Annotated[TypedTime, moment_option("--since", help="From when")] = _SINCE,
+    until: Annotated[TypedTime | None, moment_option("--until", help="Until when", forms=False)] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
     level: Annotated[str, typer.Option(metavar="LEVEL", help="This level and above, such as ERROR.")] = "",
     grep: Annotated[str, typer.Option(metavar="TEXT", help="Lines with this text, in any case.")] = "",
@@ -77,7 +85,8 @@ def logs(
       pik logs
       pik logs processor --level ERROR --since 1h
       pik --stack pik-dev logs all --follow
-      pik logs ingest --grep "not stored" --since 2026-11-20T10:00:00Z
+      pik logs ingest --grep "not stored" --since 2026-11-20T10:00
+      pik logs processor --level ERROR --since yesterday --until today
       pik logs --event-id 5f0c6a1e --since 1d -o json
     """
     session = session_of(context)
@@ -88,22 +97,37 @@ def logs(
         ids=tuple(id_of(option, text) for option, text in ids if text),
         everything=everything,
     )
-    start = since(since_text, datetime.now(UTC))
-    groups = {name: session.stack.output(_OUTPUTS[name]) for name in _OUTPUTS if function in {name, LoggedFunction.ALL}}
-    reader = LogReader(session.aws.logs, groups, wanted)
+    if follow and until:
+        raise Misuse("--follow contradicts --until: it shows new lines without end.", "Give one or the other.")
+    covered = window(since, until, clock(), names=("--since", "--until"))
+    reader = LogReader(session.aws.logs, _groups(session.stack, function), wanted, end=covered.end)
+    session.output.note(f"Log times, UTC: {covered}")
+    start = covered.start or _EPOCH
     if follow:
         _follow(reader, start, session.output)
     else:
         _print_all(reader, start, limit, session)
 
 
+def _groups(stack: Stack, function: LoggedFunction) -> dict[LoggedFunction, str]:
+    """The log group of one function or of all. Raises Refusal where the stack does not have the function."""
+    names = [name for name in _OUTPUTS if function in {name, LoggedFunction.ALL}]
+    if _OUTPUTS[LoggedFunction.WEBHOOK] not in stack.outputs:  # it exists only where a source is configured
+        if function is LoggedFunction.WEBHOOK:
+            raise Refusal(f"Stack {stack.name} takes no webhooks.", "Deploy it with the parameter WebhookSources.")
+        names = [name for name in names if name is not LoggedFunction.WEBHOOK]
+    return {name: stack.output(_OUTPUTS[name]) for name in names}
+
+
 @dataclass
 class LogReader:
-    """Reads the log groups of some functions. `missing` are groups that do not exist, found while reading."""
+    """Reads the log groups of some functions, up to before `end` where there is one. `missing` are groups that do not
+    exist, found while reading."""
 
     client: CloudWatchLogsClient
     groups: Mapping[LoggedFunction, str]
     wanted: LineFilter
+    end: datetime | None = None
     missing: set[str] = field(default_factory=set)
 
     def lines(self, start: datetime) -> Iterator[LogLine]:
@@ -133,6 +157,8 @@ class LogReader:
             "startTime": int(start.timestamp() * 1000),
             "PaginationConfig": {"PageSize": CLI_LOG_PAGE},
         }
+        if self.end is not None:
+            request["endTime"] = int(self.end.timestamp() * 1000) - 1  # CloudWatch includes its end
         if self.wanted.server_pattern:
             request["filterPattern"] = self.wanted.server_pattern
         try:
@@ -169,18 +195,30 @@ def _print_all(reader: LogReader, start: datetime, limit: int, session: Session)
     shown = show(islice(lines, limit), output, reader.wanted.ids)
     if shown == limit and next(lines, None) is not None:
         output.note(f"Stopped after {limit:,} lines. See fewer with --since, --level or --grep, or more with --limit.")
-    _explain_silence(reader, shown, session)
+    _explain_silence(reader, shown, start, session)
 
 
-def _explain_silence(reader: LogReader, shown: int, session: Session) -> None:
+def _explain_silence(reader: LogReader, shown: int, start: datetime, session: Session) -> None:
     output = session.output
     for group in sorted(reader.missing):
         output.note(f"There is no log group {group}: its function has not run yet, or logs elsewhere.")
     if shown:
         return
-    output.note("No lines. Look further back with --since 1d, or ask for less.")
+    output.note(f"No lines. {_other_question(reader, start, clock())}".strip())
     if session.target.local:
         output.note(f"What the local engine itself and its functions print: {session.target.local.log_file}")
+
+
+def _other_question(reader: LogReader, start: datetime, now: datetime) -> str:
+    """What to ask instead: of each option only what was not asked already; empty when all was."""
+    further = next((text for text, back in _FURTHER if start > now - back + _SLACK), "")
+    wanted = reader.wanted
+    narrow = [("--level", wanted.level), ("--grep", wanted.text), ("the id", wanted.ids), ("--until", reader.end)]
+    filters = " and ".join(name for name, given in narrow if given)
+    wider = [f"look further back with --since {further}"] if further else []
+    wider += [f"leave out {filters}"] if filters else []
+    text = ", or ".join(wider)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _follow(reader: LogReader, start: datetime, output: Output) -> None:

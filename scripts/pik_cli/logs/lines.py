@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from pik.domain.shared.times import BadTime, normalise, to_datetime
 from pik_cli.shell.errors import Misuse
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -18,8 +17,6 @@ _RANK: Final = {name: rank for rank, name in enumerate(LEVELS)} | {"TRACE": 0, "
 _LONG_VALUE: Final = 200  # characters of one member of a line that a person sees; `-o json` has all of them
 _LONG_LINE: Final = 2_000  # as much of a text without members: tracebacks fit, metric documents need not
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION: Final = re.compile(r"(?:\d+[smhd])+")
 _PLATFORM: Final = re.compile(r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION|TELEMETRY|XRAY|LOGS)\b")
 _TROUBLE: Final = re.compile(
     r"Task timed out|Runtime\.\w+|\[ERROR\]|\"errorType\"|Traceback \(most recent call last\)|Status: (?:timeout|error)"
@@ -161,23 +158,6 @@ def as_json(line: LogLine) -> dict[str, Any]:
         "message": line.text,
         "record": line.record,
     }
-
-
-def since(text: str, now: datetime) -> datetime:
-    """The moment that `15m`, `1h30m`, `2d` or an RFC 3339 time names. Raises Misuse."""
-    if _DURATION.fullmatch(text):
-        seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
-        try:
-            return now - timedelta(seconds=seconds)
-        except OverflowError:
-            pass  # further back than there are years: not a time either
-    try:
-        return to_datetime(normalise(text))
-    except BadTime as error:
-        raise Misuse(
-            f"--since {text} is not a time.",
-            "It takes 90s, 15m, 2h, 1d, 1h30m, or a time such as 2026-11-20T10:15:30Z.",
-        ) from error
 
 
 def level_of(text: str) -> str:

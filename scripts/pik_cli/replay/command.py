@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,15 +16,32 @@ import typer
 from pik.domain.replay.run import COMPLETE
 from pik.domain.shared.limits import MAX_REPLAY_LIMIT
 from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, iam_signer, json_object, message_of
+from pik_cli.shell.consent import require_terminal
 from pik_cli.shell.errors import Misuse, PikError, Refusal, Unreachable
 from pik_cli.shell.exit_codes import FINDING, FINE, INTERRUPTED
 from pik_cli.shell.limits import CLI_FAILED_BATCHES, CLI_RETRIES
 from pik_cli.shell.output import Output, dump, plural
+from pik_cli.shell.processor_switch import warn_when_paused
+from pik_cli.shell.refusals import in_options, refusal_text, usage_error
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.windows import TypedTime, Window, clock, moment_option, time_text, window
 
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _JSON: Final = {"content-type": "application/json"}
 _NOT_ALLOWED: Final = frozenset({401, 403})
+_OPTIONS: Final = {
+    "entity_id": "--entity",
+    "source": "--source",
+    "event_type": "--type",
+    "start_time": "--from",
+    "end_time": "--to",
+    "limit": "--limit",
+    "include_duplicates": "--include-duplicates",
+    "shadow": "--shadow",
+    "dry_run": "--dry-run",
+    "next_token": "--token",
+    "run_id": "RUN_ID",
+}
+"""Members of a replay's request to the options that they come from."""
 
 app = typer.Typer(
     name="replay", invoke_without_command=True, rich_markup_mode=None, context_settings={"max_content_width": 110}
@@ -55,6 +70,11 @@ class ReplayProgress:
         return none | dict(self.answer.get("totals", {}))
 
     @property
+    def explanation(self) -> str:
+        """What the last answer says of itself, in the terms of the command line."""
+        return in_options(str(self.answer.get("explanation", "")), _OPTIONS)
+
+    @property
     def resume(self) -> str:
         """The command that goes on here; without a token, the one that starts again."""
         return shlex.join([*self.command, *(["--token", self.token] if self.token else [])])
@@ -79,12 +99,8 @@ def replay(
         str | None, typer.Option("--source", metavar="S", help="Events of this source; with --type.")
     ] = None,
     event_type: Annotated[str | None, typer.Option("--type", metavar="T", help="Events of this type.")] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="First event time: RFC 3339, or a UTC day.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Event time to stop before: RFC 3339, or a UTC day.")
-    ] = None,
+    start: Annotated[TypedTime | None, moment_option("--from", help="First event time")] = None,
+    end: Annotated[TypedTime | None, moment_option("--to", help="Event time to stop before", forms=False)] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=MAX_REPLAY_LIMIT, help="Events to send at most.")] = None,
     include_duplicates: Annotated[
         bool, typer.Option("--include-duplicates", help="Send duplicates too, at their first's time.")
@@ -97,27 +113,30 @@ def replay(
     """Send the stored events of a window through the queue again.
 
     What LIVE holds already stays as it is: an event counts once. What it missed is added. The window is that of the
-    events' own times, --to not included. Every row that is not sent is counted with its reason.
+    events' own times; both ends are needed, and --to is not included. Every row that is not sent is counted with its
+    reason.
 
     Exit status 1 when something failed, or nothing was sent.
 
     \b
     Examples:
-      pik replay --entity customer-17 --from 2026-11-20 --to 2026-11-21 --dry-run
-      pik replay --entity customer-17 --from 2026-11-20T10:00:00Z --to 2026-11-20T11:00:00Z --yes
-      pik replay --source shop --type order --from 2026-11-01 --to 2026-12-01 --limit 1000 --yes
-      pik replay --source shop --type order --from 2026-11-20 --to 2026-11-21 --shadow --yes
+      pik replay --entity customer-17 --from yesterday --to today --dry-run
+      pik replay --entity customer-17 --from -2h --to now --yes
+      pik replay --source shop --type order --from 2026-11-20T10:15 --to today
+      pik replay --source shop --type order --from yesterday --to today --shadow
       pik replay show rpl-20261120T101530Z-0a1b2c3d
     """
     if context.invoked_subcommand is not None:
         return
+    _check_scope(entity, source, event_type)
+    covered = _window(start, end)
     session = session_of(context)
     wanted = {
         "entity_id": entity,
         "source": source,
         "event_type": event_type,
-        "start_time": _time(start),
-        "end_time": _time(end),
+        "start_time": covered.start and time_text(covered.start),
+        "end_time": covered.end and time_text(covered.end),
         "limit": limit,
         "include_duplicates": include_duplicates,
         "shadow": shadow,
@@ -125,7 +144,12 @@ def replay(
     }
     body = {name: value for name, value in wanted.items() if value not in (None, False)}
     found = ReplayProgress(body, _command(session, body), token)
+    if not (yes or dry_run):
+        require_terminal("A replay sends messages")
     api = session.api.signed_by(iam_signer(session.aws))
+    session.output.note(f"Event times, UTC: {covered}")
+    if not dry_run:
+        warn_when_paused(session)
     if not (yes or dry_run):
         _confirm(body)
     raise typer.Exit(_run(found, api, session.output))
@@ -145,6 +169,8 @@ def show(
       pik -o json replay show rpl-20261120T101530Z-0a1b2c3d
     """
     session = session_of(context)
+    if run_id.startswith("rdr-"):
+        raise Misuse(f"{run_id} is a redrive and not a replay.", f"Show it:\n{session.command('dlq', 'show', run_id)}")
     api = session.api.signed_by(iam_signer(session.aws))
     response = call_with_retries(
         lambda: api.call("GET", f"/replay/{quote(run_id, safe='')}"), Backoff(CLI_RETRIES), _sleep
@@ -169,7 +195,8 @@ def _run(found: ReplayProgress, api: HttpApi, output: Output) -> int:
         output.note(f"Stopped. Nothing is lost; go on with:\n{found.resume}")
         return INTERRUPTED
     except PikError as error:
-        error.fix = f"{error.fix} Then go on with:\n{found.resume}".strip() if found.requests else error.fix
+        if found.requests and not isinstance(error, Misuse):  # what is refused as wrong is refused again
+            error.fix = f"{error.fix} Then go on with:\n{found.resume}".strip()
         raise
     _account(found, output, time.monotonic() - began)
     totals = found.totals
@@ -194,7 +221,7 @@ def _follow(found: ReplayProgress, api: HttpApi, tell: Callable[[str], None]) ->
         stalled = 0 if moved else stalled + 1
         if stalled == CLI_FAILED_BATCHES and not found.complete:
             raise Refusal(
-                f"Run {found.run_id} makes no progress: {found.answer.get('explanation', '')}",
+                f"Run {found.run_id} makes no progress: {found.explanation}",
                 "See `pik logs replay --level ERROR`.",
             )
         if stalled:
@@ -217,23 +244,28 @@ def _refused(response: httpx.Response) -> PikError:
         )
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unreachable(f"The API does not replay: {reason}", "See `pik logs replay --level ERROR`.")
-    return Refusal(message_of(response))
+    if response.status_code == httpx.codes.BAD_REQUEST:
+        return usage_error(response, _OPTIONS)
+    return Refusal(refusal_text(response, _OPTIONS))
 
 
 def _account(found: ReplayProgress, output: Output, seconds: float) -> None:
     totals, dry = found.totals, bool(found.answer.get("dry_run"))
-    explanation = str(found.answer.get("explanation", ""))
     if output.json_wanted:
         output.document(
             {"run_id": found.run_id, "status": found.answer.get("status"), "dry_run": dry, **totals}
-            | {"requests": found.requests, "seconds": round(seconds, 3), "explanation": explanation}
+            | {
+                "requests": found.requests,
+                "seconds": round(seconds, 3),
+                "explanation": found.answer.get("explanation", ""),
+            }
         )
         return
     requests = plural(found.requests, "request", "requests")
     output.line(f"Run {found.run_id}: {found.answer.get('status')}, {requests} in {seconds:.1f} s")
     _show_counts(totals, output, "would be sent" if dry else "sent")
     output.line()
-    output.line(explanation)
+    output.line(found.explanation)
 
 
 def _show_counts(totals: dict[str, Any], output: Output, sent: str = "sent") -> None:
@@ -242,30 +274,45 @@ def _show_counts(totals: dict[str, Any], output: Output, sent: str = "sent") -> 
     output.table(("rows", "count"), [*rows, ("read", totals.get("scanned", 0))])
 
 
-def _time(text: str | None) -> str | None:
-    return f"{text}T00:00:00Z" if text and _DAY.fullmatch(text) else text
-
-
 def _command(session: Session, body: dict[str, Any]) -> list[str]:
-    """The command line that asks for the same."""
+    """The command line that requests the same."""
     words = session.words("replay")
-    names = {"entity_id": "--entity", "event_type": "--type", "start_time": "--from", "end_time": "--to"}
     for member, value in body.items():
-        name = names.get(member, f"--{member.replace('_', '-')}")
+        name = _OPTIONS[member]
         words += [name] if value is True else [name, str(value)]
     return [*words, "--yes"]
 
 
-def _confirm(body: dict[str, Any]) -> None:
-    """Raises Misuse when nobody can be asked, typer.Abort for a no."""
-    whose = f"entity {body['entity_id']}" if "entity_id" in body else f"{body.get('source')} {body.get('event_type')}"
-    where = "a run of its own" if body.get("shadow") else "LIVE"
-    window = f"{body.get('start_time', '?')} to {body.get('end_time', '?')}"
-    if not sys.stdin.isatty():
+def _check_scope(entity: str | None, source: str | None, event_type: str | None) -> None:
+    """Raises Misuse for what names no events, or two kinds of them."""
+    if entity is None and source is None and event_type is None:
         raise Misuse(
-            "A replay sends messages, and there is no terminal to ask on.", "Add --yes, or look with --dry-run."
+            "Nothing says which events to replay.",
+            "Give --entity E, or --source S with --type T; and the window with --from and --to.",
         )
-    typer.confirm(f"Send the events of {whose} from {window} again, into {where}?", abort=True, err=True)
+    if entity is not None and not (source is None and event_type is None):
+        raise Misuse("--entity contradicts --source and --type.", "Give --entity, or --source with --type.")
+    if entity is None and (source is None or event_type is None):
+        given, missing = ("--source", "--type") if event_type is None else ("--type", "--source")
+        raise Misuse(f"{given} needs {missing} as well.", f"Add {missing}, or replay one entity with --entity.")
+
+
+def _window(start: TypedTime | None, end: TypedTime | None) -> Window:
+    """Raises Misuse when an end is missing, or the window holds no time."""
+    if start is None and end is None:
+        raise Misuse("The window is missing.", "Give --from and --to, such as --from yesterday --to now.")
+    if start is None:
+        raise Misuse("--from is missing: a replay needs both ends of its window.", "Add it, such as --from yesterday.")
+    if end is None:
+        raise Misuse("--to is missing: a replay needs both ends of its window.", "For all until now, add --to now.")
+    return window(start, end, clock())
+
+
+def _confirm(body: dict[str, Any]) -> None:
+    """Raises typer.Abort for a no."""
+    whose = f"entity {body['entity_id']}" if "entity_id" in body else f"{body.get('source')} {body.get('event_type')}"
+    where = "its own run" if body.get("shadow") else "LIVE"
+    typer.confirm(f"Send the events of {whose} in this window again, into {where}?", abort=True, err=True)
 
 
 def _sleep(seconds: float) -> bool:

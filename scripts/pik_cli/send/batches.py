@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pik.domain.http.requests import CLOUD_BATCH, JSON, NDJSON
-from pik.domain.shared.limits import MAX_BODY_BYTES
+from pik.domain.shared.limits import SURE_BODY_BYTES
 from pik_cli.send.source import Form, Item
 
 _CONTENT_TYPES: Final = {
@@ -16,6 +17,8 @@ _CONTENT_TYPES: Final = {
     Form.CLOUDEVENT: CLOUD_BATCH,
     Form.CLOUDEVENTS: CLOUD_BATCH,
 }
+# API Gateway passes application/json on as text, which compressed bytes do not survive; by another name JSON is binary.
+_COMPRESSED_JSON: Final = "application/vnd.pik.events+json"
 _FRAME: Final = 2  # an array's brackets
 _SEPARATOR: Final = 1  # a comma or a line feed
 
@@ -52,6 +55,13 @@ class Batch:
             return b"\n".join(texts)
         return b"[" + b",".join(texts) + b"]"
 
+    def request(self, *, compressed: bool) -> tuple[bytes, dict[str, str]]:
+        """The body and the headers of its request."""
+        if not compressed:
+            return self.body, {"content-type": self.content_type}
+        kind = _COMPRESSED_JSON if self.content_type == JSON else self.content_type
+        return gzip.compress(self.body, mtime=0), {"content-type": kind, "content-encoding": "gzip"}
+
     def halves(self) -> tuple[Batch, Batch]:
         """Two requests for one that was too large for something on the way."""
         middle = len(self.items) // 2
@@ -59,7 +69,7 @@ class Batch:
         return Batch(self.number, self.form, first), Batch(self.number, self.form, second)
 
 
-def split(items: Iterable[Item], form: Form, size: int, max_bytes: int = MAX_BODY_BYTES) -> Iterator[Batch]:
+def split(items: Iterable[Item], form: Form, size: int, max_bytes: int = SURE_BODY_BYTES) -> Iterator[Batch]:
     """Batches of at most `size` events whose bodies have at most `max_bytes`; numbered from 0."""
     number = 0
     open_items: list[Item] = []

@@ -83,7 +83,9 @@ def _judge(batch: Batch, schemas: SchemaRegistry, default_type: str, found: File
         message = render(first.code, first.params, "en")
         found.tally.add(all_as(REJECTED, batch.items, first.path, message))
         return
-    taken, refused = take_in(request, schemas, default_type, times.from_datetime(datetime.now(UTC)))
+    taken, refused = take_in(
+        request, schemas, default_type, times.from_datetime(datetime.now(UTC)), f"batch-{batch.number}"
+    )
     for event in (it.event for it in taken):
         found.see(event.event_id, event.event_type)
     for refusal in refused:

@@ -55,6 +55,7 @@ class How:
     retries: int
     auth: str | None
     restart: bool
+    compressed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def send(
     retries: _Retries = CLI_RETRIES,
     auth: _Auth = None,
     restart: Annotated[bool, typer.Option("--restart", help="Send everything, also what an earlier run sent.")] = False,
+    gzip: Annotated[
+        bool, typer.Option("--gzip", help="Compress the requests; the API stores them uncompressed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count the events; send nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="For scripts; this command never asks.")] = False,
 ) -> None:
@@ -102,12 +106,13 @@ def send(
       pik send events/sample.ndjson
       pik send events/sample.ndjson --dry-run
       pik --stack pik-dev send orders.json --batch-size 50 --concurrency 8
+      pik --stack pik-dev send orders.ndjson --gzip
       jq -c '.[]' orders.json | pik send - --format ndjson
       PIK_TOKEN=eyJhbGciOi pik --stack pik-dev send orders.ndjson --auth bearer
       pik send orders.ndjson -o json > summary.json
     """
     session = session_of(context)
-    how = How(form, batch_size, concurrency, retries, auth, restart)
+    how = How(form, batch_size, concurrency, retries, auth, restart, gzip)
     with _opened(file) as source:
         code = _check(session, source, how) if dry_run else _send(session, source, how)
     raise typer.Exit(code)
@@ -142,7 +147,7 @@ def _send(session: Session, source: Source, how: How) -> int:
         run = SendRun(journal)
         began = time.monotonic()
         with progress_bar(session.output, source.size) as bar:
-            sender = Sender(api, Backoff(how.retries), bar.on_retry)
+            sender = Sender(api, Backoff(how.retries), bar.on_retry, compressed=how.compressed)
             send_all(batches, sender, run, how.concurrency, bar.on_batch)
         if run.complete:
             journal.remove()

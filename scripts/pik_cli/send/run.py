@@ -46,8 +46,11 @@ class RequestAbandoned(Exception):
 class Sender:
     """Sends one batch; called from several threads."""
 
-    def __init__(self, api: HttpApi, backoff: Backoff, on_retry: Callable[[str, float], None]) -> None:
+    def __init__(
+        self, api: HttpApi, backoff: Backoff, on_retry: Callable[[str, float], None], *, compressed: bool = False
+    ) -> None:
         self._api = api
+        self._compressed = compressed
         self._backoff = backoff
         self._on_retry = on_retry
         self._ending = threading.Event()
@@ -66,7 +69,7 @@ class Sender:
         return outcome
 
     def _post(self, batch: Batch) -> BatchOutcome:
-        body, headers = batch.body, {"content-type": batch.content_type}
+        body, headers = batch.request(compressed=self._compressed)
         if self._ending.is_set():
             raise RequestAbandoned
         try:

@@ -158,7 +158,7 @@ def _values(stream: ByteReader) -> Iterator[Item]:
     if len(data) > CLI_MAX_JSON_BYTES:
         raise Refusal(
             f"A JSON text is read whole, and this one has more than {CLI_MAX_JSON_BYTES // 2**20} MiB.",
-            "Write it as one event per line, which has no such bound: jq -c '.[]' FILE | pik send -",
+            "Write it as one event per line, which has no such bound:\njq -c '.[]' FILE | pik send -",
         )
     start = len(_BOM) if data.startswith(_BOM) else 0
     text = data[start:]

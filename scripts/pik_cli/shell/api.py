@@ -78,7 +78,7 @@ def iam_signer(aws: StackAws) -> Signer:
     if credentials is None:
         raise Unreachable(
             "The API wants IAM authorization, and there are no AWS credentials.",
-            "Name a profile with --profile, or sign in (aws sso login).",
+            "Name a profile with --profile, or sign in with `aws sso login`.",
         )
     if not region:
         raise Unreachable("No AWS region is known.", "Name one with --region or AWS_REGION.")
@@ -122,6 +122,12 @@ class Health:
         """The switches that the stack runs with; empty when it did not tell."""
         found = self.body.get("switches")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the API says is deployed and cannot work as meant."""
+        found = self.body.get("warnings")
+        return tuple(str(it) for it in found) if isinstance(found, list) else ()
 
 
 def read_health(api: HttpApi, aws: StackAws) -> Health:

@@ -1,11 +1,8 @@
-(
-    """What can go wrong for a person at the command line: each error says what happened, why, and the fix.
+"""What can go wrong for a person at the command line: each error says what happened, why, and the fix.
 
 The libraries whose errors it explains are not imported here: most of them are slow to load, and one that is not loaded
 has raised nothing.
 """
-    ""
-)
 
 from __future__ import annotations
 
@@ -32,8 +29,8 @@ _CREDENTIAL_CODES: Final = frozenset(
     }
 )
 _DENIED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_NEW_CREDENTIALS: Final = "Sign in again (aws sso login), or name another profile with --profile."
-_SIGN_IN: Final = "Name a profile with --profile, or sign in (aws sso login)."
+_NEW_CREDENTIALS: Final = "Sign in again with `aws sso login`, or name another profile with --profile."
+_SIGN_IN: Final = "Name a profile with --profile, or sign in with `aws sso login`."
 
 _SET_UP: Final[tuple[tuple[tuple[str, ...], str, str], ...]] = (
     (("ProfileNotFound",), "{}", "`aws configure list-profiles` shows the profiles that exist."),

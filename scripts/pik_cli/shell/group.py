@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from pik_cli.shell.errors import explain
 from pik_cli.shell.output import Output
+from pik_cli.shell.wrapping import fit, with_prefix
 
 _WITH_VALUE: Final = frozenset({"--stack", "--region", "--profile", "--endpoint-url", "--output", "-o"})
 _FLAGS: Final = frozenset({"--debug"})
@@ -68,6 +69,9 @@ class PikGroup(TyperGroup):
         """Run the command; expected errors become a message, its fix and their exit status."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            _fit(error, _output(ctx))
+            raise
         # Whatever a command raises: `explain` knows what is expected, and everything else is raised again.
         except Exception as error:
             known = explain(error)
@@ -75,7 +79,7 @@ class PikGroup(TyperGroup):
                 raise
             if ctx.params.get("debug"):
                 traceback.print_exception(error)
-            Output().error(known)
+            _output(ctx).error(known)
             ctx.exit(known.exit_code)
 
     def value_options(self, name: str) -> frozenset[str] | None:
@@ -90,6 +94,21 @@ class PikGroup(TyperGroup):
         if unloaded is not None:
             self.add_command(unloaded.load(), name)
         return self.commands[name]
+
+
+def _output(ctx: Any) -> Output:
+    """That of the session, which knows how to lead to the same stack."""
+    output = getattr(ctx.obj, "output", None)
+    return output if isinstance(output, Output) else Output()
+
+
+def _fit(error: typer.BadParameter, output: Output) -> None:
+    """Make the message of a wrong value fit the terminal, with commands that lead to the same stack."""
+    error.message = error.message.removeprefix("Value error, ")  # pydantic's word, which says nothing to a person
+    whole = f"Error: {error.format_message()}"
+    if error.message and whole.endswith(error.message):
+        lead = whole.removesuffix(error.message)
+        error.message = fit(lead + with_prefix(error.message, output.prefix), output.stderr.width)[len(lead) :]
 
 
 def hoist(args: Sequence[str], value_options: Callable[[str], frozenset[str] | None]) -> list[str]:

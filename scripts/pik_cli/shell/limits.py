@@ -88,3 +88,30 @@ CLI_EXECUTION_HOLD_SECONDS: Final = 900
 
 CLI_MAX_EXECUTION_INPUT_BYTES: Final = 262_144
 """Of an execution's input; Step Functions takes no more."""
+
+CLI_NEAR_FINGERPRINTS: Final = 5
+"""Fingerprints that are shown for a mistyped one; more hide the one that was meant."""
+
+CLI_SWITCH_SECONDS: Final = 2.0
+"""Between two looks at a switch of the processor: CloudFormation takes a minute, Lambda some seconds."""
+
+CLI_SWITCH_LOOKS: Final = 900
+"""Looks at one step of a switch, half an hour, before it counts as stuck: an update may wait for a slow resource."""
+
+CLI_MIN_TIMED_SWITCH_SECONDS: Final = 60
+"""Of `--for`: EventBridge Scheduler is exact to a minute."""
+
+CLI_MAX_TIMED_SWITCH_SECONDS: Final = 3 * 86_400
+"""Of `--for`: WorkQueue keeps messages for 4 days, so a day is left to process them."""
+
+CLI_MAX_REASON_CHARS: Final = 256
+"""Of `--reason`: it is also in the schedule's description, which has 512 with the caller's ARN."""
+
+CLI_MAX_DISCARDED_BYTES: Final = 32 * 1024 * 1024
+"""Of a discarded batch: Lambda's 6 MB of payload, escaped as JSON within JSON, with room; each is read whole."""
+
+CLI_RECOVER_BATCHES: Final = 100_000
+"""Discarded batches of one `pik publisher recover`, ten million events; the same command goes on with the rest."""
+
+CLI_STATUS_BATCHES: Final = 1_000
+"""Discarded batches that `pik status` counts: it is enough to know that there are many."""

@@ -7,22 +7,21 @@ control characters appear as their escapes.
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.domain.shared.texts import visible, visible_json
 from pik_cli.shell.errors import PikError
+from pik_cli.shell.wrapping import fit, with_prefix
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
     from rich.text import Text
 
-# C0 without tab and line feed, DEL, C1, and the bidirectional controls that let text show in another order.
-_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WIDE: Final = 10_000  # columns of something that is no terminal: lines of a file or a pipe are not wrapped
 
 
@@ -34,15 +33,36 @@ class OutputForm(StrEnum):
 
 
 def safe(value: object) -> str:
-    """Text with control characters written as escapes."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
+    """Text with control characters and invisible ones written as escapes, except tabs and line feeds."""
+    return visible(str(value), keep_layout=True)
+
+
+class Words:
+    """Text for people as rich prints it: wrapped to the width, its commands whole, its control characters escaped."""
+
+    def __init__(self, text: object, style: str = "", *, label: str = "", label_style: str = "") -> None:
+        self.text = safe(text)
+        self.style = style
+        self.label = label
+        self.label_style = label_style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        fitted = Text(fit(f"{self.label}{self.text}", options.max_width), self.style, no_wrap=True, overflow="ignore")
+        fitted.stylize(self.label_style, 0, len(self.label))
+        yield fitted
 
 
 class Output:
-    """Where a command prints. rich loads with the first line that is not JSON."""
+    """Where a command prints. rich loads with the first line that is not JSON.
 
-    def __init__(self, mode: OutputForm = OutputForm.TABLE) -> None:
+    `prefix` is how a command line for the same stack begins; the texts say `pik`.
+    """
+
+    def __init__(self, mode: OutputForm = OutputForm.TABLE, prefix: str = "pik") -> None:
         self.mode = mode
+        self.prefix = prefix
 
     @cached_property
     def stdout(self) -> Console:
@@ -61,23 +81,18 @@ class Output:
 
     def note(self, text: str) -> None:
         """Something worth knowing that is not the answer."""
-        from rich.text import Text
-
-        self.stderr.print(Text(safe(text), style="dim"))
+        self.stderr.print(Words(with_prefix(text, self.prefix), "dim"), crop=False)
 
     def error(self, error: PikError) -> None:
-        """What went wrong, and the fix on a line of its own."""
-        from rich.text import Text
-
-        self.stderr.print(Text.assemble(("Error: ", "bold red"), safe(error.message)))
+        """What went wrong, and the fix on its own line."""
+        message = with_prefix(error.message, self.prefix)
+        self.stderr.print(Words(message, label="Error: ", label_style="bold red"), crop=False)
         if error.fix:
-            self.stderr.print(Text(safe(error.fix)))
+            self.stderr.print(Words(with_prefix(error.fix, self.prefix)), crop=False)
 
     def line(self, text: str | Text = "") -> None:
-        """A line for people."""
-        from rich.text import Text
-
-        self.show(text if isinstance(text, Text) else Text(safe(text)))
+        """A line for people; a Text is printed as it is."""
+        self.show(Words(with_prefix(text, self.prefix)) if isinstance(text, str) else text)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table for people, with a blank line before it (a table with lines has its own)."""
@@ -88,10 +103,10 @@ class Output:
     def show(self, content: RenderableType) -> None:
         """Anything for people; outside a terminal without the spaces that fill columns up."""
         if self.stdout.is_terminal:
-            self.stdout.print(content)
+            self.stdout.print(content, crop=False)
             return
         with self.stdout.capture() as capture:
-            self.stdout.print(content)
+            self.stdout.print(content, crop=False)
         sys.stdout.write("\n".join(line.rstrip() for line in capture.get().split("\n")))
         sys.stdout.flush()
 
@@ -125,7 +140,7 @@ def plural(count: int, one: str, many: str) -> str:
 def dump(value: Any, encoding: str | None, *, compact: bool = False) -> str:
     """JSON text that `encoding` can write: as people read it where possible, else in ASCII."""
     indent = None if compact else 2
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    text = visible_json(json.dumps(value, ensure_ascii=False, indent=indent))
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:

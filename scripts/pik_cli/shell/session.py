@@ -28,6 +28,9 @@ class Session:
     options: Options
     output: Output
 
+    def __post_init__(self) -> None:
+        self.output.prefix = shlex.join(self.words())
+
     @cached_property
     def target(self) -> Target:
         """Raises Misuse when no stack is named and no local engine runs."""
@@ -81,6 +84,12 @@ class Session:
     def command(self, *command: str) -> str:
         """That line as a person types it."""
         return shlex.join(self.words(*command))
+
+    def aws_command(self, *command: str) -> str:
+        """A line of the AWS command line that leads to the same account and region, or to the local engine."""
+        target = self.target
+        options = (("--region", target.region), ("--profile", target.profile), ("--endpoint-url", target.endpoint_url))
+        return shlex.join(["aws", *command, *(word for name, value in options if value for word in (name, value))])
 
     def close(self) -> None:
         """Let go of connections, if any were made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
 # The person's own profile, configuration file and proxy are for AWS; a wrong one must not keep the local engine away.
 _LOCAL_VARIABLES: Final[dict[str, Any]] = {
@@ -66,6 +69,10 @@ def resolve(options: Options, environ: Mapping[str, str], directory: Path) -> Ta
     A running local engine is taken when nothing on the command line or in PIK_STACK or AWS_ENDPOINT_URL says otherwise,
     and when --endpoint-url is its own address. Raises Misuse when no stack is named.
     """
+    for name, value in asdict(options).items():
+        if value is not None and not value.strip():  # an unset variable of a script must not lead elsewhere
+            option = f"--{name.replace('_', '-')}"
+            raise Misuse(f"{option} is empty.", f"Give it a value, or leave {option} out.")
     named = options.stack or environ.get("PIK_STACK")
     region = options.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     endpoint = options.endpoint_url or environ.get("AWS_ENDPOINT_URL")
@@ -121,10 +128,22 @@ class StackAws:
             max_pool_connections=16,
             user_agent_extra=f"pik/{__version__}",
             proxies={} if self._target.local else None,
+            s3={"addressing_style": "path"} if self._target.local else None,
         )
 
     def _client(self, service: str) -> Any:
         return self._session.create_client(service, endpoint_url=self._target.endpoint_url, config=self._config)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A new client of a service that only one command calls, in another region when one is named."""
+        config, endpoint = self._config, self._target.endpoint_url
+        return self._session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+
+    def regions_of(self, service: str) -> set[str]:
+        """The regions of all partitions that botocore knows for a service."""
+        session = self._session
+        partitions = session.get_available_partitions()
+        return {region for partition in partitions for region in session.get_available_regions(service, partition)}
 
     @property
     def region(self) -> str | None:
@@ -162,6 +181,18 @@ class StackAws:
         return client
 
     @cached_property
+    def s3(self) -> S3Client:
+        """S3's client. The local engine serves no buckets by host name."""
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        """EventBridge Scheduler's client."""
+        client: EventBridgeSchedulerClient = self._client("scheduler")
+        return client
+
+    @cached_property
     def sqs(self) -> SQSClient:
         """SQS's client."""
         client: SQSClient = self._client("sqs")
@@ -179,15 +210,35 @@ class StackAws:
         client: SFNClient = self._client("stepfunctions")
         return client
 
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS's client, which knows who calls."""
+        client: STSClient = self._client("sts")
+        return client
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployed stack: its outputs and parameters by name, and CloudFormation's status of it."""
+    """A deployed stack: its outputs and parameters by name, and CloudFormation's status of it. `arn` is empty where the
+    endpoint gives none."""
 
     name: str
     status: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    arn: str = ""
+    capabilities: tuple[str, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """The account that the stack is in, `?` where its ARN is not known."""
+        parts = self.arn.split(":")
+        return parts[4] if len(parts) > 4 else "?"
+
+    @property
+    def stage(self) -> str:
+        """The parameter EnvName, `?` for a stack without one."""
+        return self.parameters.get("EnvName", "?")
 
     def output(self, name: str) -> str:
         """An output's value. Raises Unreachable when the stack has none of this name."""
@@ -217,6 +268,8 @@ def find_stack(target: Target, aws: StackAws) -> Stack:
         status=stack["StackStatus"],
         outputs={it["OutputKey"]: it["OutputValue"] for it in stack.get("Outputs", []) if "OutputKey" in it},
         parameters={it["ParameterKey"]: it.get("ParameterValue", "") for it in stack.get("Parameters", [])},
+        arn=stack.get("StackId", ""),
+        capabilities=tuple(stack.get("Capabilities", [])),
     )
 
 

@@ -12,8 +12,10 @@ import typer
 
 from pik_cli.shell.errors import Unreachable, explain
 from pik_cli.shell.exit_codes import FINDING, FINE
-from pik_cli.shell.output import Output, make_table, safe
+from pik_cli.shell.output import Output, Words, make_table, safe
+from pik_cli.shell.processor_switch import as_pending_json
 from pik_cli.shell.session import Session, session_of
+from pik_cli.shell.wrapping import with_prefix
 from pik_cli.status.findings import StatusFinding, findings
 from pik_cli.status.health import switch
 from pik_cli.status.read import TABLES, Snapshot, SourceMapping, TableState, count_table, read_all
@@ -51,12 +53,17 @@ def status(
         _watch(session, count, interval)
         return
     snapshot = look(session, count)
-    found = findings(snapshot)
+    found = _findings(snapshot, session.output)
     if session.output.json_wanted:
         session.output.document(as_json(snapshot, found))
     else:
         session.output.show(page(snapshot, found, lines=session.output.stdout.is_terminal))
     raise typer.Exit(FINDING if found else FINE)
+
+
+def _findings(snapshot: Snapshot, output: Output) -> list[StatusFinding]:
+    """Every finding, with commands that lead to the same stack."""
+    return [replace(it, next_step=with_prefix(it.next_step, output.prefix)) for it in findings(snapshot)]
 
 
 def look(session: Session, count: bool) -> Snapshot:
@@ -93,7 +100,7 @@ def _watch(session: Session, count: bool, interval: float) -> None:
             _repeat(first, again, interval, lambda seen: _print_one(seen, output))
             return
         with Live(console=output.stdout, auto_refresh=False) as live:
-            _repeat(first, again, interval, lambda seen: live.update(_live_page(seen), refresh=True))
+            _repeat(first, again, interval, lambda seen: live.update(_live_page(seen, output), refresh=True))
     except KeyboardInterrupt:  # how a watch ends
         return
 
@@ -111,20 +118,20 @@ def _print_one(seen: Snapshot | str, output: Output) -> None:
     if isinstance(seen, str):
         output.note(seen)
     elif output.json_wanted:
-        output.document(as_json(seen, findings(seen)), compact=True)
+        output.document(as_json(seen, _findings(seen, output)), compact=True)
     else:
         output.line(_now())
-        output.show(page(seen, findings(seen), lines=False))
+        output.show(page(seen, _findings(seen, output), lines=False))
 
 
-def _live_page(seen: Snapshot | str) -> RenderableType:
+def _live_page(seen: Snapshot | str, output: Output) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
     if isinstance(seen, str):
         return Text(safe(seen))
     # Findings first and no lines: what does not fit on the screen is cut at its end.
-    found = findings(seen)
+    found = _findings(seen, output)
     return Group(Text(f"{_now()}   Ctrl-C ends"), *_sentences(found), Text(), *_facts(seen, lines=False))
 
 
@@ -153,6 +160,8 @@ def _facts(snapshot: Snapshot, *, lines: bool) -> list[RenderableType]:
         parts.append(Text(safe(f"Switches: {shown}")))
     if snapshot.failure_mode:
         parts.append(Text(safe(f"Failure mode: {snapshot.failure_mode.name or 'unreadable'}")))
+    if snapshot.pending and not snapshot.pending.problem:
+        parts.append(Text(safe(f"Scheduled: the processor {snapshot.pending.verb} at {snapshot.pending.at}")))
     for table in (_queues(snapshot, lines), _mappings(snapshot, lines), _tables(snapshot, lines)):
         parts += [table] if lines else [Text(), table]  # a table with lines has its own space
     return parts
@@ -186,7 +195,8 @@ def _sentences(found: list[StatusFinding]) -> list[RenderableType]:
         return [Text("Nothing needs attention.")]
     parts: list[RenderableType] = [Text(f"{len(found)} finding{'s' if len(found) > 1 else ''}:", style="bold")]
     for finding in found:
-        parts += [Text(f"- {safe(finding.message)}"), Text(f"  {safe(finding.next_step)}", style="dim")]
+        step = "\n".join(f"  {line}" for line in finding.next_step.split("\n"))
+        parts += [Words(f"- {finding.message}"), Words(step, "dim")]
     return parts
 
 
@@ -209,6 +219,8 @@ def as_json(snapshot: Snapshot, found: list[StatusFinding]) -> dict[str, Any]:
         "queues": [_plain(it) for it in snapshot.queues],
         "mappings": [{**_plain(it), "enabled": _enabled(it)} for it in snapshot.mappings],
         "tables": [_plain(it) for it in snapshot.tables],
+        "discarded_batches": _plain(snapshot.discarded),
+        "processor_schedule": as_pending_json(snapshot.pending),
         "failure_mode": _plain(snapshot.failure_mode) if snapshot.failure_mode else None,
         "findings": [asdict(it) for it in found],
     }

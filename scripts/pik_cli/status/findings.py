@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pik.domain.operate.processor_switch import PARAMETER
 from pik_cli.shell.output import plural
+from pik_cli.shell.processor_switch import SwitchState, is_declared, judge_switch
 from pik_cli.shell.queues import QueueCounts
 from pik_cli.status.read import Snapshot, SourceMapping, TableState
 
@@ -26,6 +28,7 @@ def findings(snapshot: Snapshot) -> list[StatusFinding]:
         *_stack(snapshot),
         *_api(snapshot),
         *(found for mapping in snapshot.mappings for found in _mapping(mapping, snapshot)),
+        *_discarded(snapshot),
         *_dead_letters(snapshot),
         *_failure_mode(snapshot),
         *_switches(snapshot),
@@ -55,7 +58,7 @@ def _stack(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "stack_not_deployed",
             f"The stack's last deployment did not succeed: {status}.",
-            f"See why: aws cloudformation describe-stack-events --stack-name {snapshot.stack.name}{_where(snapshot)}",
+            f"See why:\naws cloudformation describe-stack-events --stack-name {snapshot.stack.name}{_where(snapshot)}",
         )
 
 
@@ -64,62 +67,78 @@ def _api(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "api_unwell",
             f"{snapshot.api.problem[:1].upper()}{snapshot.api.problem[1:]}",
-            "Producers get errors and must retry. See: pik logs ingest --level ERROR",
+            "Producers get errors and must retry. See:\npik logs ingest --level ERROR",
         )
 
 
 def _mapping(mapping: SourceMapping, snapshot: Snapshot) -> Iterator[StatusFinding]:
     if mapping.problem:
         return
-    if not mapping.enabled:
-        disabled = _disabled_processor if mapping.name == "processor" else _disabled_publisher
-        yield disabled(mapping, snapshot)
-    elif mapping.last_result.upper().startswith("PROBLEM"):
+    if mapping.name == "processor":
+        yield from _processor(mapping, snapshot)
+    elif not mapping.enabled:
+        yield _disabled_publisher(mapping, snapshot)
+    if mapping.enabled and mapping.last_result.upper().startswith("PROBLEM"):
         yield StatusFinding(
             f"{mapping.name}_failing",
             f"The {mapping.name} mapping reports: {mapping.last_result}",
-            f"See: pik logs {mapping.name} --level ERROR",
+            f"See:\npik logs {mapping.name} --level ERROR",
         )
 
 
-def _disabled_processor(mapping: SourceMapping, snapshot: Snapshot) -> StatusFinding:
-    waiting = next((queue for queue in snapshot.queues if queue.name == "WorkQueue"), QueueCounts("WorkQueue")).total
-    switches = snapshot.api.switches or {}
-    reasons = [
-        text
-        for text, applies in (
-            ("EnableProcessor=false", switches.get("enable_processor") is False),
-            ("DryRun=true", switches.get("dry_run") is True),
-        )
-        if applies
-    ]
-    wait = plural(waiting, "message waits", "messages wait")
-    because = f" because the stack is deployed with {' and '.join(reasons)}" if reasons else ""
-    undo = " and ".join(reason.replace("=false", "=true").replace("DryRun=true", "DryRun=false") for reason in reasons)
-    enable = _enable(mapping, snapshot)
-    return StatusFinding(
-        "processor_disabled",
-        f"The processor mapping is {mapping.state}{because}: nothing is lost, {wait} in the work queue.",
-        f"To go on, deploy with {undo}." if undo else f"To go on: {enable}",
+def _processor(mapping: SourceMapping, snapshot: Snapshot) -> Iterator[StatusFinding]:
+    """The switch as `pik processor status` judges it."""
+    switches, given = snapshot.api.switches or {}, snapshot.stack.parameters
+    state = SwitchState(
+        declared=is_declared(given, PARAMETER, str(switches.get("enable_processor") is not False).lower()),
+        dry_run=is_declared(given, "DryRun", str(switches.get("dry_run") is True).lower()),
+        uuid=mapping.uuid,
+        mapping=mapping.state,
+        pending=snapshot.pending,
     )
+    waiting = next((queue for queue in snapshot.queues if queue.name == "WorkQueue"), QueueCounts("WorkQueue")).total
+    verdict = judge_switch(state, waiting)
+    if verdict:
+        yield StatusFinding(verdict.code, verdict.message, verdict.next_step)
+    if snapshot.pending and snapshot.pending.problem:
+        yield StatusFinding(
+            "unreadable",
+            f"The schedule that may switch the processor could not be read: {snapshot.pending.problem}",
+            "Check the caller's permissions (scheduler:GetSchedule).",
+        )
 
 
 def _disabled_publisher(mapping: SourceMapping, snapshot: Snapshot) -> StatusFinding:
     return StatusFinding(
         "publisher_disabled",
         f"The publisher mapping is {mapping.state}: accepted events wait in the table's stream, which keeps 24 hours.",
-        f"Enable it before then: {_enable(mapping, snapshot)}",
+        "Enable it before then:\naws lambda update-event-source-mapping --enabled "
+        f"--uuid {mapping.uuid}{_where(snapshot)}",
     )
-
-
-def _enable(mapping: SourceMapping, snapshot: Snapshot) -> str:
-    return f"aws lambda update-event-source-mapping --enabled --uuid {mapping.uuid}{_where(snapshot)}"
 
 
 def _where(snapshot: Snapshot) -> str:
     """The options that lead the AWS command line to the same place."""
     options = (("region", snapshot.region), ("endpoint-url", snapshot.endpoint_url))
     return "".join(f" --{name} {value}" for name, value in options if value)
+
+
+def _discarded(snapshot: Snapshot) -> Iterator[StatusFinding]:
+    found = snapshot.discarded
+    if found.problem:
+        yield StatusFinding(
+            "unreadable",
+            f"The discarded stream batches could not be counted: {found.problem}",
+            "Check the caller's permissions (s3:ListBucket on RawBucket).",
+        )
+    elif found.due:
+        least = "At least " if found.more else ""
+        batches = plural(found.due, "stream batch was", "stream batches were")
+        yield StatusFinding(
+            "discarded_batches",
+            f"{least}{batches} discarded or set aside: accepted events that are not in the work queue.",
+            "See why: pik publisher recover --dry-run (the log: pik logs publisher --level ERROR)",
+        )
 
 
 def _dead_letters(snapshot: Snapshot) -> Iterator[StatusFinding]:
@@ -129,7 +148,7 @@ def _dead_letters(snapshot: Snapshot) -> Iterator[StatusFinding]:
             yield StatusFinding(
                 "dead_letters",
                 f"{letters} in the dead-letter queue: events that could not be processed.",
-                "See why: pik dlq analyze (the log: pik logs processor --level ERROR)",
+                "See why, and the log:\npik dlq analyze\npik logs processor --level ERROR",
             )
         if queue.name == "BusDeadLetterQueue" and queue.total:
             yield StatusFinding(
@@ -153,13 +172,13 @@ def _failure_mode(snapshot: Snapshot) -> Iterator[StatusFinding]:
         yield StatusFinding(
             "failure_mode_unknown",
             f"The failure mode {found.name!r} is unknown: nothing is injected, and functions warn of it.",
-            "Put it right: pik fault clear",
+            "Put it right:\npik fault clear",
         )
     elif found.injects:
         yield StatusFinding(
             "fault_injected",
             f"Failures are injected since {found.since}, mode {found.mode}: {found.mode.effect}.",
-            "End it: pik fault clear",
+            "End it:\npik fault clear",
         )
 
 
@@ -170,6 +189,8 @@ def _switches(snapshot: Snapshot) -> Iterator[StatusFinding]:
             "The stack runs with DryRun=true: events that are sent to it are judged and not stored.",
             "To store them, deploy with DryRun=false.",
         )
+    for warning in snapshot.api.warnings:
+        yield StatusFinding("api_warning", warning, "See the switches: pik health")
 
 
 def _tables(snapshot: Snapshot) -> Iterator[StatusFinding]:

@@ -56,9 +56,10 @@ def _show(found: Health, output: Output) -> None:
     output.table(("", ""), rows)
     if found.switches:
         output.table(("switch", "value"), [(name, switch(value)) for name, value in found.switches.items()])
-    if found.problem:
-        output.line()
-        output.line(found.problem)
+    for text in (*found.warnings, found.problem):
+        if text:
+            output.line()
+            output.line(text)
 
 
 def switch(value: object) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.domain.operate.processor_switch import takes_messages
+from pik_cli.shell.discarded import BUCKET_OUTPUT, DiscardedState, read_discarded
 from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_state
 from pik_cli.shell.limits import CLI_STATUS_THREADS
+from pik_cli.shell.processor_switch import GROUP_OUTPUT, MAPPING_OUTPUT, PendingSwitch, read_pending
 from pik_cli.shell.queues import QUEUES, QueueCounts, attempt, no_output, read_queue
 from pik_cli.shell.stack import Stack, StackAws
 
 if TYPE_CHECKING:
     from pik_cli.shell.api import HttpApi
 
-MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": "ProcessorQueueMappingId"}
+MAPPINGS: Final = {"publisher": "PublisherStreamMappingId", "processor": MAPPING_OUTPUT}
 TABLES: Final = {
     name: f"{name}Name"
     for name in ("EventsTable", "DedupeTable", "AggregatesTable", "AppliedTable", "FailuresTable", "RunsTable")
@@ -37,7 +40,7 @@ class SourceMapping:
     @property
     def enabled(self) -> bool:
         """Whether it takes events, or is about to."""
-        return self.state in {"Enabled", "Enabling", "Creating", "Updating"}
+        return takes_messages(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +56,20 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class ApiState:
-    """The API: its address, version and switches, or what is wrong with it."""
+    """The API: its address, version, switches and warnings, or what is wrong with it."""
 
     url: str
     status: str = ""
     version: str = ""
     switches: Mapping[str, Any] | None = None
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order."""
+    """The pipeline at one moment. `endpoint_url` is None on AWS itself, `failure_mode` where nothing fails on order,
+    `pending` where nothing is scheduled to switch the processor."""
 
     stack: Stack
     region: str | None
@@ -74,6 +79,8 @@ class Snapshot:
     tables: tuple[TableState, ...]
     endpoint_url: str | None = None
     failure_mode: FaultState | None = None
+    pending: PendingSwitch | None = None
+    discarded: DiscardedState = field(default_factory=DiscardedState)
 
 
 def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
@@ -82,8 +89,9 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
     A resource that may not be read, or is gone, is part of the answer. Raises ClientError when the credentials as such
     are refused, and botocore's connection errors when AWS does not answer.
     """
-    trial = OUTPUT in stack.outputs
-    for client in ("sqs", "functions", "dynamodb", *(["ssm"] if trial else [])):  # a session builds one at a time
+    outputs = {"ssm": OUTPUT, "scheduler": GROUP_OUTPUT, "s3": BUCKET_OUTPUT}
+    needed = [client for client, output in outputs.items() if output in stack.outputs]
+    for client in ("sqs", "functions", "dynamodb", *needed):  # a session builds one at a time
         getattr(aws, client)
     with ThreadPoolExecutor(CLI_STATUS_THREADS) as pool:
         api_state = pool.submit(read_api, api, aws)
@@ -91,6 +99,8 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
         mappings = [pool.submit(read_mapping, aws, stack, name) for name in MAPPINGS]
         tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
         failure_mode = pool.submit(read_state, aws, stack)
+        pending = pool.submit(read_pending, aws, stack)
+        discarded = pool.submit(read_discarded, aws, stack)
         return Snapshot(
             stack,
             aws.region,
@@ -99,6 +109,8 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
             tuple(it.result() for it in mappings),
             tuple(it.result() for it in tables),
             failure_mode=failure_mode.result(),
+            pending=pending.result(),
+            discarded=discarded.result(),
         )
 
 
@@ -166,4 +178,5 @@ def read_api(api: HttpApi, aws: StackAws) -> ApiState:
         str(health.body.get("version", "")),
         health.switches or None,
         health.problem,
+        health.warnings,
     )

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pik.adapters.client.isolation import isolated
 from pik.domain.process.versions import BUS_SOURCE, Announcement
 from pik.domain.shared.failures import EntryRefused
 from pik.domain.shared.limits import BUS_BACKOFF_SECONDS, BUS_ROUNDS, MAX_BUS_BYTES, MAX_BUS_ENTRIES
@@ -33,7 +34,7 @@ class EventBus:
         """Publishes batches in parallel; entries that EventBridge refuses are sent again, at most BUS_ROUNDS times.
 
         Returns the ids of those that are not on the bus, with the reason. A call that fails as a whole is final: the
-        SDK has repeated it already.
+        SDK has repeated it already. One that is refused as a whole because of an entry is made again entry by entry.
         """
         by_id = {it.id: it for it in announcements}
         final: dict[str, Exception] = {}
@@ -58,6 +59,10 @@ class EventBus:
         return failed
 
     def _publish_batch(self, batch: Sequence[Announcement]) -> Mapping[str, Exception]:
+        by_id = {it.id: it for it in batch}
+        return isolated(lambda ids: self._put([by_id[it] for it in ids]), list(by_id))
+
+    def _put(self, batch: Sequence[Announcement]) -> dict[str, Exception]:
         answer = self._events.put_events(Entries=[self._entry(it) for it in batch])
         if not answer["FailedEntryCount"]:
             return {}

@@ -21,7 +21,7 @@ from pik.domain.shared.limits import (
 if TYPE_CHECKING:
     from pik.adapters.dynamodb.aggregate_store import AggregateStore
     from pik.adapters.dynamodb.applied_events import AppliedEvents
-    from pik.domain.event.work import Input
+    from pik.domain.process.inputs import Input
 
 Left = Callable[[], int]  # milliseconds of the function's time that are left
 

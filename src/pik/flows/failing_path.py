@@ -13,6 +13,7 @@ from pik.adapters.sqs.visibility import Visibility
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.process.dispositions import Failed
 from pik.domain.shared.failures import Category, LogReference, advice, ledger_rows
+from pik.domain.shared.limits import MAX_STACK_CHARS
 from pik.observability import logger
 from pik.settings import ProcessorSettings
 from pik.workers import Workers
@@ -47,23 +48,26 @@ class FailingPath:
             return set()
         for failure in failed:
             _log_failure(failure)
-        recorded = self._record(failed, context)
-        buried = self._bury([it for it in failed if it.is_dead and (recorded or it.attempt.last)])
+        unrecorded = self._record(failed, context)
+        ready = [it for it in failed if it.is_dead and (it.attempt.last or it.message_id not in unrecorded)]
+        buried = self._bury(ready)
         self._put_off([it for it in failed if it.message_id not in buried])
         return buried
 
-    def _record(self, failed: Sequence[Failed], context: LambdaContext) -> bool:
-        """Every failed attempt is in the ledger before the batch answers."""
+    def _record(self, failed: Sequence[Failed], context: LambdaContext) -> set[str]:
+        """Every failed attempt is in the ledger before the batch answers. Returns the ids of the messages whose
+        attempts are not."""
         invocation = LogReference(context.function_name, context.aws_request_id, context.log_stream_name)
         attempts = [(it.attempt, it.cause, it.disposition.value) for it in failed]
-        try:
-            self._ledger.write(ledger_rows(attempts, invocation, failed[0].failed_at, self._failures_ttl_days))
+        rows = ledger_rows(attempts, invocation, failed[0].failed_at, self._failures_ttl_days)
         # A failure of the ledger must not hide the first failure: the messages stay in the queue anyway, and after the
         # last attempt the reason is on the message itself.
-        except Exception:  # noqa: BLE001
-            logger.exception("the failure ledger was not written", messages=[it.message_id for it in failed])
-            return False
-        return True
+        errors = self._ledger.write(rows)
+        unrecorded = {failed[place].message_id for place in errors}
+        if errors:
+            first = next(iter(errors.values()))
+            logger.error("the failure ledger was not written", messages=sorted(unrecorded), exc_info=first)
+        return unrecorded
 
     def _bury(self, dead: Sequence[Failed]) -> set[str]:
         """Announces them and sends them to the dead-letter queue; returns the ids of those that are known to be there.
@@ -101,7 +105,7 @@ def _log_failure(failure: Failed) -> None:
     }
     if not failure.cause.known:
         # As text and not as exc_info: the logger would write what `clean` removes.
-        stack = failure.clean("".join(traceback.format_exception(failure.error)))
+        stack = failure.clean("".join(traceback.format_exception(failure.error)))[-MAX_STACK_CHARS:]
         logger.error("attempt failed for a reason that nobody has named yet", exception=stack, **facts)
     elif failure.cause.category is Category.PERMANENT:
         logger.critical("attempt failed until a person acts", fix=advice(failure.error), **facts)

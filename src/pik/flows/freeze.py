@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pik.domain.redrive import freeze as redrive_freeze
 from pik.domain.redrive.freeze import JUDGED, SweepGoal
 from pik.domain.redrive.request import RESCUE, RedriveRequest
 from pik.domain.redrive.selection import explained
-from pik.domain.shared.limits import MAX_REDRIVE_ALL, REDRIVE_HOLD_SECONDS, REDRIVE_RESERVE_MS
+from pik.domain.shared import times
+from pik.domain.shared.limits import FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, REDRIVE_RESERVE_MS
 from pik.domain.shared.row import Row
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ class Freezer:
     def freeze(
         self, run_id: str, request: RedriveRequest, state: QueueState, now: str, time_left: TimeLeft
     ) -> tuple[Row, dict[str, Exception]]:
-        """What a run takes: `frozen_at`, `frozen` (messages), `totals`, and `in_flight`; and
-        the ids of letters that it does not take and could not release, with the reason: they are visible again when the
-        hold ends.
+        """What a run takes: `frozen_at`, `frozen` (messages), `totals`, and `in_flight` and `held_until` or the `files`
+        of a rescue; and the ids of letters that it does not take and could not release, with the reason: they are
+        visible again when the hold ends.
 
         Repeated by a step whose answer was lost, it answers what was written first. Raises LookupError where what the
         request names is gone.
@@ -55,7 +57,7 @@ class Freezer:
         most = redrive_freeze.most_of(request, criteria)
         wanted = SweepGoal(criteria, most, now, state.retention_seconds, lambda: time_left() < REDRIVE_RESERVE_MS)
         attributes = ("All",) if request.action == RESCUE else JUDGED
-        swept = self._letters.sweep(REDRIVE_HOLD_SECONDS, MAX_REDRIVE_ALL, wanted.enough, state, attributes)
+        swept = self._letters.sweep(FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, wanted.enough, state, attributes)
         letters = swept.letters
         try:
             unknown = redrive_freeze.needing_ledger(letters, criteria)
@@ -72,6 +74,7 @@ class Freezer:
                 "totals": choice.totals(),
                 "in_flight": state.in_flight,
                 "complete": choice.complete,
+                "held_until": times.from_datetime(times.to_datetime(now) + timedelta(seconds=FREEZE_HOLD_SECONDS)),
             }
             first = self._files.put_selection(run_id, found, entries)
         except Exception:

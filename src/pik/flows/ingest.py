@@ -21,8 +21,8 @@ from pik.domain.event.intake import Refused, Taken, take_in
 from pik.domain.event.plan import Claim, Note, Settled, Submission, assume_written, first_claims
 from pik.domain.event.results import EventResult
 from pik.domain.event.rows import CONFLICT, REJECTED, raw_key, rejected_key
-from pik.domain.http.answers import Json
-from pik.domain.http.front_door import HttpCall
+from pik.domain.http.answers import Json, short_path
+from pik.domain.http.front_door import HttpCall, unknown_route
 from pik.domain.http.requests import Part, RequestBody, object_metadata, object_suffix, split
 from pik.domain.http.responses import Response, dump, response
 from pik.domain.http.validation import SchemaRegistry
@@ -32,42 +32,34 @@ from pik.flows.router import Router
 from pik.flows.settle import settle
 from pik.observability import COUNTERS, INGEST_LAG, MetricUnit, logger, metrics
 from pik.schemas import load_schemas
-from pik.settings import IngestSettings
+from pik.settings import IngestSettings, StoreSettings
 
 if TYPE_CHECKING:
     from pik.adapters.client.clients import Clients
 
 
-class IngestFlow:
-    """One request at a time; everything that it needs from outside is passed in."""
+class EventIntake:
+    """Writes down the events of a request and answers it, whatever route brought it."""
 
-    def __init__(
-        self,
-        settings: IngestSettings,
-        clients: Clients,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, settings: StoreSettings, clients: Clients, sleep: Callable[[float], None] = time.sleep) -> None:
         self._settings = settings
         self._schemas = SchemaRegistry(load_schemas(), allow_unknown=settings.allow_unknown_types)
         self._sleep = sleep
-        self._router = Router({"GET /health": self._health, "POST /events": self._post}, now)
         if not settings.dry_run:  # a dry run needs no AWS at all
             self._raw = RawStore(clients.s3, settings.raw_bucket)
             self._index = EventIndex(clients.dynamodb, settings.events_table, settings.dedupe_table)
 
-    def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
-        return self._router(event, context)
+    def refuse(self, call: HttpCall, error: InvalidEvent) -> Response:
+        """Keep a body that is refused as a whole: one result, whatever it was meant to be."""
+        result = self._refuse_body(call, error)
+        _observe(call, [result], dry_run=self._settings.dry_run)
+        return self._answer(*event_results.single(result, call.accept_language, status=error.status))
 
-    def _post(self, call: HttpCall, context: InvocationContext) -> Response:
-        """Parse, decide, apply."""
-        try:
-            request = split(call.body, call.headers)
-        except InvalidEvent as error:  # the whole body is refused: one result, whatever it was meant to be
-            result = self._refuse_body(call, error)
-            _observe(call, [result], dry_run=self._settings.dry_run)
-            return self._answer(*event_results.single(result, call.accept_language, status=error.status))
-        taken, refused = take_in(request, self._schemas, self._settings.default_event_type, call.received_at)
+    def accept(self, call: HttpCall, request: RequestBody) -> Response:
+        """Decide on each event of a parsed request, and apply."""
+        taken, refused = take_in(
+            request, self._schemas, self._settings.default_event_type, call.received_at, call.request_id
+        )
         by_index = self._keep_rejected(call, call.body, refused) | self._accept(call, request, taken)
         results = [by_index[index] for index in range(len(request.parts))]
         _observe(call, results, dry_run=self._settings.dry_run)
@@ -97,7 +89,7 @@ class IngestFlow:
             for event in taken
         ]
         if not self._settings.dry_run:
-            metadata = object_metadata(call.request_id, call.received_at, request.attributes)
+            metadata = object_metadata(call.request_id, call.received_at, request.attributes, call.codings)
             self._raw.put(key, call.body, request.media_type, metadata)
         settled = self._settle(submissions)
         return {submission.index: _result(submission, settled[submission.index]) for submission in submissions}
@@ -115,11 +107,48 @@ class IngestFlow:
         key = rejected_key(call.received_at, call.request_id) if refused and data.strip() else ""
         if key and not self._settings.dry_run:
             document = event_results.rejected_document(refused, data, call.received_at, call.request_id, call.headers)
-            self._raw.put(key, dump(document).encode(), "application/json", {})
+            # half of a surrogate pair, which no UTF-8 holds, becomes JSON's own escape of it
+            text = dump(document).encode("utf-8", "backslashreplace")
+            self._raw.put(key, text, "application/json", {})
         bucket = self._settings.raw_bucket
         return {
             event.index: EventResult(REJECTED, bucket, key, None, event.problems, event.language) for event in refused
         }
+
+
+class IngestFlow:
+    """One request at a time; everything that it needs from outside is passed in."""
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        clients: Clients,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._intake = EventIntake(settings, clients, sleep)
+        self._warnings = _warnings(settings, SchemaRegistry(load_schemas(), settings.allow_unknown_types))
+        for warning in self._warnings:
+            logger.warning(warning)
+        routes = {"GET /health": self._health, "POST /events": self._post, "POST /{proxy+}": self._post_by_path}
+        self._router = Router(routes, now)
+
+    def __call__(self, event: Mapping[str, Any], context: InvocationContext) -> Response:
+        return self._router(event, context)
+
+    def _post_by_path(self, call: HttpCall, context: InvocationContext) -> Response:
+        """POST /events behind IngestAuth=JWT, whose route takes every path. Raises InvalidEvent (404) for others."""
+        if call.path.get("proxy") != "events":
+            raise unknown_route(call)
+        return self._post(call, context)
+
+    def _post(self, call: HttpCall, context: InvocationContext) -> Response:
+        try:
+            request = split(call.body, call.headers)
+        except InvalidEvent as error:
+            return self._intake.refuse(call, error)
+        return self._intake.accept(call, request)
 
     def _health(self, call: HttpCall, context: InvocationContext) -> Response:
         return response(
@@ -130,8 +159,21 @@ class IngestFlow:
                 "version": __version__,
                 "env": self._settings.env_name,
                 "switches": self._settings.switches(),
+                "warnings": self._warnings,
             },
         )
+
+
+def _warnings(settings: IngestSettings, schemas: SchemaRegistry) -> list[str]:
+    """What is deployed and cannot work as meant."""
+    default = settings.default_event_type
+    if schemas.bare_members(default) is not None:
+        return []
+    usable = ", ".join(name for name in schemas.known_types if schemas.bare_members(name) is not None)
+    return [
+        f'DefaultEventType "{default}" has no schema that names its entity, so every payload without an envelope is '
+        f"refused. Deploy with one of: {usable}."
+    ]
 
 
 def _result(submission: Submission, settled: Settled) -> EventResult:
@@ -143,7 +185,7 @@ def _result(submission: Submission, settled: Settled) -> EventResult:
 
 
 def _observe(call: HttpCall, results: Sequence[EventResult], *, dry_run: bool) -> None:
-    if not dry_run:
+    if results and not dry_run:
         for result in results:
             if result.event:
                 metrics.add_metric(INGEST_LAG, MetricUnit.Milliseconds, result.event.lag_ms)
@@ -151,5 +193,7 @@ def _observe(call: HttpCall, results: Sequence[EventResult], *, dry_run: bool) -
             metrics.add_metric(COUNTERS[status], MetricUnit.Count, count)
         metrics.flush_metrics()
     statuses = {result.event.event_id: result.status for result in results if result.event}
-    rejections = [{"path": problem.path, "code": problem.code} for result in results for problem in result.problems]
+    rejections = [
+        {"path": short_path(problem.path), "code": problem.code} for result in results for problem in result.problems
+    ]
     logger.info("request answered", request_id=call.request_id, events=statuses, rejections=rejections, dry_run=dry_run)

@@ -23,8 +23,8 @@ from pik.adapters.dynamodb.aggregate_store import AggregateStore
 from pik.adapters.dynamodb.applied_events import AppliedEvents
 from pik.adapters.eventbridge import EventBus
 from pik.adapters.s3.raw_store import RawStore
-from pik.domain.event.work import Input
 from pik.domain.http.redaction import Clean, cleaner
+from pik.domain.process.amounts import AmountRules
 from pik.domain.process.batch import (
     DayOutcome,
     Delivery,
@@ -38,6 +38,7 @@ from pik.domain.process.batch import (
     read_deliveries,
 )
 from pik.domain.process.dispositions import Failed
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey, Past, Version, announce, plan_version
 from pik.domain.shared import times
 from pik.domain.shared.failures import Cause, mark_injected
@@ -54,6 +55,7 @@ from pik.observability import (
     logger,
     metrics,
 )
+from pik.schemas import load_schemas
 from pik.settings import ProcessorSettings
 from pik.workers import Workers
 
@@ -84,6 +86,7 @@ class ProcessFlow:
         self._settings = settings
         self._now = now
         self._workers = Workers(PROCESS_THREADS)
+        self._amounts = AmountRules(load_schemas())
         self._raw = _raw_store(settings, clients, sleep)
         self._days = AggregateStore(clients.dynamodb, settings.aggregates_table)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
@@ -95,7 +98,7 @@ class ProcessFlow:
         deliveries, time_left = read_deliveries(event["Records"]), context.get_remaining_time_in_millis
         pasts = self._start_looking(deliveries)  # needs no event's bytes, so it does not wait for them
         opened = self._open(deliveries, time_left)
-        judged = judge(opened)
+        judged = judge(opened, self._settings.order_amount_limits)
         if self._settings.dry_run:
             self._log_dry_run(opened, judged, pasts)
             return _answer(event, context, kept=opened.keys())
@@ -122,7 +125,7 @@ class ProcessFlow:
 
     def _read(self, read: ObjectRead) -> Opened:
         data = self._raw.read(read.key, read.offset, read.length)
-        opened = read.open(data)
+        opened = read.open(data, self._amounts)
         if mode := self._raw.injected_into(data):
             for error in opened.values():
                 if isinstance(error, Exception):

@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.dynamodb.items import from_item
+from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.sqs.work_queue import WorkQueue
-from pik.domain.event.rows import ACCEPTED
-from pik.domain.event.work import Message, work_of_row
-from pik.domain.shared.limits import SEND_THREADS
-from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
+from pik.domain.event.outbox import INSERT, announced, sequence_of, set_aside, set_aside_key
+from pik.domain.event.work import Message
+from pik.domain.shared.foreign import ForeignReader, shorten
+from pik.domain.shared.limits import MAX_NAME_CHARS, SEND_THREADS
+from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, count_set_aside, logger, metrics
 from pik.settings import PublisherSettings
 from pik.workers import Workers
 
@@ -41,6 +44,7 @@ class PublishFlow:
 
     def __init__(self, settings: PublisherSettings, clients: Clients) -> None:
         self._settings = settings
+        self._clients = clients
         if not settings.dry_run:  # a dry run needs no AWS at all
             self._queue = _work_queue(settings, clients)
 
@@ -49,19 +53,41 @@ class PublishFlow:
         plan = _plan(records)
         if self._settings.dry_run:
             return self._dry_run(records, plan)
-        # Everything that can be sent is sent, also behind a poison record: should the mapping give up on the rest of
-        # this batch together with the poison, the rest is safe. It may come again and be sent twice: consumers are
-        # idempotent.
-        unsent = {**plan.poison, **self._queue.send(plan.messages)}
+        # Everything that can be sent is sent, also behind one that fails: should the mapping give up on the rest of the
+        # batch together with it, the rest is safe. It may come again and be sent twice: consumers are idempotent.
+        failed = self._queue.send(plan.messages)
+        unsent = {**self._set_aside(records, plan.poison, context), **failed}
         _observe(records, plan, unsent)
         return _answer(records, unsent)
+
+    def _set_aside(
+        self, records: Sequence[Any], poison: Mapping[int, Exception], context: object
+    ) -> dict[int, Exception]:
+        """Keeps records that cannot become messages, and returns those that it could not keep.
+
+        No retry helps such a record, and the mapping retries for a day: reported, it would hold up every later event of
+        its lane. Kept with the discarded batches, it is found by `pik publisher recover`.
+        """
+        left: dict[int, Exception] = {}
+        for place, error in poison.items():
+            key, reason = set_aside_key(records[place]), f"{type(error).__name__}: {error}"
+            try:
+                RawStore(self._clients.s3, self._settings.raw_bucket).put(
+                    key, set_aside(records[place], reason), "application/json", {}
+                )
+            except AWS_FAILURES as failure:
+                logger.error("a record could not be set aside", key=key, exc_info=failure)
+                left[place] = error
+        if len(left) < len(poison):
+            count_set_aside(len(poison) - len(left), str(getattr(context, "function_name", "unknown")))
+        return left
 
     def _dry_run(self, records: Sequence[Any], plan: PublishPlan) -> Response:
         """Says what would be sent, and reports the first record, so that the stream stays where it is."""
         logger.info(
             "dry run: nothing sent",
             would_send=len(plan.messages),
-            would_report=[_sequence(records[place]) for place in sorted(plan.poison)],
+            would_report=[sequence_of(records[place]) for place in sorted(plan.poison)],
             skipped=plan.skipped,
         )
         return _answer(records, [0] if records else [])
@@ -89,14 +115,12 @@ def _plan(records: Sequence[Mapping[str, Any]]) -> PublishPlan:
     for place, record in enumerate(records):
         try:
             # The mapping's filter passes new rows of accepted events only; nothing else may slip through without it.
-            if record["eventName"] != "INSERT":
-                skipped[record["eventName"]] += 1
-                continue
-            row = from_item(record["dynamodb"]["NewImage"])
-            if row.get("status") != ACCEPTED:
-                skipped[str(row.get("status"))] += 1
-                continue
-            messages[place] = work_of_row(row).message()
+            name = record["eventName"]
+            work = announced(name, from_item(record["dynamodb"]["NewImage"]) if name == INSERT else {})
+            if isinstance(work, str):
+                skipped[shorten(work, MAX_NAME_CHARS)] += 1
+            else:
+                messages[place] = work.message()
         # Whatever a record raises, it alone is at fault: reported by its number, bisection isolates it.
         except Exception as error:  # noqa: BLE001
             poison[place] = error
@@ -104,18 +128,25 @@ def _plan(records: Sequence[Mapping[str, Any]]) -> PublishPlan:
 
 
 def _answer(records: Sequence[Any], unsent: Mapping[int, Exception] | Sequence[int]) -> Response:
-    failures = [{"itemIdentifier": _sequence(records[min(unsent)])}] if unsent else []
-    return {"batchItemFailures": failures}
-
-
-def _sequence(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
+    if not unsent:
+        return {"batchItemFailures": []}
+    # The mapping goes on from the number that it is given: a failed record without one is reported by the last number
+    # before it, and where there is none, the empty text has the whole batch come again.
+    numbers = (sequence_of(records[place]) for place in range(min(unsent), -1, -1))
+    return {"batchItemFailures": [{"itemIdentifier": next(filter(None, numbers), "")}]}
 
 
 def _observe(records: Sequence[Any], plan: PublishPlan, unsent: Mapping[int, Exception]) -> None:
-    for place, error in unsent.items():
-        what = "a record that cannot become a message" if place in plan.poison else "a message was not sent"
-        logger.error(what, sequence_number=_sequence(records[place]), exc_info=error)
+    for place, error in plan.poison.items():
+        logger.error(
+            "a record that cannot become a message",
+            sequence_number=sequence_of(records[place]),
+            key=set_aside_key(records[place]),
+            set_aside=place not in unsent,
+            exc_info=error,
+        )
+    for place in unsent.keys() - plan.poison.keys():
+        logger.error("a message was not sent", sequence_number=sequence_of(records[place]), exc_info=unsent[place])
     sent = [_event_id(records[place]) for place in plan.messages if place not in unsent]
     metrics.add_metric(EVENTS_SENT, MetricUnit.Count, len(sent))
     metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, len(unsent))
@@ -124,4 +155,7 @@ def _observe(records: Sequence[Any], plan: PublishPlan, unsent: Mapping[int, Exc
 
 
 def _event_id(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["NewImage"]["event_id"]["S"])
+    """For the log alone, so a row whose id is of another type is no reason to send a batch twice."""
+    reader = ForeignReader()
+    image = reader.members(reader.members(record, "dynamodb"), "NewImage")
+    return reader.text(reader.members(image, "event_id"), "S", MAX_NAME_CHARS)

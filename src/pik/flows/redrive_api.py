@@ -20,7 +20,7 @@ from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.s3.redrive_files import RedriveFiles
 from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.stepfunctions import StateMachine
-from pik.domain.event.envelope import payload_with_sha
+from pik.domain.event.envelope import stored_payload
 from pik.domain.http import answers
 from pik.domain.http.front_door import HttpCall
 from pik.domain.http.messages import Language
@@ -249,7 +249,8 @@ class RedriveApiFlow:
             return diff | {"error": f"the event is in {work.ref.bucket!r}, not in {self._settings.raw_bucket!r}"}
         try:
             data = self._raw.read(work.ref.key, work.ref.offset, work.ref.length)
-            diff["before"] = payload_with_sha(parse_json(data), work.payload_sha)
+            payload = stored_payload(work.ref.key, data, work.payload_sha)
+            diff["before"] = f"{len(payload)} bytes that are not JSON" if isinstance(payload, bytes) else payload
             body, _ = with_payload(entry, transform, data, _schemas())
         except (Failure, InvalidEvent) as error:
             return diff | {"error": str(error)}

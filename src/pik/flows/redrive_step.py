@@ -40,7 +40,7 @@ from pik.domain.redrive.selection import ALREADY_PUT_BACK, CANCELLED, STOPPED
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
-from pik.domain.shared.failures import Failure, error_code
+from pik.domain.shared.failures import Failure
 from pik.domain.shared.limits import (
     MAX_FAILURE_MESSAGE_CHARS,
     REDRIVE_PART_MESSAGES,
@@ -51,6 +51,7 @@ from pik.domain.shared.limits import (
 from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer
+from pik.flows.hold import LetterHold, receipts_of
 from pik.flows.invocation import InvocationContext, TimeLeft
 from pik.flows.put_back import PutBack
 from pik.flows.wave import WaveOutcome, WaveSender, observe
@@ -66,9 +67,6 @@ WAVE: Final = "WAVE"
 WAIT: Final = "WAIT"
 FINISH: Final = "FINISH"
 END: Final = "END"
-
-_GONE: Final = frozenset({"InvalidParameterValue", "ReceiptHandleIsInvalid"})
-"""What SQS says of a receipt whose message was deleted."""
 
 Answer = dict[str, Any]
 
@@ -103,6 +101,7 @@ class RedriveStepFlow:
         dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
         self._freezer = Freezer(self._letters, self._files, self._ledger, settings.max_receive_count)
+        self._hold = LetterHold(self._letters, self._files, now)
         marks = PutBackMarks(clients.dynamodb, settings.runs_table)
         self._put_back = PutBack(self._letters, dead, self._files, self._runs, marks)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
@@ -157,7 +156,7 @@ class RedriveStepFlow:
         if held:
             error = next(iter(held.values()))
             logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=error)
-        names = ("frozen_at", "frozen", "totals", "files", "in_flight", ROUND)
+        names = ("frozen_at", "frozen", "totals", "files", "in_flight", "held_until", ROUND)
         changes: Row = {name: selection[name] for name in names if name in selection}
         changes |= {"selected": selection["totals"]["selected"], "updated_at": self._time()}
         noted, row = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
@@ -175,7 +174,8 @@ class RedriveStepFlow:
         seen, events = self._gather_evidence(state, failed, time_left)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
-                self._note(state, {"waves": _columns(waves)})
+                held = self._hold.extend(state, state.sent_to, seconds)
+                self._note(state, {"waves": _columns(waves), **held})
                 return Next(WAIT, wait_seconds=seconds)
             case End() as end:
                 return self._stop(state, end, time_left)
@@ -221,6 +221,8 @@ class RedriveStepFlow:
 
     def _send(self, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
+        size = step.end - step.start
+        held = self._hold.extend(state, step.start, state.wait_after(size, 0))
         key = ""
         if request.action == PUT_BACK:
             file, turn = state.row["files"][number], state.row.get(ROUND, 0)
@@ -237,7 +239,7 @@ class RedriveStepFlow:
                 sent = self._sender.send(state.run_id, request, entries, time_left)
         if sent.changed:
             self._files.put(wave_key(state.run_id, number), {"wave": number, "changed": sent.changed})
-        size, now = step.end - step.start, self._now()
+        now = self._now()
         wait = state.wait_after(size, sent.longest_delay)
         wave = Wave(
             number=number,
@@ -250,7 +252,9 @@ class RedriveStepFlow:
             key=key,
         )
         observe(state.run_id, wave, sent)
+        held |= self._hold.extend(state.having(held), step.end, wait)
         changes = {
+            **held,
             "sent_to": step.end,
             "waves": _columns((*step.waves, wave)),
             "totals": redrive_waves.totals_with(
@@ -263,7 +267,7 @@ class RedriveStepFlow:
     def _rescue(self, key: str, entries: Sequence[Entry]) -> WaveOutcome:
         """In the file before they are deleted; a repeated step finds its own file, and deletes what is left."""
         self._files.put_lines(key, map(redrive_message.rescued, entries))
-        return WaveOutcome(len(entries), kept=self._letters.delete_receipts(_receipts(entries)))
+        return WaveOutcome(len(entries), kept=self._letters.delete_receipts(receipts_of(entries)))
 
     def _stop(self, state: RedriveState, end: End, time_left: TimeLeft) -> Next:
         changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because}
@@ -334,28 +338,16 @@ class RedriveStepFlow:
         return state.having({"waves": _columns(waves), **_outcome_columns(state, outcome)})
 
     def _give_back(self, state: RedriveState) -> tuple[RedriveState, int, int]:
-        """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
-        attempt that died had sent them, or somebody deleted them."""
+        """Makes what was not sent visible again: how many letters that are, and how many are not there any more."""
+        if state.request.action == PUT_BACK:
+            return self._account_for_file(state)
+        return state, *self._hold.give_back(state)
+
+    def _account_for_file(self, state: RedriveState) -> tuple[RedriveState, int, int]:
+        """A put-back that ends in a file of which it has not noted what it sent: its marks say that."""
         left = state.count - state.sent_to
-        if left > 0 and state.request.action == PUT_BACK:
-            return self._account_for_file(state, left)
         if left <= 0:
             return state, 0, 0
-        try:
-            entries = self._entries(state, state.sent_to, state.count)
-        except LookupError:
-            logger.exception(
-                "nothing can be released: visible again when the hold ends", run_id=state.run_id, count=left
-            )
-            return state, left, 0
-        failed = self._letters.release_receipts(_receipts(entries))
-        gone = sum(error_code(error) in _GONE for error in failed.values())
-        if stuck := len(failed) - gone:
-            logger.warning("not released: visible again when the hold ends", run_id=state.run_id, count=stuck)
-        return state, left - gone, gone
-
-    def _account_for_file(self, state: RedriveState, left: int) -> tuple[RedriveState, int, int]:
-        """A put-back that ends in a file of which it has not noted what it sent: its marks say that."""
         file = state.row["files"][len(state.waves)]
         ours, others = self._put_back.tally(state.run_id, file, state.row.get(ROUND, 0))
         totals = {**state.totals, "redriven": state.totals["redriven"] + ours}
@@ -378,10 +370,6 @@ def _outcome_columns(state: RedriveState, outcome: Outcome | None) -> Row:
     if outcome is None:
         return {}
     return {"totals": {**state.totals, "unconfirmed": outcome.unconfirmed}, "outcome": outcome.columns()}
-
-
-def _receipts(entries: Sequence[Entry]) -> dict[str, str]:
-    return {entry.message_id: entry.receipt for entry in entries}
 
 
 def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:

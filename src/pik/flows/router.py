@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from pik.domain.http.answers import short_path
 from pik.domain.http.front_door import HttpCall, refusal, unknown_route
 from pik.domain.http.responses import Response, unavailable
 from pik.domain.shared import times
@@ -33,7 +34,7 @@ class Router:
                 raise unknown_route(call)
             return route(call, context)
         except InvalidEvent as error:
-            problems = [f"{problem.path}: {problem.code}" for problem in error.problems]
+            problems = [f"{short_path(problem.path)}: {problem.code}" for problem in error.problems]
             logger.info("request refused", route=call.route, request_id=call.request_id, problems=problems)
             return refusal(call, error)
         # AWS's exceptions have no base class that the domain could name; what does not pass is raised again.

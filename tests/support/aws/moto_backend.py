@@ -41,6 +41,8 @@ class MotoAws:
         self.sqs = _client("sqs")
         self.events = _client("events")
         self.stepfunctions = _client("stepfunctions")
+        self.ssm = _client("ssm")
+        self.secretsmanager = _client("secretsmanager")
 
     def client(self, service: str) -> Any:
         return _client(service)

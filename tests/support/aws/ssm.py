@@ -1,9 +1,9 @@
-"""Systems Manager's Parameter Store in memory: plain parameters and their versions."""
+"""Systems Manager's Parameter Store in memory: parameters and their versions, encrypted ones in plain text."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.aws.client import Answer, Request, ServiceClient, operation
 from tests.support.aws.errors import CallRefused, invalid
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from tests.support.aws.account import FakeAws
 
 
+_MOST_NAMES: Final = 10
+
+
 class FakeSsm(ServiceClient):
-    """Parameters of type String."""
+    """Parameters of the types String and SecureString; without decryption, the value of the latter is not shown."""
 
     service = "ssm"
 
@@ -29,11 +32,12 @@ class FakeSsm(ServiceClient):
             raise CallRefused("ParameterAlreadyExists", f"{message} to true.")
         if not old and "Type" not in request:
             raise invalid("A parameter type is required when you create a parameter.")
-        if request.get("Type", "String") != "String":
-            raise NotImplementedError("the fake knows parameters of type String")
+        kind = request.get("Type", old["Type"] if old else "String")
+        if kind not in {"String", "SecureString"}:
+            raise NotImplementedError("the fake knows parameters of the types String and SecureString")
         self._parameters[name] = {
             "Name": name,
-            "Type": "String",
+            "Type": kind,
             "Value": request["Value"],
             "Version": old["Version"] + 1 if old else 1,
             "LastModifiedDate": datetime.fromtimestamp(self._aws.clock(), UTC),
@@ -48,3 +52,14 @@ class FakeSsm(ServiceClient):
         if found is None:
             raise CallRefused("ParameterNotFound", f"Parameter {request['Name']} not found.")
         return {"Parameter": dict(found)}
+
+    @operation("Names", "WithDecryption")
+    def get_parameters(self, request: Request) -> Answer:
+        names = request["Names"]
+        if not 1 <= len(names) <= _MOST_NAMES:
+            raise invalid(f"Member must have length less than or equal to {_MOST_NAMES}")
+        found = [dict(self._parameters[name]) for name in names if name in self._parameters]
+        if not request.get("WithDecryption", False):
+            found = [it | {"Value": f"kms:{it['Name']}"} if it["Type"] == "SecureString" else it for it in found]
+        missing = [name for name in names if name not in self._parameters]
+        return {"Parameters": found, **({"InvalidParameters": missing} if missing else {})}

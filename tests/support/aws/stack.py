@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-Function = Literal["ingest", "publisher", "processor", "replay", "redrive", "redrive_step"]
+Function = Literal["ingest", "webhook", "publisher", "processor", "replay", "redrive", "redrive_step"]
 
 RAW_BUCKET: Final = "pik-test-raw"
 EVENTS_TABLE: Final = "pik-test-events"
@@ -19,6 +19,7 @@ WORK_QUEUE: Final = "pik-test-work"
 WORK_DEAD_LETTER_QUEUE: Final = "pik-test-work-dead"
 BUS_DEAD_LETTER_QUEUE: Final = "pik-test-bus-dead"
 EVENT_BUS: Final = "pik-test-bus"
+WEBHOOK_SECRET_PREFIX: Final = "/pik-test/webhooks"
 REDRIVE_STATE_MACHINE: Final = "pik-test-redrive"
 
 _NO_STEPS: Final = json.dumps({"StartAt": "Nothing", "States": {"Nothing": {"Type": "Succeed"}}})
@@ -76,7 +77,23 @@ class Names:
                 "INGEST_AUTH": "AWS_IAM",
                 "ENABLE_FAULT_INJECTION": "false",
             },
-            "publisher": {"WORK_QUEUE_URL": self.work_queue_url, "FAILURE_MODE_PARAMETER": ""},
+            "webhook": {
+                "RAW_BUCKET": self.raw_bucket,
+                "EVENTS_TABLE": self.events_table,
+                "DEDUPE_TABLE": self.dedupe_table,
+                "DEFAULT_EVENT_TYPE": "order",
+                "ALLOW_UNKNOWN_TYPES": "true",
+                "DEDUPE_TTL_DAYS": "30",
+                "WEBHOOK_SOURCES": "",
+                "WEBHOOK_TOPICS": "",
+                "WEBHOOK_SECRET_STORE": "SSM",
+                "WEBHOOK_SECRET_PREFIX": WEBHOOK_SECRET_PREFIX,
+            },
+            "publisher": {
+                "RAW_BUCKET": self.raw_bucket,
+                "WORK_QUEUE_URL": self.work_queue_url,
+                "FAILURE_MODE_PARAMETER": "",
+            },
             "processor": {
                 "RAW_BUCKET": self.raw_bucket,
                 "AGGREGATES_TABLE": self.aggregates_table,
@@ -88,6 +105,7 @@ class Names:
                 "MAX_RECEIVE_COUNT": str(self.max_receive_count),
                 "FAILURES_TTL_DAYS": "30",
                 "REDACT_PATHS": "",
+                "ORDER_AMOUNT_LIMITS": "*=1000000",
                 "FAILURE_MODE_PARAMETER": "",
             },
             "replay": {

@@ -12,7 +12,7 @@ from pik.domain.process.versions import Announcement
 from pik.domain.shared.failures import Category, EntryRefused, classify
 from pik.workers import Workers
 from tests.support.aws.account import FakeAws
-from tests.support.faults import refused
+from tests.support.faults import FaultPlan, refused
 
 SOME = [Announcement(f"id-{n}", "events.processed", f'{{"n":{n},"text":"é"}}') for n in range(25)]
 
@@ -96,3 +96,13 @@ def test_a_call_that_fails_fails_its_ten_and_is_not_made_again(harness: BusHarne
     assert failed.keys() == {f"id-{n}" for n in range(10, 20)}
     assert {classify(error) for error in failed.values()} == {Category.PERMANENT}
     assert len(harness.aws.calls) == 3
+
+
+def test_a_call_that_is_refused_because_of_one_entry_costs_that_one_alone(harness: BusHarness) -> None:
+    FaultPlan(harness.aws).refuse_batches("put_events", "ValidationException", '"n":7,')
+    failed = harness.bus.publish(SOME)
+    assert list(failed) == ["id-7"]
+    assert sorted(it["Detail"] for it in harness.aws.events.published) == sorted(
+        it.detail for it in SOME if it.id != "id-7"
+    )
+    assert harness.slept == [], "what AWS calls invalid is not sent again"

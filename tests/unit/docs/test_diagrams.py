@@ -135,7 +135,7 @@ def below(diagram: Diagram, name: str) -> set[str]:
 
 def test_the_layers_are_the_folders_of_the_package() -> None:
     drawn_layers = set(of("layers").nodes) - set(of("layers").cluster) - {"entry_points", "pik_cli", "local"}
-    assert {*drawn_layers, "domain", "schemas"} == folders(KIT)
+    assert {*drawn_layers, "domain", "schemas", "webhooks"} == folders(KIT)
 
 
 def test_the_rooms_are_the_folders_of_the_domain() -> None:

@@ -66,7 +66,8 @@ def test_the_stores_are_the_real_ones_and_ssm_is_not_called() -> None:
     assert harness.pipeline.process(*works) == []
     assert type(harness.pipeline.processor._raw) is RawStore
     assert_counted_once(harness.pipeline, works)
-    publisher = PublishFlow(PublisherSettings(harness.pipeline.names.work_queue_url, dry_run=False), harness.aws)  # type: ignore[arg-type]
+    settings = PublisherSettings(harness.pipeline.names.work_queue_url, dry_run=False, raw_bucket="raw")
+    publisher = PublishFlow(settings, harness.aws)  # type: ignore[arg-type]
     assert type(publisher._queue) is WorkQueue
     assert "ssm" not in {service for service, _ in harness.aws.calls}
 
@@ -171,7 +172,9 @@ def test_a_share_of_the_reads_fails_and_the_others_count(monkeypatch: pytest.Mon
 def test_a_message_that_was_sent_twice_on_order_counts_once() -> None:
     harness = ProcessorHarness()
     set_mode(harness.aws, "duplicate_submit")
-    settings = PublisherSettings(harness.pipeline.names.work_queue_url, dry_run=False, failure_mode_parameter=NAME)
+    settings = PublisherSettings(
+        harness.pipeline.names.work_queue_url, dry_run=False, raw_bucket="raw", failure_mode_parameter=NAME
+    )
     publisher = PublishFlow(settings, harness.aws)  # type: ignore[arg-type]
     (work,) = harness.pipeline.orders(1)
     assert publisher({"Records": [stream_record(index_row(work), 0)]}, None) == {"batchItemFailures": []}
@@ -187,7 +190,9 @@ def test_a_mode_that_cannot_be_read_is_warned_of_and_none(module: Any, monkeypat
     harness = ProcessorHarness()
     works = [make_work({"n": 1})] if module is publisher_module else harness.pipeline.orders(2)
     if module is publisher_module:
-        settings = PublisherSettings(harness.pipeline.names.work_queue_url, dry_run=False, failure_mode_parameter=NAME)
+        settings = PublisherSettings(
+            harness.pipeline.names.work_queue_url, dry_run=False, raw_bucket="raw", failure_mode_parameter=NAME
+        )
         publisher = PublishFlow(settings, harness.aws)  # type: ignore[arg-type]
         assert publisher({"Records": [stream_record(index_row(works[0]), 0)]}, None) == {"batchItemFailures": []}
     else:

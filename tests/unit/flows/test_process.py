@@ -33,7 +33,8 @@ def test_one_event_becomes_a_version_and_an_event_on_the_bus(harness: ProcessorH
     assert version.added == (work.event_id,)
     assert version.metrics == {
         "daily_event_count": 1,
-        "daily_amount_sum": "1.75",
+        "daily_amount_sum": {"XXX": "1.75"},
+        "daily_amounts_not_counted": 0,
         "first_event_time": "2026-11-20T10:15:30.250000Z",
         "last_event_time": "2026-11-20T10:15:30.250000Z",
     }
@@ -256,7 +257,7 @@ def test_a_ledger_that_fails_neither_hides_the_failure_nor_makes_it_a_success(
     harness: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(module.logger, "exception", lambda message, **facts: said.append(message))
+    monkeypatch.setattr(module.logger, "error", lambda message, **facts: said.append(message))
     good = harness.pipeline.orders(1)
     bad = make_work({"gone": 1}, ref=RawRef(RAW_BUCKET, "raw/gone.json", 0, 9))
     harness.faults.always("batch_write_item", refused("AccessDeniedException"))

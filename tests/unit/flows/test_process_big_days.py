@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pik.adapters.dynamodb.items import to_item
-from pik.domain.event.work import Input
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import Version, plan_version, short
 from tests.support.aws.stack import AGGREGATES_TABLE
 from tests.support.makers import make_work
@@ -23,7 +23,7 @@ def harness() -> ProcessorHarness:
 def seed_big_day(harness: ProcessorHarness, count: int = 100_000) -> Version:
     """The latest version of a day of so many events, which added one of them."""
     step = plan_version(KEY, None, [Input(make_work({"n": 1}), {"n": 1})], "2026-11-20T11:00:00.000000Z")
-    metrics = {**step.version.metrics, "daily_event_count": count, "daily_amount_sum": "123456.75"}
+    metrics = {**step.version.metrics, "daily_event_count": count, "daily_amount_sum": {"XXX": "123456.75"}}
     version = replace(step.version, number=count - 9, input_count=count, metrics=metrics, applied=None)
     harness.aws.dynamodb.put_item(TableName=AGGREGATES_TABLE, Item=to_item(version.row()))
     return version

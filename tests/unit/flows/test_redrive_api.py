@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pik.adapters.dynamodb.items import to_item
+from pik.domain.event.fields import RawRef
 from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS
@@ -172,6 +174,17 @@ def test_a_dry_start_shows_what_a_transform_makes_of_payloads(harness: RedriveAp
         assert diff["after"] == {**diff["before"], "amount": 9}
     assert harness.keys("raw/transformed/") == []
     assert harness.written() == set()
+
+
+def test_a_payload_that_is_not_json_has_a_diff_that_says_so(harness: RedriveApiHarness) -> None:
+    (work,) = harness.pipeline.orders(1)
+    data = b"\x89PNG"
+    ref = RawRef(work.ref.bucket, "raw/a.bin", 0, len(data))
+    harness.aws.s3.put_object(Bucket=ref.bucket, Key=ref.key, Body=data)
+    harness.letters.bury([replace(work, ref=ref, payload_sha=hashlib.sha256(data).hexdigest())])
+    (diff,) = harness.start(dry_run=True, samples=1, transform={"set": {"payload.amount": 9}})["diffs"]
+    assert diff["before"] == "4 bytes that are not JSON"
+    assert "not JSON" in diff["error"]
 
 
 def test_diffs_of_a_previews_samples_come_without_reading_the_queue(harness: RedriveApiHarness) -> None:

@@ -191,7 +191,7 @@ def test_a_transform_makes_a_new_raw_object_and_keeps_the_event() -> None:
     harness.begin(transform=Transform({"payload.amount": 12.5}, ""))
     row = harness.run(work=harness.apply)
     (version,) = harness.pipeline.versions()
-    assert version.metrics["daily_amount_sum"] == "12.5"
+    assert version.metrics["daily_amount_sum"] == {"XXX": "12.5"}
     assert version.added == (work.event_id,)
     (changed,) = harness.file(f"redrive/runs/{RUN_ID}/wave-0000.json")["changed"]
     assert changed["before"] == work.payload_sha

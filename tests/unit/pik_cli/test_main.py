@@ -19,7 +19,8 @@ from pik_cli.shell.output import Output, dump, safe
 from tests.support.api_server import ApiServer
 from tests.support.command_line import Pik
 
-COMMANDS = ("send", "status", "health", "logs", "replay", "fault", "dlq")
+REPLAY = ["--entity", "e", "--from", "yesterday", "--to", "now", "--dry-run"]
+COMMANDS = ("send", "status", "health", "logs", "replay", "processor", "publisher", "fault", "dlq")
 
 
 def help_of(pik: Pik, *command: str) -> str:
@@ -94,7 +95,8 @@ def test_wrong_usage_is_exit_status_2_with_a_message(pik: Pik, args: list[str]) 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_stack_every_command_is_wrong_usage_with_the_fix(pik: Pik, machine: Path, command: str) -> None:
     (machine / "f").write_text("{}")
-    result = pik(command, *{"send": ["f"], "dlq": ["status"]}.get(command, []))
+    given = {"send": ["f"], "dlq": ["status"], "replay": REPLAY, "publisher": ["recover"]}
+    result = pik(command, *given.get(command, []))
     assert result.exit_code == 2
     assert "No stack is named" in result.stderr
     assert "make run" in result.stderr

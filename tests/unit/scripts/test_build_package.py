@@ -44,6 +44,10 @@ def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     (root / "src" / "pik" / "schemas").mkdir(parents=True)
     (root / "src" / "pik" / "__pycache__").mkdir()
+    (root / "src" / "pik" / "adapters" / "client").mkdir(parents=True)
+    (root / "src" / "pik" / "adapters" / "client" / "clients.py").write_text(
+        'from typing import Final\n\nSERVICES: Final = ["s3"]\n', encoding="utf-8"
+    )
     for name in ("ingest.py", "publisher.py", "pik/__init__.py", "pik/settings.py"):
         (root / "src" / name).write_text(f"NAME = {name!r}\n", encoding="utf-8")
     (root / "src" / "pik" / "schemas" / "order.json").write_text("{}", encoding="utf-8")
@@ -116,6 +120,7 @@ def test_the_package_holds_handlers_code_schemas_and_wheels_and_nothing_else(
     assert files(tmp_path / "out") == [
         "ingest.py",
         "pik/__init__.py",
+        "pik/adapters/client/clients.py",
         "pik/schemas/order.json",
         "pik/settings.py",
         "publisher.py",
@@ -144,6 +149,18 @@ def test_wheels_are_those_of_the_runtime_pinned_as_tested(
         f"--target {tmp_path}/out",
     ):
         assert part in command
+
+
+def test_a_function_may_have_more_requirements(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{alone}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setattr(build_package, "find_runtime_python", lambda _: None)
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--with", "requirements-webhook.txt"]) == 0
+    command = shlex.join((project / "uv.txt").read_text(encoding="utf-8").split())
+    for name in ("requirements.txt", "requirements-webhook.txt"):
+        assert f"--requirement {project}/src/{name} " in command
 
 
 def test_bytecode_is_never_checked_against_its_source_and_names_lambdas_paths(tmp_path: Path) -> None:
@@ -189,18 +206,41 @@ def test_what_uv_complains_of_is_passed_on_with_an_exit_status(
     assert "no usable wheels" in capsys.readouterr().err
 
 
-def test_the_package_is_built_for_the_templates_runtime() -> None:
-    function = source()["Globals"]["Function"]
-    assert function["Runtime"] == f"python{build_package.RUNTIME}"
-    assert [build_package.PLATFORM.partition("-")[0]] == ["aarch64"]
-    assert function["Architectures"] == ["arm64"]
+def test_the_package_is_built_for_the_templates_runtime_and_architectures() -> None:
+    template = source()
+    assert template["Globals"]["Function"]["Runtime"] == f"python{build_package.RUNTIME}"
+    assert sorted(build_package.PLATFORMS) == sorted(template["Parameters"]["Architecture"]["AllowedValues"])
 
 
-def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "machine"), [("arm64", "aarch64"), ("x86_64", "x86_64")])
+def test_wheels_are_those_of_the_architecture(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, machine: str
+) -> None:
+    monkeypatch.setenv("PATH", f"{alone}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    monkeypatch.setattr(build_package, "find_runtime_python", lambda _: None)
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--architecture", architecture]) == 0
+    arguments = (project / "uv.txt").read_text(encoding="utf-8").split()
+    assert arguments[arguments.index("--python-platform") + 1] == f"{machine}-manylinux_2_28"
+
+
+def test_a_function_that_does_not_say_its_architecture_is_not_built(
+    alone: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_package, "ROOT", project)
+    assert build_package.main(["--into", str(tmp_path / "out"), "--architecture", "src"]) == 1
+    assert "ContextPath: !Sub 'scripts/architectures/${Architecture}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("architecture", build_package.PLATFORMS)
+def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path: Path, architecture: str) -> None:
     for name, function in resources(source(), "AWS::Serverless::Function").items():
-        assert function["Metadata"] == {"BuildMethod": "makefile"}, name
+        assert function["Metadata"]["BuildMethod"] == "makefile", name
+        makefile = (
+            ROOT / function["Metadata"]["ContextPath"]["Fn::Sub"].replace("${Architecture}", architecture) / "Makefile"
+        )
         done = subprocess.run(
-            ["make", "--dry-run", "--makefile", str(ROOT / "src" / "Makefile"), f"build-{name}", "ARTIFACTS_DIR=/out"],
+            ["make", "--dry-run", "--makefile", str(makefile), f"build-{name}", "ARTIFACTS_DIR=/out"],
             cwd=tmp_path,
             # These tests may run under make themselves, whose flags are not meant for this one.
             env={key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
@@ -209,5 +249,6 @@ def test_sam_builds_every_function_with_a_target_that_calls_this_script(tmp_path
             check=True,
         )
         python, script, *rest = shlex.split(done.stdout)
-        assert (python, rest) == ("python3", ["--into", "/out"])
+        more = ["--with", "requirements-webhook.txt"] if name == "WebhookFunction" else []
+        assert (python, rest) == ("python3", ["--architecture", architecture, "--into", "/out", *more])
         assert Path(script).resolve() == ROOT / "scripts" / "build_package.py"

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from pik_cli.shell.failure_mode import OUTPUT
+from pik_cli.shell.processor_switch import MAPPING_OUTPUT
 from pik_cli.shell.session import Session
 from pik_cli.shell.stack import Options, Target
 from scripts.gameday import command, stage
@@ -35,7 +36,9 @@ class GamedayTarget:
     def __init__(self) -> None:
         self.region = "eu-west-1"
         self.given = {"EnvName": "dev", "EnableFaultInjection": "true", "DryRun": "false", "EnableProcessor": "true"}
-        self.outputs = {OUTPUT: NAME, "ApiUrl": "https://api.example"}
+        self.outputs = {OUTPUT: NAME, "ApiUrl": "https://api.example", MAPPING_OUTPUT: "uuid-processor"}
+        self.mapping = "Enabled"
+        self.functions = SimpleNamespace(get_event_source_mapping=lambda UUID: {"State": self.mapping})  # noqa: N803
         self.ssm = FakeAws().ssm
         self.ssm.put_parameter(Name=NAME, Value="none", Type="String")
         self.cloudformation = SimpleNamespace(describe_stacks=self._stacks)
@@ -213,6 +216,19 @@ def test_other_stacks_are_refused_also_with_yes(
     assert main(["poison", "--stack", "pik-dev", "--yes"]) == 1
 
     assert why in capsys.readouterr().err
+    assert (world.accepted, world.modes) == ({}, [])
+
+
+def test_a_stack_whose_processor_is_paused_for_a_time_is_refused(
+    cloud: GamedayTarget, world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.mapping = "Disabled"
+
+    assert main(["poison", "--stack", "pik-dev", "--yes"]) == 1
+
+    printed = capsys.readouterr().err
+    assert "The processor of stack pik-dev is paused" in printed
+    assert "pik --stack pik-dev processor resume" in printed
     assert (world.accepted, world.modes) == ({}, [])
 
 

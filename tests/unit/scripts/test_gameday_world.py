@@ -115,7 +115,7 @@ def test_the_id_of_an_order_is_the_one_that_ingest_gives() -> None:
 def test_a_day_is_its_last_live_version(backend: RedriveBackend, world: GamedayStack) -> None:
     for number, run, count in ((1, "LIVE", 1), (2, "LIVE", 2), (10, "LIVE", 7), (11, "rpl-1", 9)):
         key = DayKey("customer-1", DAY, run)
-        values = {"daily_amount_sum": metrics.plain(Decimal(count) / 2)}
+        values = {"daily_amount_sum": {"XXX": metrics.plain(Decimal(count) / 2)}}
         put(
             backend,
             backend.names.aggregates_table,

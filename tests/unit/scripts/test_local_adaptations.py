@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from scripts.local.adaptations import ADAPTATIONS, Place, adapt, conditional_puts, numbers_in_mappings, plain_http
+from scripts.local.adaptations import (
+    ADAPTATIONS,
+    Place,
+    adapt,
+    conditional_puts,
+    numbers_in_mappings,
+    parameters_by_name,
+    plain_http,
+    schedules_by_the_runner,
+)
 from scripts.local.adaptations import address_of_the_api as address
 from scripts.local.adaptations import batch_actions_of_queues as batch_actions
 from scripts.local.deploy import parameter_values, read_template
@@ -74,6 +83,15 @@ def test_the_batch_form_is_allowed_where_the_single_call_is(actions: Any, expect
     assert actions_of(batch_actions(template(Role=role(actions)), PLACE)) == expected
 
 
+def test_a_role_that_may_read_some_parameters_may_read_all_whatever_a_condition_says() -> None:
+    some = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn"}
+    one = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "arn"}
+    document = {"Statement": [{"Fn::If": ["Other", one, some]}, one]}
+    given = template(Role={"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document}]}})
+    adapted = parameters_by_name(given, PLACE)["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert adapted["Statement"] == [{"Fn::If": ["Other", one, {**some, "Resource": "*"}]}, one]
+
+
 def test_denials_without_tls_go_and_other_statements_stay() -> None:
     denial = {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
     delete = {"Effect": "Deny", "Action": "s3:DeleteObject"}
@@ -131,3 +149,18 @@ def test_adaptations_leave_the_functions_and_stores_as_they_are() -> None:
     for name, resource in real["Resources"].items():
         if resource["Type"] in kinds:
             assert adapted["Resources"][name] == resource
+
+
+def test_a_role_of_schedules_may_be_assumed_by_the_runner_and_no_other_role_may() -> None:
+    def trusting(service: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [statement]}}}
+
+    given = template(Schedule=trusting("scheduler.amazonaws.com"), Function=trusting("lambda.amazonaws.com"))
+
+    adapted = schedules_by_the_runner(given, PLACE)["Resources"]
+
+    assert adapted["Function"] == given["Resources"]["Function"]
+    first, runner = adapted["Schedule"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert first["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert runner["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local import cfn_yaml
+from pik_cli.shell import cfn_yaml
 from scripts.local.aws import EngineAws
 from scripts.local.deploy import LOCAL_PARAMETERS, DeployError, parameter_values, read_template, transform
 from scripts.local.package import package

@@ -21,7 +21,7 @@ def fates_by_the_domain(text: str) -> Counter[str]:
     rows = text.splitlines()
     for start in range(0, len(rows), 100):
         body = "\n".join(rows[start : start + 100]).encode()
-        taken, refused = take_in(split(body, {"content-type": NDJSON}), schemas, "order", RECEIVED_AT)
+        taken, refused = take_in(split(body, {"content-type": NDJSON}), schemas, "order", RECEIVED_AT, f"r-{start}")
         found["rejected"] += len(refused)
         for it in taken:
             first = first_sha.setdefault(it.event.event_id, it.event.payload_sha)

@@ -77,7 +77,9 @@ def test_an_answer_that_is_none_ends_the_sending_with_its_text(tmp_path: Path, m
 def told(differences: list[str], versions: int = 3) -> str:
     out = io.StringIO()
     hot = [
-        CountedVersion(n, n * 10, {"daily_amount_sum": str(n), "first_event_time": "a", "last_event_time": "b"})
+        CountedVersion(
+            n, n * 10, {"daily_amount_sum": {"JPY": str(n)}, "first_event_time": "a", "last_event_time": "b"}
+        )
         for n in range(1, versions + 1)
     ]
     story.tell(Console(file=out, width=80, highlight=False), SENT, COUNTS, hot, differences)

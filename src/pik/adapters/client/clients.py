@@ -5,6 +5,7 @@ They are botocore's, which boto3 hands out too: its resources and transfers woul
 
 from __future__ import annotations
 
+import http.client
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS: Final = 24
 """Connections a client may have; as many as a function has threads at most, which else queue for a socket."""
 
+# Objects of earlier versions have an entry of metadata per attribute of a binary CloudEvent, which S3 answers with as
+# headers, and Python's HTTP client gives up at 100. S3 keeps 2 KB of metadata, so there cannot be more than this.
+http.client._MAXHEADERS = 1_000  # type: ignore[attr-defined]
+
 USER_AGENT: Final = "pipeline-investigation-kit"
 
-SERVICES: Final = ["dynamodb", "events", "s3", "sqs", "ssm", "stepfunctions"]
+SERVICES: Final = ["dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "stepfunctions"]
 """All that the functions call."""
 
 _CONFIG: Final = Config(
@@ -103,6 +109,10 @@ class Clients:
     @cached_property
     def ssm(self) -> SSMClient:
         return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
 
     @cached_property
     def stepfunctions(self) -> SFNClient:

@@ -26,4 +26,5 @@ class AppliedEvents:
 
     def mark(self, markers: Sequence[Marker]) -> None:
         """Writes all markers. Raises RowsUnprocessed, ClientError."""
-        self._rows.put([marker.row() for marker in markers])
+        for error in self._rows.put([marker.row() for marker in markers]).values():
+            raise error

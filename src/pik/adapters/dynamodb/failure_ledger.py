@@ -19,6 +19,7 @@ class FailureLedger:
     def __init__(self, dynamodb: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
         self._rows = BatchTable(dynamodb, table, sleep)
 
-    def write(self, rows: Sequence[Row]) -> None:
-        """Writes all rows; their keys must differ. Raises RowsUnprocessed, ClientError."""
-        self._rows.put(rows)
+    def write(self, rows: Sequence[Row]) -> dict[int, Exception]:
+        """Writes rows; their keys must differ. Returns the places of those that are not known to be in the ledger, with
+        the reason."""
+        return self._rows.put(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from pik.adapters.dynamodb.items import from_item
+from pik.adapters.dynamodb.items import from_foreign_item
 from pik.domain.shared.limits import MAX_LEDGER_PAGES
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ _BY_RUN: Final = "ByRedriveRun"
 
 
 class FailureReader:
-    """Reads ledger rows; every method raises ClientError, and botocore's exceptions for what never got an answer."""
+    """Reads ledger rows, also those that somebody edited. Every method raises ClientError, and botocore's exceptions
+    for what never got an answer."""
 
     def __init__(self, dynamodb: DynamoDBClient, failures_table: str, workers: Workers) -> None:
         self._dynamodb = dynamodb
@@ -58,7 +59,7 @@ class FailureReader:
                 ScanIndexForward=False,
                 **start,  # type: ignore[arg-type]
             )
-            rows += [from_item(item) for item in answer["Items"]]
+            rows += [from_foreign_item(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -73,4 +74,4 @@ class FailureReader:
             ConsistentRead=True,
             Limit=most,
         )
-        return [from_item(item) for item in answer["Items"]]
+        return [from_foreign_item(item) for item in answer["Items"]]

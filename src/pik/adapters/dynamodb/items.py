@@ -17,6 +17,19 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _from_attribute(attribute) for name, attribute in item.items()}
 
 
+def from_foreign_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item that somebody may have edited, as a row: attributes that no table of the kit holds are left out, and
+    named in its member `unreadable`."""
+    row: dict[str, Any] = {}
+    unreadable: list[str] = []
+    for name, attribute in item.items():
+        try:
+            row[name] = _from_attribute(attribute)
+        except (TypeError, ValueError, RecursionError):
+            unreadable.append(name)
+    return row | {"unreadable": ", ".join(sorted(unreadable))} if unreadable else row
+
+
 def _to_attribute(value: Any) -> dict[str, Any]:
     # bool before int: True is an int in Python
     if isinstance(value, str):

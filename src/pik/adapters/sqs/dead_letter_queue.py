@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pik.adapters.client.failures import AWS_FAILURES
+from pik.adapters.client.isolation import isolated
 from pik.adapters.sqs.entries import refused
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.sweep import QueueSweep
@@ -95,8 +96,8 @@ class DeadLetterQueue:
             if sweep.error:
                 raise sweep.error
         except Exception:
-            # Else nobody would see these letters until the hold runs out.
-            self.release(list(sweep.letters.values()))
+            # Otherwise nobody would see these messages, readable or not, until the hold ends.
+            self.release_receipts(sweep.receipts)
             raise
         return Swept(list(sweep.letters.values()), sweep.complete)
 
@@ -113,13 +114,21 @@ class DeadLetterQueue:
         """As `release`, of receipts by message id."""
         return self._in_rounds(self._release, receipts)
 
+    def hold_receipts(self, receipts: Mapping[str, str], seconds: int) -> dict[str, Exception]:
+        """Keeps letters hidden for these seconds from now on. Returns the message ids of those that are not known to
+        be, with the reason."""
+        return self._in_rounds(lambda it: self._hide(it, seconds), receipts)
+
     def delete_receipts(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
         """As `delete`, of receipts by message id."""
         return self._in_rounds(self._delete, receipts)
 
     def delete_pack(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
         """As `delete`, of at most ten receipts by message id, in one call and the caller's thread."""
-        return _attempted(self._delete, receipts)
+        try:
+            return _each(self._delete, receipts)
+        except AWS_FAILURES as error:
+            return dict.fromkeys(receipts, error)
 
     def _in_batches(self, act: Act, letters: Sequence[DeadLetter]) -> dict[str, Exception]:
         return self._in_rounds(act, {it.message_id: it.receipt for it in letters})
@@ -131,7 +140,7 @@ class DeadLetterQueue:
         for _ in range(RELEASE_ROUNDS):
             failed = {}
             packs = _packs(pending)
-            for pack, outcome in zip(packs, self._workers.run(act, packs), strict=True):
+            for pack, outcome in zip(packs, self._workers.run(lambda it: _each(act, it), packs), strict=True):
                 failed |= dict.fromkeys(pack, outcome) if isinstance(outcome, Exception) else outcome
             if not failed:
                 break
@@ -147,13 +156,19 @@ class DeadLetterQueue:
             with self._lock:
                 sweep.failed(error)
             return
-        letters = [DeadLetter.of(message) for message in answer.get("Messages", [])]
+        messages = answer.get("Messages", [])
+        with self._lock:
+            sweep.holds({message["MessageId"]: message["ReceiptHandle"] for message in messages})
+        letters = [DeadLetter.of(message) for message in messages]
         with self._lock:
             sweep.took(number, letters)
 
     def _release(self, receipts: Mapping[str, str]) -> dict[str, Exception]:
+        return self._hide(receipts, 0)
+
+    def _hide(self, receipts: Mapping[str, str], seconds: int) -> dict[str, Exception]:
         entries: Any = [
-            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
             for place, receipt in enumerate(receipts.values())
         ]
         answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
@@ -173,8 +188,6 @@ def _packs(receipts: Mapping[str, str]) -> list[dict[str, str]]:
     return [dict(items[at : at + MAX_RECEIVE_ENTRIES]) for at in range(0, len(items), MAX_RECEIVE_ENTRIES)]
 
 
-def _attempted(act: Act, receipts: Mapping[str, str]) -> dict[str, Exception]:
-    try:
-        return act(receipts)
-    except AWS_FAILURES as error:
-        return dict.fromkeys(receipts, error)
+def _each(act: Act, receipts: Mapping[str, str]) -> dict[str, Exception]:
+    """One call, or one per receipt where SQS refuses the call because of one of them."""
+    return isolated(lambda ids: act({it: receipts[it] for it in ids}), list(receipts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pik.adapters.client.isolation import isolated
 from pik.adapters.sqs.entries import refused
 from pik.domain.shared.limits import MAX_VISIBILITY_ENTRIES
 from pik.domain.shared.packing import packs
@@ -30,7 +31,7 @@ class Visibility:
         Returns those that are not known to be hidden, with the reason: they come back after the queue's own timeout.
         """
         batches = list(packs(seconds, lambda _: 0, MAX_VISIBILITY_ENTRIES, max_bytes=0))
-        outcomes = self._workers.run(lambda batch: self._hide(batch, seconds), batches)
+        outcomes = self._workers.run(lambda it: isolated(lambda batch: self._hide(batch, seconds), it), batches)
         failed: dict[str, Exception] = {}
         for batch, outcome in zip(batches, outcomes, strict=True):
             failed |= dict.fromkeys(batch, outcome) if isinstance(outcome, Exception) else outcome

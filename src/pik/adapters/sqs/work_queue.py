@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from pik.adapters.client.failures import AWS_FAILURES
+from pik.adapters.client.isolation import isolated, worth_repeating
 from pik.adapters.sqs.entries import refused
 from pik.domain.event.work import Message
 from pik.domain.shared.failures import http_status
@@ -44,7 +45,7 @@ class SendReport:
 
 
 class WorkQueue:
-    """One standard queue."""
+    """One standard queue. SQS refuses some batches because of one message; then that one alone is not sent."""
 
     def __init__(self, sqs: SQSClient, url: str, workers: Workers) -> None:
         self._sqs = sqs
@@ -59,10 +60,11 @@ class WorkQueue:
         failed: dict[int, Exception] = {}
         pending = dict(messages)
         for _ in range(SEND_ROUNDS):
-            failed = self._send_once(pending)
-            if not failed:
+            failed = {number: error for number, error in failed.items() if number not in pending}
+            failed |= self._send_once(pending)
+            pending = {number: messages[number] for number, error in failed.items() if worth_repeating(error)}
+            if not pending:
                 break
-            pending = {number: messages[number] for number in failed}
         return failed
 
     def send_pack(self, messages: Mapping[int, Message]) -> dict[int, Exception]:
@@ -72,11 +74,12 @@ class WorkQueue:
         for _ in range(SEND_ROUNDS):
             if not pending:
                 break
+            failed = {number: error for number, error in failed.items() if number not in pending}
             try:
-                failed = self._send_batch(pending, messages)
+                failed |= self._send_batch(pending, messages)
             except AWS_FAILURES as error:
-                failed = dict.fromkeys(pending, error)
-            pending = list(failed)
+                failed |= dict.fromkeys(pending, error)
+            pending = [number for number, error in failed.items() if worth_repeating(error)]
         return failed
 
     def send_each(self, messages: Mapping[int, Message]) -> SendReport:
@@ -115,9 +118,12 @@ class WorkQueue:
         return failed
 
     def _send_batch(self, batch: Sequence[int], messages: Mapping[int, Message]) -> dict[int, Exception]:
-        entries = [_entry(number, messages[number]) for number in batch]
-        answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-        return refused(answer, {str(number): number for number in batch})
+        def send(numbers: Sequence[int]) -> dict[int, Exception]:
+            entries = [_entry(number, messages[number]) for number in numbers]
+            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+            return refused(answer, {str(number): number for number in numbers})
+
+        return isolated(send, batch)
 
 
 def _entry(number: int, message: Message) -> SendMessageBatchRequestEntryTypeDef:

@@ -13,7 +13,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_BODY_BYTES, MAX_NAME_CHARS, MAX_OBJECT_KEY_CHARS
+from pik.domain.shared.limits import (
+    MAX_BODY_BYTES,
+    MAX_ENTITY_BYTES,
+    MAX_NAME_CHARS,
+    MAX_OBJECT_KEY_CHARS,
+    MAX_SAFE_INTEGER,
+)
 from pik.domain.shared.row import Row
 
 Check = Callable[[Any], str]
@@ -75,7 +81,7 @@ class EventFields:
     event_id: str = member(matches(_HEX_64), announced=True)
     event_type: str = member(is_text(), identifying=True, announced=True)
     source: str = member(is_text(), identifying=True, announced=True)
-    entity_id: str = member(is_text(), identifying=True, announced=True)
+    entity_id: str = member(is_text(MAX_ENTITY_BYTES), identifying=True, announced=True)
     event_time: str = member(is_time, announced=True)
     payload_sha: str = member(matches(_HEX_64))
 
@@ -102,8 +108,8 @@ class RawRef:
 REFERENCE_CHECKS: Final[Mapping[str, Check]] = {
     "s3_bucket": is_text(),
     "s3_key": is_text(MAX_OBJECT_KEY_CHARS),
-    "s3_offset": is_whole(0),
-    "s3_length": is_whole(1, MAX_BODY_BYTES),
+    "s3_offset": is_whole(0, MAX_SAFE_INTEGER),
+    "s3_length": is_whole(0, MAX_BODY_BYTES),
 }
 
 _MEMBERS: Final = fields(EventFields)

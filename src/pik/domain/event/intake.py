@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pik.domain.event.envelope import Event, Schemas, identify, open_envelope, preferred_language
+from pik.domain.http.cloud_headers import packed
 from pik.domain.http.requests import Part, RequestBody
 from pik.domain.shared.problems import InvalidEvent, Problem
 
@@ -30,7 +31,7 @@ class Refused:
 
 
 def take_in(
-    request: RequestBody, schemas: Schemas, default_type: str, received_at: str
+    request: RequestBody, schemas: Schemas, default_type: str, received_at: str, request_id: str
 ) -> tuple[list[Taken], list[Refused]]:
     """Sorts a request's parts into valid events and rejected ones, both in the order of the body."""
     taken: list[Taken] = []
@@ -39,8 +40,12 @@ def take_in(
         try:
             if part.problems:
                 raise InvalidEvent(part.problems)
-            envelope = open_envelope(part.value, default_type, request.attributes, part.path)
-            taken.append(Taken(index, part, identify(envelope, schemas, received_at, part.path)))
+            if request.attributes is not None:
+                packed(request.attributes)  # what would not fit the object's metadata is refused, not left out
+            envelope = open_envelope(part.value, default_type, schemas, request.attributes, part.path)
+            arrival = f"{received_at}#{request_id}#{index}"
+            event = identify(envelope, schemas, received_at, part.path, arrival, request.volatile)
+            taken.append(Taken(index, part, event))
         except InvalidEvent as error:
             refused.append(Refused(index, part, error.problems, _language(part.value)))
     return taken, refused

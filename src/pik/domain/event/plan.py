@@ -33,6 +33,7 @@ from pik.domain.event.rows import (
     accepted_row,
     dedupe_row,
     first_row,
+    is_repeat,
     known_from_index,
     noted_row,
 )
@@ -162,7 +163,7 @@ class Note:
 
     @property
     def status(self) -> Status:
-        return DUPLICATE if self.first["payload_sha"] == self.submission.event.payload_sha else CONFLICT
+        return DUPLICATE if is_repeat(self.submission.event, self.first) else CONFLICT
 
     def actions(self) -> tuple[Action, ...]:
         return (self._own_row(), Check(self.first["pk"], self.first["sk"], self.first["payload_sha"]))

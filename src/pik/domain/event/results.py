@@ -42,7 +42,7 @@ def single(result: EventResult, accept_language: str | None, *, status: int | No
 
 def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[int, Json]:
     """HTTP status and body for a request of several events: 202, 207 when some were not accepted, 400 when all were
-    rejected."""
+    rejected, 200 for an empty batch."""
     counts = Counter(result.status for result in results)
     listed = []
     for result in results:
@@ -58,6 +58,8 @@ def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[i
         "rejected": counts[REJECTED],
         "results": listed,
     }
+    if not results:  # CloudEvents allows a batch of none
+        return 200, body
     if counts[REJECTED] == len(results):
         all_rejected = Problem("body", "all_rejected", {"count": len(results)})
         problems = [problem for result in results for problem in result.problems]
@@ -71,11 +73,14 @@ def many(results: Sequence[EventResult], accept_language: str | None) -> tuple[i
 def rejected_document(
     refused: Sequence[Refused], data: bytes, received_at: str, request_id: str, headers: Mapping[str, str]
 ) -> Json:
-    """What is stored of rejected events: all of their bytes, and the reasons, in English for the operators."""
+    """What is stored of rejected events: all of their bytes, and the reasons, in English for the operators. Of a binary
+    CloudEvent the headers are a part too."""
+    attributes = {name: value for name, value in headers.items() if name.startswith("ce-")}
     return {
         "received_at": received_at,
         "request_id": request_id,
         "content_type": headers.get("content-type", ""),
+        **({"cloud_event_headers": attributes} if attributes else {}),
         "rejected": [
             {
                 "index": it.index,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pik.domain.event.envelope import Event
 from pik.domain.event.fields import REMEMBERED, RawRef, first_members, members_of, remembered_members
 from pik.domain.shared import times
+from pik.domain.shared.keys import key_part
 from pik.domain.shared.limits import SOURCE_DAY_SHARDS
 from pik.domain.shared.row import Row
 
@@ -37,7 +38,7 @@ def time_key(event_time: str, event_id: str) -> str:
 
 def source_day_key(source: str, event_type: str, day: str, shard: int) -> str:
     """Hash key of index BySourceDay. `#` in a name is encoded, so that no two pairs of names share a key."""
-    return f"SRC#{_no_hash(source)}#TYPE#{_no_hash(event_type)}#DAY#{day}#{shard:02d}"
+    return f"SRC#{key_part(source)}#TYPE#{key_part(event_type)}#DAY#{day}#{shard:02d}"
 
 
 def shard_of(event_id: str) -> int:
@@ -61,6 +62,7 @@ def dedupe_row(event: Event, ref: RawRef, request_id: str, ttl_days: int) -> Row
     """What remembers an event id, and all that is needed to write its index row again."""
     return {
         **remembered_members(event),
+        **_compared(event),
         "pk": entity_key(event.entity_id),
         "sk": time_key(event.event_time, event.event_id),
         "first_seen": event.received_at,
@@ -77,6 +79,7 @@ def first_row(event: Event, dedupe: Mapping[str, Any]) -> Row:
         received_at=dedupe["first_seen"],
         idempotency_key=event.idempotency_key,
         language=None,
+        compared_sha=dedupe.get("compared_sha", ""),
     )
     return accepted_row(first, RawRef.of(dedupe), dedupe["request_id"])
 
@@ -84,7 +87,7 @@ def first_row(event: Event, dedupe: Mapping[str, Any]) -> Row:
 def known_from_index(row: Mapping[str, Any]) -> Row:
     """What a dedupe row would say, read from the index row: for events that outlived their dedupe row."""
     return {
-        **{name: row[name] for name in REMEMBERED if name in row},
+        **{name: row[name] for name in (*REMEMBERED, "compared_sha") if name in row},
         "pk": row["PK"],
         "sk": row["SK"],
         "first_seen": row["received_at"],
@@ -115,12 +118,26 @@ def _index_row(event: Event, ref: RawRef, request_id: str, status: Status, sort_
         "SK": sort_key,
         "source_day": source_day_key(event.source, event.event_type, day, shard_of(event.event_id)),
         **members_of(event, ref),
+        **_compared(event),
         "received_at": event.received_at,
         "ingest_lag_ms": event.lag_ms,
         "status": status,
         "request_id": request_id,
         "idempotency_key": event.idempotency_key,
     }
+
+
+def is_repeat(event: Event, first: Mapping[str, Any]) -> bool:
+    """Whether an event says what the first event with its id said; `first` is the dedupe row. The payload decides, as a
+    whole or without what is volatile: a schema may have begun to name that in between."""
+    if first["payload_sha"] == event.payload_sha:
+        return True
+    compared_sha: str = first.get("compared_sha", first["payload_sha"])
+    return compared_sha == (event.compared_sha or event.payload_sha)
+
+
+def _compared(event: Event) -> Row:
+    return {"compared_sha": event.compared_sha} if event.compared_sha else {}
 
 
 def _object_name(received_at: str, request_id: str) -> str:
@@ -130,7 +147,3 @@ def _object_name(received_at: str, request_id: str) -> str:
 def _partition(name: str) -> str:
     quoted = quote(name, safe="-_.~")
     return quoted if len(quoted) <= _MAX_PARTITION_CHARS else hashlib.sha256(name.encode()).hexdigest()
-
-
-def _no_hash(name: str) -> str:
-    return name.replace("%", "%25").replace("#", "%23")

@@ -22,7 +22,8 @@ from pik.domain.event.fields import (
 from pik.domain.http.strict_json import parse_json
 from pik.domain.shared import times
 from pik.domain.shared.failures import ValidationFailure
-from pik.domain.shared.limits import MAX_SEND_BYTES
+from pik.domain.shared.foreign import shorten
+from pik.domain.shared.limits import MAX_ATTEMPTS, MAX_RULE_CHARS, MAX_SEND_BYTES, MAX_WORK_CHARS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import LIVE, RUN_ID
@@ -105,14 +106,6 @@ class Work(EventFields):
         return message
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An event that was read and found sound: its reference and its payload."""
-
-    work: Work
-    payload: Any
-
-
 def group_of(source: str) -> str:
     """The MessageGroupId of a source, so that a loud one cannot starve the others (SQS fair queues)."""
     return source if _GROUP.fullmatch(source) else hashlib.sha256(source.encode()).hexdigest()
@@ -140,11 +133,13 @@ def read_work(members: Mapping[str, Any]) -> Work:
 
 
 def parse_work(body: str) -> Work:
-    """The message of a body. Raises BadWork."""
+    """The message of a body, which anyone may have written. Raises BadWork and nothing else."""
+    if len(body) > MAX_WORK_CHARS:  # also keeps the cost of reading what is no work message small
+        raise BadWork(f"work message: {len(body)} characters; the longest has {MAX_WORK_CHARS}")
     try:
         members = parse_json(body.encode())
     except (InvalidEvent, UnicodeEncodeError) as error:
-        raise BadWork(f"work message: not JSON: {error}") from error
+        raise BadWork(f"work message: not JSON: {shorten(str(error), MAX_RULE_CHARS)}") from error
     if not isinstance(members, dict):
         raise BadWork("work message: not a JSON object")
     return read_work(members)
@@ -158,8 +153,8 @@ def _is_origin(value: Any) -> str:
 _OWN_CHECKS: Final[Mapping[str, Check]] = {
     "origin": _is_origin,
     "run": matches(RUN_ID),
-    "attempts_before": is_whole(0),
+    "attempts_before": is_whole(0, MAX_ATTEMPTS),
 }
 """What a message says beyond its event."""
 
-_REDRIVEN_CHECKS: Final[Mapping[str, Check]] = {"redrives": is_whole(1), "redrive_run": matches(RUN_ID)}
+_REDRIVEN_CHECKS: Final[Mapping[str, Check]] = {"redrives": is_whole(1, MAX_ATTEMPTS), "redrive_run": matches(RUN_ID)}

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pik.domain.http.messages import pick_language, render
+from pik.domain.shared.limits import MAX_PATH_CHARS
 from pik.domain.shared.problems import Problem
+from pik.domain.shared.texts import visible
 
 _MAX_IN_MESSAGE: Final = 3
 
@@ -19,7 +21,7 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
     listed = details(problems, accept_language, preferred)
     return {
         "code": problems[0].code,
-        "message": " ".join(f"{detail['path']}: {detail['message']}" for detail in listed[:_MAX_IN_MESSAGE]),
+        "message": " ".join(f"{visible(it['path'])}: {it['message']}" for it in listed[:_MAX_IN_MESSAGE]),
         "details": listed,
     }
 
@@ -27,4 +29,9 @@ def error(problems: Sequence[Problem], accept_language: str | None, preferred: s
 def details(problems: Iterable[Problem], accept_language: str | None, preferred: str | None = None) -> list[Json]:
     """Each problem as text, with its place."""
     language = pick_language(accept_language, preferred)
-    return [{"path": it.path, "message": render(it.code, it.params, language)} for it in problems]
+    return [{"path": short_path(it.path), "message": render(it.code, it.params, language)} for it in problems]
+
+
+def short_path(path: str) -> str:
+    """A place for an answer or a log line, cut where a sender's member names make it longer than anybody reads."""
+    return path if len(path) <= MAX_PATH_CHARS else f"{path[: MAX_PATH_CHARS - 1]}…"

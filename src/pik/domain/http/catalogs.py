@@ -12,10 +12,14 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "malformed_json": "This is not valid JSON: {detail}. Correct that place and send it again.",
     "duplicate_member": 'The member "{member}" appears more than once in one object. Send each member once.',
     "not_a_number": "{literal} is not a number in JSON. Send a finite number, or null in its place.",
-    "number_out_of_range": "The number {literal} is too large for a double-precision number. "
-    "Send a smaller one, or send it as a string.",
-    "integer_too_large": "The integer {literal} is beyond 9007199254740991 (2^53 - 1), where JSON parsers start to "
-    "round. Send it as a string.",
+    "number_out_of_range": "The number {literal} is beyond what is kept exactly: from 1e-{maximum} to 1e{maximum}, "
+    "and zero. Send it as a string.",
+    "too_many_digits": "The number has {digits} digits; at most {maximum} are kept. "
+    "Send fewer, or send it as a string.",
+    "too_many_values": "There are more than {maximum} values (members and elements). Send fewer, "
+    "or store the data elsewhere and send a reference.",
+    "too_many_request_values": "The events of the request hold more than {maximum} values (members and elements) "
+    "altogether. Split it into several requests.",
     "lone_surrogate": "The text holds half of a surrogate pair, not a character. Send both halves, or remove it.",
     "invalid_utf8": "The text is not valid UTF-8 at byte {offset}. Encode it as UTF-8.",
     "too_deep": "Arrays and objects are nested more than {maximum} levels deep. Send a flatter value.",
@@ -23,17 +27,36 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "body_too_large": "The body has {bytes} bytes; at most {maximum} are accepted. Send it in smaller requests.",
     "event_too_large": "The event has {bytes} bytes; at most {maximum} are accepted. "
     "Store its large part elsewhere and send a reference.",
-    "too_many_events": "The request holds {count} events; at most {maximum} are accepted. "
-    "Split it into several requests.",
+    "too_many_events": "The request holds more than {maximum} events. Split it into several requests.",
     "empty_batch": "The batch holds no event. Send at least one.",
     "unsupported_media_type": 'The content type "{given}" is not supported. Send one of: {supported}.',
     "broken_base64": "This is not valid base64. Encode the bytes in the standard alphabet, with padding.",
+    "unsupported_charset": 'The character set "{given}" is not supported. Send UTF-8.',
+    "unsupported_encoding": 'The content encoding "{given}" is not supported. Send one of: {supported}.',
+    "broken_encoding": "The body cannot be unpacked with the content encoding {encoding}: {detail}. "
+    "Send it whole, or without content-encoding.",
+    "damaged_encoding": "The body was passed on as text, which damages compressed bytes ({encoding}). "
+    "Compress it under a content type that is not text, such as application/x-ndjson, or send it uncompressed.",
+    "unpacked_too_large": "The body unpacks to more than {maximum} bytes. Send it in smaller requests.",
+    "several_json_texts": "The body holds several JSON texts, one per line. "
+    "Send them with the content type {supported}, or as one JSON array.",
+    "attributes_too_large": "The attributes of this CloudEvent need {bytes} bytes; at most {maximum} are kept with a "
+    "binary one. Shorten this one, or send the event in structured mode.",
     # the envelope
+    "no_envelope": "No envelope was recognised. Send the kit's own form (source, event_type, payload), a CloudEvent "
+    '(specversion, id, source, type), or a bare payload of the type "{type}", which has {expected}.',
+    "no_envelope_nor_default": "No envelope was recognised. Send the kit's own form (source, event_type, payload) or "
+    "a CloudEvent (specversion, id, source, type). Bare payloads are not accepted here, because the default type "
+    '"{type}" has no schema that names its entity.',
+    "payload_not_json": 'Events of the type "{type}" have a schema, so their payload must be JSON. '
+    "Send JSON, or another type.",
+    "payload_missing": 'This event has no payload, and those of the type "{type}" need one. Add it.',
     "not_an_object": "An event must be a JSON object, but this is {given}. Send an object.",
     "missing_member": 'The member "{member}" is missing. Add it.',
     "wrong_type": 'The member "{member}" has the wrong type. Send {expected}.',
     "blank": 'The member "{member}" is blank. Give it at least one visible character.',
     "too_long": 'The member "{member}" is too long. Send at most {maximum} characters.',
+    "too_many_bytes": 'The member "{member}" takes {bytes} bytes in a key; at most {maximum} fit. Shorten it.',
     "control_character": 'The member "{member}" holds a control character. Remove it.',
     "bad_time": '"{given}" is not a valid time: {detail}. Send an RFC 3339 time with an offset.',
     "time_without_offset": 'The time "{given}" does not say its offset from UTC. Add Z, or an offset such as +09:00.',
@@ -42,6 +65,18 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "missing_entity": 'Nothing says which entity this event belongs to. Set "{member}".',
     "unknown_type": 'The event type "{given}" is not known here. Use one of: {known}.',
     "data_base64_not_json": "The bytes in data_base64 are not JSON. Send JSON text, encoded as base64.",
+    # webhooks
+    "unknown_webhook": 'There is no webhook source "{given}" here. Check the path, and the parameter WebhookSources.',
+    "missing_signature": '"{member}" is missing, so nothing shows where the request comes from. Send it.',
+    "malformed_signature": '"{member}" does not have the form of its signature scheme. Send it as documented.',
+    "stale_signature": "The signed time is not within {maximum} seconds of now. Check the clock; sign each attempt.",
+    "bad_signature": 'The signature does not fit the body and the secrets of "{source}". '
+    "Check that both sides have the same secret, and that nothing changes the body on its way.",
+    "no_sns_message": "This is not a message of Amazon SNS. Turn raw message delivery off.",
+    "unlisted_topic": 'The topic "{given}" is not listed for this source. Add it to the parameter WebhookTopics.',
+    "foreign_url": '"{given}" is not an address of Amazon SNS. Send the message as SNS wrote it.',
+    "unmapped_member": "The event's {member} should be at {expression}, but {given} was found there. "
+    "Correct the body, or the file of the source.",
     # the request as a whole
     "idempotency_conflict": "An event with this idempotency key and a different payload was first seen at "
     "{first_seen}. Use a new key for a new event.",
@@ -97,9 +132,12 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "preview_matched": "Of {read} messages that were read, {count} match.",
     "preview_matched_nothing": "Nothing matches: {read} messages were read.",
     "preview_skipped": "{count} were skipped, each for a reason ({detail}).",
-    "preview_young": "{count} failed less than {minimum} seconds ago: a redrive skips them unless force is true.",
+    "preview_young": "{count} failed less than {minimum} seconds ago: a redrive skips them until {at} unless force is "
+    "true.",
+    "preview_too_young": "{count} are too young: the last of them is old enough at {at}.",
     "preview_in_flight": "{count} more are held by a redrive, or by another preview, and were not seen.",
     "preview_incomplete": "There may be more: the limit or the time of one preview was reached.",
+    "preview_causes_left_out": "The {count} rarest causes are not listed: filter by category, source or entity.",
     "preview_dry_run": "The stack is in dry run: no manifest was written.",
     "redrive_running": "It is in progress: {count} of {selected} messages so far.",
     "redrive_moved": "Of {selected} messages that were selected, {count} went back to the queue.",
@@ -162,10 +200,13 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "malformed_json": "JSONとして読み取れません（{detail}）。その箇所を直して送り直してください。",
     "duplicate_member": "同じオブジェクトにメンバー「{member}」が二つ以上あります。一度だけ書いてください。",
     "not_a_number": "{literal} はJSONの数値ではありません。有限の数値か、代わりにnullを送ってください。",
-    "number_out_of_range": "数値 {literal} は倍精度浮動小数点数の範囲を超えています。"
-    "小さい数値にするか、文字列として送ってください。",
-    "integer_too_large": "整数 {literal} は 9007199254740991（2^53 - 1）の範囲を超えており、"
-    "正確に読み取れない場合があります。文字列として送ってください。",
+    "number_out_of_range": "数値 {literal} は正確に保持できる範囲（1e-{maximum} から 1e{maximum}、および 0）を"
+    "超えています。文字列として送ってください。",
+    "too_many_digits": "数値が {digits} 桁あります（最大 {maximum} 桁）。桁を減らすか、文字列として送ってください。",
+    "too_many_values": "値（メンバーと要素）が {maximum} 個を超えています。"
+    "数を減らすか、データを別の場所に保存して参照を送ってください。",
+    "too_many_request_values": "リクエスト全体で値（メンバーと要素）が {maximum} 個を超えています。"
+    "複数のリクエストに分けてください。",
     "lone_surrogate": "サロゲートペアの片方だけが含まれており、文字になりません。両方を送るか、取り除いてください。",
     "invalid_utf8": "{offset} バイト目がUTF-8として正しくありません。UTF-8で送ってください。",
     "too_deep": "配列とオブジェクトの入れ子が {maximum} 段を超えています。入れ子を浅くしてください。",
@@ -173,17 +214,40 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "body_too_large": "本文が {bytes} バイトあります（最大 {maximum} バイト）。小さく分けて送ってください。",
     "event_too_large": "イベントが {bytes} バイトあります（最大 {maximum} バイト）。"
     "大きな部分は別の場所に保存し、参照を送ってください。",
-    "too_many_events": "イベントが {count} 件あります（最大 {maximum} 件）。複数のリクエストに分けてください。",
+    "too_many_events": "イベントが {maximum} 件を超えています。複数のリクエストに分けてください。",
     "empty_batch": "バッチにイベントがありません。一件以上送ってください。",
     "unsupported_media_type": "Content-Type「{given}」には対応していません。次のいずれかで送ってください: {supported}",
     "broken_base64": "base64として正しくありません。標準の文字とパディングで符号化してください。",
+    "unsupported_charset": "文字コード「{given}」には対応していません。UTF-8で送ってください。",
+    "unsupported_encoding": "Content-Encoding「{given}」には対応していません。"
+    "次のいずれかで送ってください: {supported}",
+    "broken_encoding": "本文をContent-Encoding「{encoding}」として展開できません（{detail}）。"
+    "全体を送るか、content-encodingなしで送ってください。",
+    "damaged_encoding": "本文がテキストとして渡され、圧縮されたデータ（{encoding}）が壊れています。"
+    "application/x-ndjsonなどテキスト以外のContent-Typeで圧縮するか、圧縮せずに送ってください。",
+    "unpacked_too_large": "本文を展開すると {maximum} バイトを超えます。小さく分けて送ってください。",
+    "several_json_texts": "本文に一行ずつ複数のJSONがあります。Content-Type {supported} で送るか、"
+    "一つのJSON配列にしてください。",
+    "attributes_too_large": "このCloudEventの属性は {bytes} バイトあります（バイナリモードでは最大 {maximum} バイト）。"
+    "この属性を短くするか、structuredモードで送ってください。",
     # the envelope
+    "no_envelope": "エンベロープを認識できません。キットの形式（source、event_type、payload）、"
+    "CloudEvent（specversion、id、source、type）、または種類「{type}」のペイロード（{expected} を持つもの）を"
+    "送ってください。",
+    "no_envelope_nor_default": "エンベロープを認識できません。キットの形式（source、event_type、payload）か、"
+    "CloudEvent（specversion、id、source、type）で送ってください。既定の種類「{type}」にはエンティティを示す"
+    "スキーマがないため、ペイロードだけでは受け付けられません。",
+    "payload_not_json": "種類「{type}」にはスキーマがあるため、ペイロードはJSONでなければなりません。"
+    "JSONを送るか、別の種類にしてください。",
+    "payload_missing": "このイベントにはペイロードがありません。種類「{type}」では必要です。追加してください。",
     "not_an_object": "イベントはJSONオブジェクトでなければなりませんが、{given}が送られました。"
     "オブジェクトを送ってください。",
     "missing_member": "メンバー「{member}」がありません。追加してください。",
     "wrong_type": "メンバー「{member}」の型が違います。{expected}を送ってください。",
     "blank": "メンバー「{member}」が空白です。目に見える文字を一つ以上入れてください。",
     "too_long": "メンバー「{member}」が長すぎます（最大{maximum}文字）。短くしてください。",
+    "too_many_bytes": "メンバー「{member}」はキーの中で {bytes} バイトになります（最大 {maximum} バイト）。"
+    "短くしてください。",
     "control_character": "メンバー「{member}」に制御文字が含まれています。取り除いてください。",
     "bad_time": "「{given}」は正しい日時ではありません（{detail}）。RFC 3339の日時をオフセット付きで送ってください。",
     "time_without_offset": "日時「{given}」にUTCからのオフセットがありません。"
@@ -194,6 +258,17 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "missing_entity": "このイベントがどのエンティティのものか分かりません。「{member}」を指定してください。",
     "unknown_type": "イベントの種類「{given}」は登録されていません。次のいずれかを使ってください: {known}",
     "data_base64_not_json": "data_base64の内容がJSONではありません。JSONをbase64で符号化して送ってください。",
+    # webhooks
+    "unknown_webhook": "Webhookの送信元「{given}」はありません。パスとパラメーターWebhookSourcesを確認してください。",
+    "missing_signature": "「{member}」がないため、送信元を確認できません。付けて送ってください。",
+    "malformed_signature": "「{member}」が署名方式の形式に合っていません。送信元の仕様に従って送ってください。",
+    "stale_signature": "署名の時刻が現在から {maximum} 秒を超えています。時計を確認し、毎回署名してください。",
+    "bad_signature": "署名が本文と「{source}」のシークレットに合いません。"
+    "双方のシークレットが同じで、本文が途中で変わっていないことを確認してください。",
+    "no_sns_message": "Amazon SNSのメッセージではありません。raw message deliveryを無効にしてください。",
+    "unlisted_topic": "トピック「{given}」は登録されていません。WebhookTopicsに加えてください。",
+    "foreign_url": "「{given}」はAmazon SNSのアドレスではありません。SNSのメッセージをそのまま送ってください。",
+    "unmapped_member": "{member} は {expression} にあるはずが{given}でした。本文か送信元のファイルを直してください。",
     # the request as a whole
     "idempotency_conflict": "同じ冪等キーで内容の異なるイベントを {first_seen} に受け取っています。"
     "新しいイベントには新しいキーを使ってください。",
@@ -253,9 +328,11 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "preview_matched": "読み取った {read} 件のうち {count} 件が条件に合います。",
     "preview_matched_nothing": "条件に合うものはありません。{read} 件を読み取りました。",
     "preview_skipped": "{count} 件は対象外で、それぞれ理由があります（{detail}）。",
-    "preview_young": "{count} 件は失敗から {minimum} 秒未満です。forceを付けない再投入では対象になりません。",
+    "preview_young": "{count} 件は失敗から {minimum} 秒未満です。forceを付けない再投入では {at} まで対象になりません。",
+    "preview_too_young": "{count} 件は失敗から間もないため対象外です。最後の一件は {at} に対象になります。",
     "preview_in_flight": "ほかに {count} 件を実行中の再投入か別のプレビューが保持しており、読み取れませんでした。",
     "preview_incomplete": "まだ残っている可能性があります。一回のプレビューの上限か時間に達しました。",
+    "preview_causes_left_out": "件数の少ない {count} 種類の原因は一覧にありません。分類や送信元で絞り込んでください。",
     "preview_dry_run": "スタックがドライランのため、マニフェストは書き込んでいません。",
     "redrive_running": "実行中です。これまでに {selected} 件中 {count} 件を移しました。",
     "redrive_moved": "選ばれた {selected} 件のうち {count} 件をキューに戻しました。",

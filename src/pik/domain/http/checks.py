@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_NAME_CHARS
+from pik.domain.shared.keys import key_part_bytes
+from pik.domain.shared.limits import MAX_ENTITY_BYTES, MAX_KEY_NAME_BYTES, MAX_NAME_CHARS
+from pik.domain.shared.numbers import Number
 from pik.domain.shared.problems import InvalidEvent, Problem
 
 T = TypeVar("T")
+
+_ENTITIES: Final = frozenset({"entity_id", "subject"})
+_KEY_NAMES: Final = frozenset({"source", "event_type", "type"})
 
 
 class Checks:
@@ -70,8 +75,10 @@ class Checks:
             self.add(member, "wrong_type", member=member, expected="string")
         elif not value.strip():
             self.add(member, "blank", member=member)
-        elif len(value) > MAX_NAME_CHARS:
+        elif member not in _ENTITIES and len(value) > MAX_NAME_CHARS:
             self.add(member, "too_long", member=member, maximum=MAX_NAME_CHARS)
+        elif (size := _key_bytes(member, value)) > (maximum := _most_key_bytes(member)):
+            self.add(member, "too_many_bytes", member=member, bytes=size, maximum=maximum)
         elif any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value):
             self.add(member, "control_character", member=member)
         else:
@@ -88,11 +95,19 @@ class Checks:
 
     def time(self, members: Mapping[str, Any], member: str) -> str | None:
         """A time, normalized."""
+        moment = self._moment(members, member, times.parse)
+        return moment.normal if moment else None
+
+    def event_time(self, members: Mapping[str, Any], member: str) -> times.Moment | None:
+        """The time of an event, with the digits that its key does not have."""
+        return self._moment(members, member, times.parse_event_time)
+
+    def _moment(
+        self, members: Mapping[str, Any], member: str, parse: Callable[[str], times.Moment]
+    ) -> times.Moment | None:
         value = self.text(members, member)
-        if value is None:
-            return None
         try:
-            return times.normalise(value)
+            return None if value is None else parse(value)
         except times.BadTime as error:
             self.add(member, error.code, **error.params)
             return None
@@ -140,7 +155,7 @@ class Checks:
     def share(self, members: Mapping[str, Any], member: str, default: float) -> float:
         """A number from 0 to 1."""
         value = members.get(member, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, Number):
             self.add(member, "wrong_type", member=member, expected="number")
         elif value < 0:
             self.add(member, "minimum", minimum=0)
@@ -149,3 +164,11 @@ class Checks:
         else:
             return float(value)
         return default
+
+
+def _key_bytes(member: str, value: str) -> int:
+    return key_part_bytes(value) if member in _KEY_NAMES else len(value.encode("utf-8", "surrogatepass"))
+
+
+def _most_key_bytes(member: str) -> int:
+    return MAX_KEY_NAME_BYTES if member in _KEY_NAMES else MAX_ENTITY_BYTES

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from pik.domain.http.answers import error
+from pik.domain.http.encodings import codings, unpack, unpacked_text
 from pik.domain.http.messages import Language, pick_language
 from pik.domain.http.requests import JSON, body_bytes, media_type, unsupported
 from pik.domain.http.responses import Response, response
@@ -62,15 +63,28 @@ class HttpCall:
         return pick_language(self.accept_language, None)
 
     @cached_property
+    def codings(self) -> tuple[str, ...]:
+        """The content codings of the body as sent. Raises InvalidEvent (status 415)."""
+        return codings(self.headers.get("content-encoding"))
+
+    @cached_property
     def body(self) -> bytes:
-        """The bytes that the caller sent. Raises InvalidEvent for a body that claims to be base64 and is not."""
-        return body_bytes(self.raw_body, self.is_base64)
+        """The body without its content codings. Raises InvalidEvent for one that claims to be base64 or compressed and
+        is not."""
+        if self.is_base64:
+            return unpack(body_bytes(self.raw_body, is_base64=True), self.codings)
+        return body_bytes(unpacked_text(self.raw_body or "", self.codings), is_base64=False)
 
     @property
     def body_as_sent(self) -> bytes:
-        """The bytes to keep of a refused body: as `body`, or the text itself where that is not base64."""
+        """The bytes to keep of a refused body: as `body`; where that cannot be had as they arrived; or the text itself
+        where that is not base64."""
         try:
             return self.body
+        except InvalidEvent:
+            pass
+        try:
+            return body_bytes(self.raw_body, self.is_base64)
         except InvalidEvent:
             return (self.raw_body or "").encode("utf-8", "surrogatepass")
 

@@ -7,31 +7,29 @@ show, log and send.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
 from pik.domain.http.catalogs import CATALOGS, TYPE_NAMES, Language
 from pik.domain.shared.limits import MAX_ECHO_CHARS, MAX_LANGUAGE_RANGES, MAX_RULE_CHARS
+from pik.domain.shared.texts import visible
 
 __all__ = ["Language", "pick_language", "render"]
 
 _DEFAULT: Final[Language] = "en"
 _QUALITY: Final = re.compile(r"\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")  # RFC 9110, section 12.4.2
 _TAG_CHARS: Final = 35  # what RFC 5646 (section 4.4.1) says a language tag may need
-_OURS: Final = frozenset({"allowed", "detail", "expected", "known", "pattern", "supported"})
+_OURS: Final = frozenset({"allowed", "detail", "expected", "expression", "known", "pattern", "supported"})
 """Parameters that come from the kit, its schemas or its libraries, and may be longer than an echo."""
 
 _TYPED: Final[Mapping[str, frozenset[str]]] = {
     "not_an_object": frozenset({"given"}),
     "request_not_an_object": frozenset({"given"}),
     "type": frozenset({"expected", "given"}),
+    "unmapped_member": frozenset({"given"}),
     "wrong_type": frozenset({"expected"}),
 }
 """Parameters by code that hold names of JSON types, which have a name in each language."""
-
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_JOINERS: Final = frozenset("\u200c\u200d")  # parts of words and of emoji
 
 
 def render(code: str, params: Mapping[str, str | int], language: Language) -> str:
@@ -73,14 +71,8 @@ def _show(name: str, value: str | int, language: Language, *, typed: bool) -> st
 def _echo(text: str, maximum: int) -> str:
     shown = text[:maximum]
     if not shown.isprintable():
-        shown = "".join(_visible(char) for char in shown)
+        shown = visible(shown)
     return shown if len(text) <= maximum and len(shown) <= maximum else shown[: maximum - 1] + "…"
-
-
-def _visible(char: str) -> str:
-    if char in _JOINERS or unicodedata.category(char) not in _INVISIBLE:
-        return char
-    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
 
 
 def _best(accept_language: str) -> Language:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
 from pik.domain.shared.limits import MAX_REDACTED_VALUES, MIN_REDACTED_CHARS
+from pik.domain.shared.numbers import Number, decimal_of, number_text
+from pik.domain.shared.places import values_at
 
 REDACTED: Final = "<redacted>"
 
@@ -23,7 +24,8 @@ def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
     A value is searched for as it is, as JSON writes it and as Python writes it. Member names, true, false and null are
     not redacted. If there are more than MAX_REDACTED_VALUES values, the whole text is redacted.
     """
-    leaves = (leaf for payload in payloads for path in paths for part in _at(payload, path) for leaf in _leaves(part))
+    parts = (part for payload in payloads for path in paths for part in values_at(payload, path))
+    leaves = (leaf for part in parts for leaf in _leaves(part))
     values = list(islice(leaves, MAX_REDACTED_VALUES + 1))
     if not values:
         return str
@@ -34,21 +36,7 @@ def cleaner(payloads: Iterable[Any], paths: Sequence[str]) -> Clean:
     return lambda text: pattern.sub(REDACTED, text)
 
 
-def _at(payload: Any, path: str) -> list[Any]:
-    """The value at a JSON Pointer, or nothing."""
-    value = payload
-    for token in path.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return []
-    return [value]
-
-
-def _leaves(value: Any) -> Iterator[str | int | float]:
+def _leaves(value: Any) -> Iterator[str | Number]:
     pending = [value]
     while pending:
         part = pending.pop()
@@ -57,11 +45,11 @@ def _leaves(value: Any) -> Iterator[str | int | float]:
         elif isinstance(part, list):
             pending.extend(part)
         # bool before int: True is an int in Python
-        elif not isinstance(part, bool) and isinstance(part, str | int | float) and part != "":
+        elif not isinstance(part, bool) and isinstance(part, str | Number) and part != "":
             yield part
 
 
-def _patterns(values: Sequence[str | int | float]) -> Iterator[str]:
+def _patterns(values: Sequence[str | Number]) -> Iterator[str]:
     for value in values:
         if isinstance(value, str):
             for text in (
@@ -73,5 +61,5 @@ def _patterns(values: Sequence[str | int | float]) -> Iterator[str]:
                 word = len(text) < MIN_REDACTED_CHARS
                 yield rf"(?<!\w){re.escape(text)}(?!\w)" if word else re.escape(text)
         else:
-            for text in (repr(value), format(Decimal(repr(value)).normalize(), "f")):
+            for text in (str(value), number_text(value), format(decimal_of(value), "f")):
                 yield rf"(?<![\w.]){re.escape(text)}(?!\w|\.\d)"

@@ -8,14 +8,20 @@ from typing import Any
 
 from pik.domain.http import answers
 from pik.domain.http.answers import Json
+from pik.domain.shared.identity import canonical_json
 from pik.domain.shared.problems import Problem
+from pik.domain.shared.texts import visible_json
 
 Response = dict[str, Any]
 
 
 def dump(body: Any) -> str:
-    """JSON for people and programs: text in any script is written as it is, without escapes."""
-    return json.dumps(body, ensure_ascii=False)
+    """JSON for people and programs: numbers exactly, text in any script as it is, and only what nobody sees escaped."""
+    try:
+        text = json.dumps(body, ensure_ascii=False)
+    except TypeError:  # a payload with a number that no double holds
+        text = canonical_json(body).decode()
+    return visible_json(text)
 
 
 def response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,25 +1,42 @@
 """JSON as I-JSON (RFC 7493) defines it: one meaning or a clear refusal, never a silent repair.
 
-Python's parser keeps the last of two equal members, accepts NaN, and reads 1e999 as infinity. Two parsers can disagree
-on what such a text means, so it must not become an event: its hash would represent more than one payload.
+Python's parser keeps the last of two equal members, accepts NaN, and rounds numbers to doubles. Two parsers can
+disagree on what such a text means, so it must not become an event: its hash would represent more than one payload.
+Numbers keep the value of their digits (`pik.domain.shared.numbers`). Parsing takes time and memory in proportion to the
+text: what would take more is refused before it is built.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
-from pik.domain.shared.limits import MAX_NESTING, MAX_SAFE_INTEGER
+from pik.domain.shared.limits import MAX_EVENT_VALUES, MAX_NESTING
+from pik.domain.shared.numbers import UnboundedNumber, read_fraction, read_integer
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 _WHITE_SPACE: Final = re.compile(r"[ \t\n\r]*")
-_LONG_DIGITS: Final = 16  # a shorter text is an integer below 2**53 - 1
-_KINDS: Final = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-_SAFE_DIGITS: Final = 17  # a sign and the sixteen digits of 2**53 - 1; a longer text is refused without conversion
+_UP_TO_VALUE: Final = re.compile(
+    rb'(?:[^",\[{]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z))*+(?:[,\[{]|\Z)',
+    re.DOTALL,
+)
+"""The text to the next value, whole strings skipped. It matches everywhere, an unfinished string too, and nothing is
+tried twice (possessive quantifiers): a search takes time in proportion to the text, whatever the text is."""
+
+_KINDS: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    Decimal: "number",
+}
 
 
 class MalformedJson(InvalidEvent):
@@ -47,9 +64,10 @@ class Element:
 def parse_json(data: bytes, base: str = "") -> Any:
     """The value of a JSON text in UTF-8. `base` is the prefix of the problems' paths.
 
-    Raises MalformedJson: not UTF-8, not JSON, duplicate members, NaN or infinity, integers beyond 2**53 - 1, lone
-    surrogates, more than MAX_NESTING levels.
+    Raises MalformedJson: not UTF-8, not JSON, duplicate members, NaN or infinity, numbers beyond the bounds of
+    `numbers`, lone surrogates, more than MAX_NESTING levels or MAX_EVENT_VALUES values.
     """
+    check_values(data, MAX_EVENT_VALUES, base)
     text = _decode(data, base)
     start = _skip(text, 0)
     value, end, sound = _read(text, start, base)
@@ -67,13 +85,27 @@ def kind_of(value: Any) -> str:
     return _KINDS.get(type(value), "null")
 
 
-def parse_array(data: bytes) -> list[Element]:
-    """The elements of a JSON array, each with its place in bytes; a refused element does not affect the others.
+def check_values(data: bytes, maximum: int, base: str = "") -> None:
+    """Raises MalformedJson when a text of JSON, or lines of it, hold more values than `maximum`.
 
-    Raises MalformedJson when the text as a whole cannot be read.
+    Counts what precedes a value without parsing, so a text that would take much memory is refused before it is built.
+    """
+    if len(data) <= maximum or data.count(b",") + data.count(b"[") + data.count(b"{") <= maximum:
+        return
+    # in strings these characters are text: count again, without them
+    beyond = next(islice(_UP_TO_VALUE.finditer(data), maximum, None), None)
+    if beyond is not None and data[beyond.end() - 1 : beyond.end()] in {b",", b"[", b"{"}:
+        raise MalformedJson([Problem(base or "body", "too_many_values", {"maximum": maximum})])
+
+
+def parse_array(data: bytes, most: int | None = None) -> list[Element]:
+    """The first elements of a JSON array, each with its place in bytes; a refused element does not affect the others.
+    Reading stops after `most`, where that is given.
+
+    Raises MalformedJson when the text cannot be read so far.
     """
     text = _decode(data, "")
-    return list(_elements(text, ascii_only=len(text) == len(data)))
+    return list(islice(_elements(text, ascii_only=len(text) == len(data)), most))
 
 
 def _elements(text: str, *, ascii_only: bool) -> Iterator[Element]:
@@ -108,7 +140,7 @@ def _read(text: str, at: int, base: str) -> tuple[Any, int, bool]:
     try:
         try:
             return *_SOUND.raw_decode(text, at), True
-        except _Unsound:  # parse again, to find the place
+        except (_Unsound, UnboundedNumber):  # parse again, to find the place
             return *_MARKING.raw_decode(text, at), False
     except json.JSONDecodeError as error:
         raise _syntax(base, error.msg, text, error.pos) from error
@@ -134,20 +166,30 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
-    names = [name for name, _ in pairs]
-    return _Defect("duplicate_member", {"member": next(name for name in names if names.count(name) > 1)})
+    return _Defect("duplicate_member", {"member": _first_repeat(name for name, _ in pairs)})
 
 
-def _float(literal: str) -> Any:
-    number = float(literal)
-    return number if math.isfinite(number) else _Defect("number_out_of_range", {"literal": literal})
+def _first_repeat(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("no name is repeated")
 
 
-def _int(literal: str) -> Any:
-    number = int(literal) if len(literal) <= _SAFE_DIGITS else None
-    if number is not None and abs(number) <= MAX_SAFE_INTEGER:
-        return number
-    return _Defect("integer_too_large", {"literal": literal})
+def _fraction(literal: str) -> Any:
+    try:
+        return read_fraction(literal)
+    except UnboundedNumber as error:
+        return _Defect(error.code, error.params)
+
+
+def _integer(literal: str) -> Any:
+    try:
+        return read_integer(literal)
+    except UnboundedNumber as error:
+        return _Defect(error.code, error.params)
 
 
 def _constant(literal: str) -> Any:
@@ -161,19 +203,6 @@ def _sound_object(pairs: list[tuple[str, Any]]) -> Any:
     return members
 
 
-def _sound_float(literal: str) -> Any:
-    number = float(literal)
-    if not math.isfinite(number):
-        raise _Unsound
-    return number
-
-
-def _sound_int(literal: str) -> Any:
-    if len(literal) >= _LONG_DIGITS:
-        raise _Unsound
-    return int(literal)
-
-
 def _unsound_constant(literal: str) -> Any:
     raise _Unsound
 
@@ -181,12 +210,12 @@ def _unsound_constant(literal: str) -> Any:
 # A decoder is costly to make, and these two serve all threads.
 _SOUND: Final = json.JSONDecoder(
     object_pairs_hook=_sound_object,
-    parse_float=_sound_float,
-    parse_int=_sound_int,
+    parse_float=read_fraction,
+    parse_int=read_integer,
     parse_constant=_unsound_constant,
 )
 _MARKING: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
+    object_pairs_hook=_object, parse_float=_fraction, parse_int=_integer, parse_constant=_constant
 )
 
 

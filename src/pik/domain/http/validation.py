@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import jsonschema_rs
 
 from pik.domain.http import graphemes
 from pik.domain.shared.limits import MAX_DIAGNOSED_VALUES, MAX_ERRORS_PER_EVENT
+from pik.domain.shared.places import without
 from pik.domain.shared.problems import Problem, pointer
 
 __all__ = ["Problem", "SchemaRegistry"]
 
 _ENTITY_KEYWORD: Final = "x-pik-entity"
+_VOLATILE_KEYWORD: Final = "x-pik-volatile"
+_IDENTITY_KEYWORD: Final = "x-pik-identity"
+_ARRIVAL: Final = "arrival"
 _GRAPHEMES_KEYWORD: Final = "maxGraphemes"
 _PATTERNS: Final = jsonschema_rs.RegexOptions()  # linear time; look-around and back references fail the build
 
@@ -61,13 +66,16 @@ class SchemaRegistry:
     def problems(self, event_type: str, payload: Any, base: str = "/payload") -> list[Problem]:
         """What is wrong with a payload, sorted by place, at most MAX_ERRORS_PER_EVENT; empty when it is valid.
 
-        `payload` is a value as `strict_json` returns it (nesting and integers bounded, no lone surrogates). Paths start
-        with `base`, the payload's own JSON Pointer. An unknown type that is not allowed is one finding, at
-        `/event_type` whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES values gets its first finding.
+        `payload` is a value as `strict_json` returns it (nesting and integers bounded, no lone surrogates), or the
+        bytes of one that is not JSON. Paths start with `base`, the payload's own JSON Pointer. An unknown type that is
+        not allowed is one finding, at `/event_type` whatever `base` is. A payload of more than MAX_DIAGNOSED_VALUES
+        values gets its first finding.
         Raises ValueError when the type's schema is itself invalid.
         """
         if event_type not in self._schemas:
             return [] if self._allow_unknown else [self._unknown(event_type)]
+        if isinstance(payload, bytes):
+            return [Problem(base or "body", "payload_not_json" if payload else "payload_missing", {"type": event_type})]
         validator = self._validator(event_type)
         if validator.is_valid(payload):
             return []
@@ -81,6 +89,14 @@ class SchemaRegistry:
         member = self._schemas.get(event_type, {}).get(_ENTITY_KEYWORD)
         return member if isinstance(member, str) else None
 
+    def bare_members(self, event_type: str) -> tuple[str, ...] | None:
+        """The members that a bare payload of this type must have; None when there can be none, because no schema names
+        the entity."""
+        entity = self.entity_member(event_type)
+        if entity is None:
+            return None
+        return tuple(dict.fromkeys([*self._schemas[event_type].get("required", []), entity]))
+
     def entity_of(self, event_type: str, payload: Any) -> str | None:
         """The entity that the payload itself names: a string that is not empty, or a whole number as text."""
         member = self.entity_member(event_type)
@@ -90,6 +106,15 @@ class SchemaRegistry:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         return value if isinstance(value, str) and value else None
+
+    def comparable(self, event_type: str, payload: Any) -> Any:
+        """The payload without what its schema calls volatile: what two attempts to send one event have in common."""
+        places = self._schemas.get(event_type, {}).get(_VOLATILE_KEYWORD)
+        return without(payload, places) if places else payload
+
+    def is_identified_by_arrival(self, event_type: str) -> bool:
+        """Whether an event of this type that has neither key nor time is an event of its own each time it arrives."""
+        return bool(self._schemas.get(event_type, {}).get(_IDENTITY_KEYWORD) == _ARRIVAL)
 
     def _validator(self, event_type: str) -> jsonschema_rs.Validator:
         validator = self._validators.get(event_type)
@@ -222,7 +247,7 @@ _TYPE_NAMES: Final[Sequence[tuple[str, type | tuple[type, ...]]]] = (
     ("null", type(None)),
     ("boolean", bool),
     ("integer", int),
-    ("number", float),
+    ("number", (float, Decimal)),
     ("string", str),
     ("array", (list, tuple)),
     ("object", dict),

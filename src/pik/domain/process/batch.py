@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final
 
-from pik.domain.event.envelope import payload_with_sha
+from pik.domain.event.envelope import stored_payload
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import BadWork, Input, Work, parse_work
-from pik.domain.http.strict_json import parse_json
-from pik.domain.process.dead_letters import Reason
-from pik.domain.process.metrics import amount_of, plain
+from pik.domain.event.work import BadWork, Work, parse_work
+from pik.domain.process.amounts import Amount, AmountRules
+from pik.domain.process.dead_letters import Reason, body_of
+from pik.domain.process.inputs import Input
+from pik.domain.process.metrics import plain
 from pik.domain.process.versions import DayKey, Past, Version
-from pik.domain.shared import times
 from pik.domain.shared.failures import (
     Attempt,
     Failure,
@@ -22,8 +23,13 @@ from pik.domain.shared.failures import (
     TransientFailure,
     ValidationFailure,
 )
-from pik.domain.shared.limits import MAX_ORDER_AMOUNT
+from pik.domain.shared.foreign import ForeignReader
+from pik.domain.shared.limits import MAX_ATTEMPTS, MAX_BODY_BYTES, MAX_NAME_CHARS
 
+AmountLimits = Mapping[str, Decimal]
+"""The largest amount of an order by currency; ANY_CURRENCY is for those that are not listed, if it is there."""
+
+ANY_CURRENCY: Final = "*"
 _ORDER: Final = "order"
 
 
@@ -32,7 +38,7 @@ class BrokenReference(ValidationFailure):
 
 
 class AmountOverLimit(ProcessingFailure):
-    """An order of more than MAX_ORDER_AMOUNT."""
+    """An order of more than the limit of its currency."""
 
 
 class Contended(TransientFailure):
@@ -79,32 +85,41 @@ class Delivery:
 
 
 def read_deliveries(records: Iterable[Mapping[str, Any]]) -> list[Delivery]:
-    """The records of an SQS batch, in order."""
+    """The records of an SQS batch, in order. Anyone may have sent the messages, so one that cannot be read has an error
+    and does not affect the others. AWS itself promises the message id, without which nothing can be answered."""
     return [_read(record) for record in records]
 
 
 def _read(record: Mapping[str, Any]) -> Delivery:
-    system = record["attributes"]
+    reader = ForeignReader()
+    system = reader.members(record, "attributes")
+    receives = reader.whole(system, "ApproximateReceiveCount", 1, MAX_ATTEMPTS, 0)
     read = Delivery(
         message_id=record["messageId"],
-        receive_count=int(system["ApproximateReceiveCount"]),
+        receive_count=max(1, receives),
         work=None,
-        body=record["body"],
-        group=system.get("MessageGroupId", ""),
-        receipt=record["receiptHandle"],
-        sent_at=times.from_milliseconds(int(system["SentTimestamp"])),
+        body=body_of(record.get("body")),
+        group=reader.text(system, "MessageGroupId", MAX_NAME_CHARS),
+        receipt=body_of(record.get("receiptHandle")),
+        sent_at=reader.milliseconds(system, "SentTimestamp") if "SentTimestamp" in system else "",
     )
     try:
-        work = parse_work(record["body"])
+        work = parse_work(read.body)
+        if not receives:
+            # Whether this attempt is the last one, or a repeated one, cannot be known.
+            raise BadWork(f"record: {'; '.join(reader.notes) or 'ApproximateReceiveCount is missing'}")
     except BadWork as error:
         return replace(read, error=error)
     return replace(read, work=replace(work, attempts_before=max(work.attempts_before, _died_after(record))))
 
 
 def _died_after(record: Mapping[str, Any]) -> int:
-    """Attempts before somebody moved a dead letter back unchanged: its reason still has their number."""
-    attributes = record.get("messageAttributes", {})
-    reason = Reason.of({name: value["stringValue"] for name, value in attributes.items() if "stringValue" in value})
+    """Attempts before somebody moved a dead letter back unchanged: its reason still has their number. A number that the
+    kit cannot have written counts as none."""
+    reader = ForeignReader()
+    attributes = reader.members(record, "messageAttributes")
+    values = {name: reader.members(attributes, name).get("stringValue") for name in attributes}
+    reason = Reason.of({name: value for name, value in values.items() if isinstance(value, str)})
     return reason.attempts if reason else 0
 
 
@@ -118,15 +133,15 @@ class ObjectRead:
     length: int
     deliveries: tuple[Delivery, ...]
 
-    def open(self, data: bytes) -> dict[str, Input | Exception]:
+    def open(self, data: bytes, rules: AmountRules) -> dict[str, Input | Exception]:
         """Each message's event from the bytes that were read, or the error that prevented it."""
-        return {it.message_id: self._open(it.work, data) for it in self.deliveries if it.work}
+        return {it.message_id: self._open(it.work, data, rules) for it in self.deliveries if it.work}
 
     def failed(self, error: Exception) -> dict[str, Input | Exception]:
         """Each message's outcome when the bytes could not be read."""
         return {it.message_id: error for it in self.deliveries}
 
-    def _open(self, work: Work, data: bytes) -> Input | Exception:
+    def _open(self, work: Work, data: bytes, rules: AmountRules) -> Input | Exception:
         start = work.ref.offset - self.offset
         piece = data[start : start + work.ref.length]
         try:
@@ -135,15 +150,16 @@ class ObjectRead:
                 raise BrokenReference(
                     f"{self.key} ends at {end}; the event is {work.ref.length} from {work.ref.offset}"
                 )
-            return open_event(work, piece)
+            return open_event(work, piece, rules)
         # A failure of one event must not affect the others of the object.
         except Exception as error:  # noqa: BLE001
             return error
 
 
 def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[ObjectRead], dict[str, Exception]]:
-    """One read per object, and the errors of the messages that do not name bytes in the bucket of raw events."""
-    reads: dict[str, ObjectRead] = {}
+    """The reads, one per object of a request, and the errors of the messages that do not name bytes in the bucket of
+    raw events."""
+    reads: dict[str, list[ObjectRead]] = {}
     refused: dict[str, Exception] = {}
     for delivery in deliveries:
         work = delivery.work
@@ -153,42 +169,49 @@ def plan_reads(deliveries: Iterable[Delivery], bucket: str) -> tuple[list[Object
             # A message must not make the function read other data to which it has access.
             refused[delivery.message_id] = BrokenReference(f"the event is in {work.ref.bucket!r}, not in {bucket!r}")
         else:
-            reads[work.ref.key] = _with(reads.get(work.ref.key), delivery, work.ref)
-    return list(reads.values()), refused
+            _add(reads.setdefault(work.ref.key, []), delivery, work.ref)
+    return [read for of_key in reads.values() for read in of_key], refused
 
 
-def _with(read: ObjectRead | None, delivery: Delivery, ref: RawRef) -> ObjectRead:
-    if read is None:
-        return ObjectRead(ref.key, ref.offset, ref.length, (delivery,))
-    start = min(read.offset, ref.offset)
-    end = max(read.offset + read.length, ref.offset + ref.length)
-    return ObjectRead(ref.key, start, end - start, (*read.deliveries, delivery))
+def _add(reads: list[ObjectRead], delivery: Delivery, ref: RawRef) -> None:
+    """Adds a message to the first read of its object that stays as short as a request's object can be: a message that
+    names a place far away must not make the function read, and hold, all that is in between."""
+    for place, read in enumerate(reads):
+        start = min(read.offset, ref.offset)
+        length = max(read.offset + read.length, ref.offset + ref.length) - start
+        if length <= MAX_BODY_BYTES:
+            reads[place] = ObjectRead(ref.key, start, length, (*read.deliveries, delivery))
+            return
+    reads.append(ObjectRead(ref.key, ref.offset, ref.length, (delivery,)))
 
 
-def open_event(work: Work, data: bytes) -> Input:
+def open_event(work: Work, data: bytes, rules: AmountRules) -> Input:
     """The event of a message from its bytes, verified to be what was accepted. Raises MalformedJson, HashMismatch."""
-    return Input(work, payload_with_sha(parse_json(data), work.payload_sha))
+    return Input.of(work, stored_payload(work.ref.key, data, work.payload_sha), rules)
 
 
-def judge(opened: Mapping[str, Input | Exception]) -> dict[str, Input | Exception]:
+def judge(opened: Mapping[str, Input | Exception], limits: AmountLimits) -> dict[str, Input | Exception]:
     """The opened events; each that breaks a business rule is replaced by the error."""
-    return {message_id: _judged(it) if isinstance(it, Input) else it for message_id, it in opened.items()}
+    return {message_id: _judged(it, limits) if isinstance(it, Input) else it for message_id, it in opened.items()}
 
 
-def _judged(event: Input) -> Input | Exception:
+def _judged(event: Input, limits: AmountLimits) -> Input | Exception:
     try:
-        check_rules(event)
+        check_rules(event, limits)
     # What a rule raises concerns this event alone.
     except Exception as error:  # noqa: BLE001
         return error
     return event
 
 
-def check_rules(event: Input) -> None:
+def check_rules(event: Input, limits: AmountLimits) -> None:
     """The business rules. Raises a ProcessingFailure."""
-    amount = amount_of(event.payload) if event.work.event_type == _ORDER else None
-    if amount is not None and amount > MAX_ORDER_AMOUNT:
-        raise AmountOverLimit(f"order amount {plain(amount)} is over the limit of {MAX_ORDER_AMOUNT}")
+    amount = event.amount
+    if event.work.event_type != _ORDER or not isinstance(amount, Amount):
+        return
+    limit = limits.get(amount.currency, limits.get(ANY_CURRENCY))
+    if limit is not None and amount.value > limit:
+        raise AmountOverLimit(f"order amount {plain(amount.value)} is over the limit of {plain(limit)}")
 
 
 def group_by_day(events: Iterable[Input]) -> dict[DayKey, list[Input]]:

@@ -9,8 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pik.domain.event.work import BadWork, Work, parse_work
-from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_REASON_CHARS
+from pik.domain.shared.foreign import ForeignReader
+from pik.domain.shared.limits import (
+    MAX_ATTEMPTS,
+    MAX_CATEGORY_CHARS,
+    MAX_FINGERPRINT_CHARS,
+    MAX_NAME_CHARS,
+    MAX_REASON_CHARS,
+)
 
 _UNFIT: Final = re.compile(
     r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -39,7 +45,7 @@ class Reason:
             "category": self.category,
             "error_type": self.error_type,
             "fingerprint": self.fingerprint,
-            "reason": _UNFIT.sub("?", self.message)[:MAX_REASON_CHARS],
+            "reason": self.message[:MAX_REASON_CHARS],
             "event_id": self.event_id,
             "attempts": str(self.attempts),
             "failed_at": self.failed_at,
@@ -47,25 +53,28 @@ class Reason:
             "run": self.run,
             "injected": self.injected,
         }
-        return {name: value for name, value in attributes.items() if value}
+        return {name: _UNFIT.sub("?", value) for name, value in attributes.items() if value}
 
     @classmethod
-    def of(cls, attributes: Mapping[str, str]) -> Reason | None:
-        """The reason on a message; None if it has none: then SQS itself moved it, and the ledger knows more."""
+    def of(cls, attributes: Mapping[str, Any], reader: ForeignReader | None = None) -> Reason | None:
+        """The reason on a message; None if it has none: then SQS itself moved it, and the ledger knows more.
+
+        Anyone may have written the attributes, so each is bounded; `reader` notes those that could not be read.
+        """
         if "category" not in attributes or "fingerprint" not in attributes:
             return None
-        attempts = attributes.get("attempts", "")
+        reader = reader or ForeignReader()
         return cls(
-            category=attributes["category"],
-            error_type=attributes.get("error_type", ""),
-            fingerprint=attributes["fingerprint"],
-            message=attributes.get("reason", ""),
-            event_id=attributes.get("event_id", ""),
-            attempts=int(attempts) if attempts.isascii() and attempts.isdigit() else 0,
-            failed_at=attributes.get("failed_at", ""),
-            first_sent_at=attributes.get("first_sent_at", ""),
-            run=attributes.get("run", ""),
-            injected=attributes.get("injected", ""),
+            category=reader.text(attributes, "category", MAX_CATEGORY_CHARS),
+            error_type=reader.text(attributes, "error_type", MAX_NAME_CHARS),
+            fingerprint=reader.text(attributes, "fingerprint", MAX_FINGERPRINT_CHARS),
+            message=reader.text(attributes, "reason", MAX_REASON_CHARS),
+            event_id=reader.text(attributes, "event_id", MAX_NAME_CHARS),
+            attempts=reader.whole(attributes, "attempts", 0, MAX_ATTEMPTS, 0),
+            failed_at=reader.moment(attributes, "failed_at"),
+            first_sent_at=reader.moment(attributes, "first_sent_at"),
+            run=reader.text(attributes, "run", MAX_NAME_CHARS),
+            injected=reader.text(attributes, "injected", MAX_NAME_CHARS),
         )
 
 
@@ -73,7 +82,8 @@ class Reason:
 class DeadLetter:
     """One received message. `work` is None when the body is not a work message; `receipt` is valid until the
     message is visible again; its retention counts from `sent_at` (which SQS keeps when it moves a message itself).
-    `attributes` are of type String, `typed` of other types; the kit's own messages have no typed ones."""
+    `attributes` are of type String, `typed` of other types; the kit's own messages have no typed ones. `unreadable`
+    says what of the message could not be read, and is empty for the kit's own."""
 
     message_id: str
     receipt: str
@@ -85,29 +95,39 @@ class DeadLetter:
     work: Work | None
     reason: Reason | None
     typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> DeadLetter:
-        """A message as ReceiveMessage returns it when all attributes are requested."""
-        system = message.get("Attributes", {})
-        given = message.get("MessageAttributes", {})
-        attributes = {name: value["StringValue"] for name, value in given.items() if value["DataType"] == "String"}
+        """A message as ReceiveMessage returns it when all attributes are requested. Anyone may have sent it, so this
+        does not raise, whatever it holds: the other messages of the answer would be lost with it."""
+        reader = ForeignReader()
+        system = reader.members(message, "Attributes")
+        attributes, typed = _split(reader.members(message, "MessageAttributes"), reader)
+        body = body_of(message.get("Body"))
+        work = None
         try:
-            work = parse_work(message["Body"])
-        except BadWork:
-            work = None
+            work = parse_work(body)
+        except BadWork as error:
+            reader.note(str(error))
         return cls(
-            message_id=message["MessageId"],
-            receipt=message["ReceiptHandle"],
-            body=message["Body"],
-            group=system.get("MessageGroupId", ""),
-            sent_at=times.from_milliseconds(int(system.get("SentTimestamp", "0"))),
-            receive_count=int(system.get("ApproximateReceiveCount", "1")),
+            message_id=str(message.get("MessageId", "")),
+            receipt=str(message.get("ReceiptHandle", "")),
+            body=body,
+            group=reader.text(system, "MessageGroupId", MAX_NAME_CHARS),
+            sent_at=reader.milliseconds(system, "SentTimestamp"),
+            receive_count=reader.whole(system, "ApproximateReceiveCount", 1, MAX_ATTEMPTS, 1),
             attributes=attributes,
             work=work,
-            reason=Reason.of(attributes),
-            typed={name: _in_json(value) for name, value in given.items() if name not in attributes},
+            reason=Reason.of(attributes, reader),
+            typed=typed,
+            unreadable=tuple(reader.notes),
         )
+
+    @property
+    def size(self) -> int:
+        """Characters that it holds in memory, about."""
+        return len(self.body) + sum(len(it) for it in self.attributes.values())
 
     @property
     def died_at(self) -> str:
@@ -121,10 +141,29 @@ class DeadLetter:
         return (self.work.attempts_before if self.work else 0) + max_receive_count
 
 
+def body_of(value: Any) -> str:
+    """The body of a message or a record; empty when it has none, which is no work message."""
+    return value if isinstance(value, str) else ""
+
+
+def _split(given: Mapping[str, Any], reader: ForeignReader) -> tuple[dict[str, str], dict[str, Mapping[str, str]]]:
+    """The attributes of type String, and those of other types in JSON."""
+    texts: dict[str, str] = {}
+    typed: dict[str, Mapping[str, str]] = {}
+    for name in given:
+        value = reader.members(given, name)
+        text = value.get("StringValue")
+        if value.get("DataType") == "String" and isinstance(text, str):
+            texts[name] = text
+        elif value:
+            typed[name] = _in_json(value)
+    return texts, typed
+
+
 def _in_json(attribute: Mapping[str, Any]) -> dict[str, str]:
     """A typed attribute for JSON: bytes as base64, which they already are when a client does not decode them."""
     return {
-        name: value if isinstance(value, str) else b64encode(value).decode()
+        name: b64encode(value).decode() if isinstance(value, bytes) else str(value)
         for name, value in attribute.items()
         if name in {"DataType", "StringValue", "BinaryValue"}
     }

@@ -6,17 +6,21 @@ new metric starts with the next event, and a shadow replay computes it for past 
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Any, Final, Generic, TypeVar
 
-from pik.domain.event.work import Input
+from pik.domain.process.amounts import NO_CURRENCY, Amount, AmountReading, UncountedAmount
+from pik.domain.process.inputs import Input
 from pik.domain.shared.limits import MAX_SUM_DIGITS
 
-Value = str | int
-V = TypeVar("V", str, int)
+Sums = Mapping[str, str]
+"""Exact sums as decimal texts, by currency."""
+
+Value = str | int | Sums
+V = TypeVar("V", str, int, Sums)
 
 # A sum that had to be rounded would depend on the order of its parts, so rounding is an error.
 _EXACT: Final = Context(prec=MAX_SUM_DIGITS, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
@@ -33,15 +37,6 @@ class Metric(Generic[V]):
     combine: Callable[[V, V], V]
 
 
-def amount_of(payload: object) -> Decimal | None:
-    """The payload's `amount`, exactly as its shortest decimal reads; None when it is not a finite JSON number."""
-    amount = payload.get("amount") if isinstance(payload, dict) else None
-    # bool before int: True is an int in Python
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
-        return None
-    return Decimal(repr(amount))
-
-
 def plain(number: Decimal) -> str:
     """The only text of a number: no exponent, no trailing zeros, no negative zero; so equal sums are equal texts."""
     return format(number.normalize(_EXACT), "f") if number else "0"
@@ -50,6 +45,19 @@ def plain(number: Decimal) -> str:
 def add(a: str, b: str) -> str:
     """The exact sum of two decimal texts."""
     return plain(_EXACT.add(Decimal(a), Decimal(b)))
+
+
+def add_sums(a: Sums | str, b: Sums) -> Sums:
+    """The sums by currency. Versions written before sums had a currency hold one text, which then has none."""
+    before = {} if a == "0" else {NO_CURRENCY: a} if isinstance(a, str) else a
+    merged = {currency: add(before.get(currency, "0"), b.get(currency, "0")) for currency in {*before, *b}}
+    return dict(sorted(merged.items()))
+
+
+def sums_text(sums: Sums | str) -> str:
+    """Sums as people read them: `42.5 EUR, 3960 JPY`, without a code where there is no currency; empty for none."""
+    named = add_sums("0", add_sums(sums, {}))
+    return ", ".join(total if code == NO_CURRENCY else f"{total} {code}" for code, total in named.items())
 
 
 def earlier(a: str, b: str) -> str:
@@ -62,9 +70,14 @@ def later(a: str, b: str) -> str:
     return max(a, b)
 
 
+def _sum_of(amount: AmountReading) -> Sums:
+    return {amount.currency: plain(amount.value)} if isinstance(amount, Amount) else {}
+
+
 REGISTRY: Final[tuple[Metric[Any], ...]] = (
-    Metric("daily_event_count", 0, lambda event: 1, lambda a, b: a + b),
-    Metric("daily_amount_sum", "0", lambda event: plain(amount_of(event.payload) or Decimal(0)), add),
+    Metric("daily_event_count", 0, lambda event: 1, operator.add),
+    Metric("daily_amount_sum", {}, lambda event: _sum_of(event.amount), add_sums),
+    Metric("daily_amounts_not_counted", 0, lambda event: int(isinstance(event.amount, UncountedAmount)), operator.add),
     Metric("first_event_time", "", lambda event: event.work.event_time, earlier),
     Metric("last_event_time", "", lambda event: event.work.event_time, later),
 )

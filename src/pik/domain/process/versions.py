@@ -26,8 +26,9 @@ from typing import Any, Final
 
 from pik import __version__
 from pik.domain.event.rows import entity_key
-from pik.domain.event.work import Input, Work
+from pik.domain.event.work import Work
 from pik.domain.process import metrics
+from pik.domain.process.inputs import Input
 from pik.domain.shared.identity import canonical_json
 from pik.domain.shared.limits import EVENTS_PER_VERSION, INLINE_IDS, MAX_SAMPLE_IDS
 from pik.domain.shared.row import Row

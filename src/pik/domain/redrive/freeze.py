@@ -11,7 +11,7 @@ from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.message import Entry, entry_of
 from pik.domain.redrive.request import REDRIVE, RedriveRequest
 from pik.domain.redrive.run import no_totals
-from pik.domain.redrive.selection import LIMIT_REACHED, Criteria
+from pik.domain.redrive.selection import LIMIT_REACHED, TOO_YOUNG, Criteria
 from pik.domain.redrive.waves import in_order
 from pik.domain.shared.limits import MAX_READ_BYTES, MAX_REDRIVE_ALL
 from pik.domain.shared.row import Row
@@ -36,20 +36,22 @@ class SweepGoal:
     def enough(self, letter: DeadLetter) -> bool:
         """Letters whose reason only the ledger has count when they have been looked up, which is after the sweep."""
         self.found += not self.criteria.refusal(letter, self.moment, self.retention_seconds)
-        self.size += len(letter.body)
+        self.size += letter.size
         return self.found >= self.most or self.size >= MAX_READ_BYTES or self.time_is_up()
 
 
 @dataclass(frozen=True, slots=True)
 class LetterChoice:
     """What became of the letters that were received. `missing` are those of a manifest that were not among them; where
-    the queue was not read to its end, they may still be there."""
+    the queue was not read to its end, they may still be there. `allowed_at`: when the last of those that are too young
+    is old enough; None when none is too young."""
 
     taken: list[DeadLetter]
     refused: list[DeadLetter]
     skipped: Mapping[str, int]
     missing: int
     complete: bool
+    allowed_at: str | None = None
 
     def totals(self) -> Row:
         """Of a run that has moved nothing yet."""
@@ -93,10 +95,13 @@ def choose(
     taken: list[DeadLetter] = []
     refused: list[DeadLetter] = []
     skipped: Counter[str] = Counter()
+    allowed: list[str] = []
     for letter in sorted(letters, key=lambda it: (it.sent_at, it.message_id)):
         reason = criteria.refusal(letter, now, retention_seconds)
         if not reason and len(taken) >= most:
             reason = LIMIT_REACHED
+        if reason == TOO_YOUNG:
+            allowed.append(criteria.allowed_at(letter))
         if reason:
             skipped[reason] += 1
             refused.append(letter)
@@ -104,7 +109,7 @@ def choose(
             taken.append(letter)
     wanted = criteria.message_ids or frozenset()
     missing = len(wanted - {it.message_id for it in letters})
-    return LetterChoice(taken, refused, dict(skipped), missing, complete)
+    return LetterChoice(taken, refused, dict(skipped), missing, complete, max(allowed, default=None))
 
 
 def entries_of(choice: LetterChoice, request: RedriveRequest, max_receive_count: int) -> list[Entry]:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pik.domain.event.envelope import Schemas, payload_with_sha
+from pik.domain.event.envelope import Schemas, stored_payload
 from pik.domain.event.fields import RawRef
 from pik.domain.event.work import Message, Work, group_of
 from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.transform import Transform, TransformFailed
-from pik.domain.shared.identity import payload_sha
-from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
+from pik.domain.shared.identity import canonical_json, payload_sha
+from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_ATTEMPTS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
@@ -89,7 +89,8 @@ def redriven(entry: Entry, run_id: str, delay: int) -> Message:
     """The message of a redrive: the same event for the same run, with its history."""
     work = entry.event
     body = work.columns()
-    body["origin"], body["attempts_before"] = "redrive", entry.attempts
+    # A sound event must not become a message that the processor refuses because of what a foreign letter claims.
+    body["origin"], body["attempts_before"] = "redrive", min(entry.attempts, MAX_ATTEMPTS)
     body["redrives"], body["redrive_run"] = work.redrives + 1, run_id
     return Message(_ENCODER.encode(body), entry.group or group_of(work.source), delay=delay)
 
@@ -119,10 +120,13 @@ def with_payload(entry: Entry, transform: Transform, data: bytes, schemas: Schem
     Raises TransformFailed, and what the present bytes are refused with (MalformedJson, HashMismatch).
     """
     work = entry.event
-    payload = transform.apply(payload_with_sha(parse_json(data), work.payload_sha))
+    before = stored_payload(work.ref.key, data, work.payload_sha)
+    if isinstance(before, bytes):
+        raise TransformFailed("the payload is not JSON, so nothing in it can be changed")
+    payload = transform.apply(before)
     event = {name: getattr(work, name) for name in ("source", "event_type", "entity_id", "event_time")}
     try:
-        body = json.dumps({**event, "payload": payload}, ensure_ascii=False, separators=(",", ":")).encode()
+        body = canonical_json({**event, "payload": payload})
         sha = payload_sha(parse_json(body)["payload"])
     except (InvalidEvent, TypeError, ValueError) as error:
         raise TransformFailed(f"the new payload is no JSON that the kit takes: {error}") from error

@@ -16,23 +16,35 @@ from pik.domain.redrive.freeze import LetterChoice
 from pik.domain.redrive.message import Entry, rescued
 from pik.domain.redrive.request import PreviewRequest
 from pik.domain.redrive.run import listed
-from pik.domain.redrive.selection import age_seconds, seconds_left
+from pik.domain.redrive.selection import TOO_YOUNG, age_seconds, seconds_left
 from pik.domain.shared import times
-from pik.domain.shared.limits import PREVIEW_GROUP_ENTITIES, REDRIVE_MIN_AGE_SECONDS
+from pik.domain.shared.foreign import shorten
+from pik.domain.shared.limits import (
+    MAX_FAILURE_MESSAGE_CHARS,
+    MAX_NAME_CHARS,
+    PREVIEW_GROUP_ENTITIES,
+    PREVIEW_GROUPS,
+    PREVIEW_ROW_MEMBERS,
+    REDRIVE_MIN_AGE_SECONDS,
+)
 
 UNKNOWN: Final = "UNKNOWN"
 """Category of a letter without a reason in its attributes or in the ledger."""
 
 
 def describe(choice: LetterChoice, queue: Mapping[str, int], now: str, retention_seconds: int) -> Json:
-    """What an answer says of the letters that were seen. `queue`: SQS's own counts."""
+    """What an answer says of the letters that were seen. `queue`: SQS's own counts. Foreign letters may have as many
+    causes as there are letters, so only the most frequent are listed; `groups_left_out` counts the others."""
+    causes = groups(choice.taken)
     return {
         "queue": dict(queue),
         "read": _read(choice),
         "matched": len(choice.taken),
         "skipped": dict(choice.skipped),
+        "too_young_until": choice.allowed_at,
         "complete": choice.complete,
-        "groups": groups(choice.taken),
+        "groups": causes[:PREVIEW_GROUPS],
+        "groups_left_out": len(causes[PREVIEW_GROUPS:]),
         "ages": ages(choice.taken, now),
         "expiry": expiry(choice.taken, now, retention_seconds),
     }
@@ -118,18 +130,17 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
         "age_seconds": age_seconds(letter, now),
         "expires_at": _expires_at(letter, retention),
         "sent_at": letter.sent_at,
-        "ledger": [{name: it for name, it in row.items() if name not in {"PK", "SK"}} for row in ledger],
+        "ledger": [_shown_row(row) for row in ledger],
+        "unreadable": list(letter.unreadable),
     }
 
 
 def explanation(choice: LetterChoice, in_flight: int, now: str, language: Language, *, dry: bool) -> str:
     """What a preview read, in sentences. `in_flight`: letters that others hold; `dry`: the stack is in dry run."""
-    young = sum(age_seconds(letter, now) < REDRIVE_MIN_AGE_SECONDS for letter in choice.taken)
-    warned = render("preview_young", {"count": young, "minimum": REDRIVE_MIN_AGE_SECONDS}, language) if young else ""
     sentences = [
         _counted(choice, "preview_matched", language),
         *_skipped(choice, language),
-        warned,
+        *_warned(choice, now, language),
         *_unseen(choice, in_flight, language),
         render("preview_dry_run", {}, language) if dry else "",
     ]
@@ -168,11 +179,29 @@ def _skipped(choice: LetterChoice, language: Language) -> list[str]:
     if not choice.skipped:
         return []
     params: dict[str, str | int] = {"count": sum(choice.skipped.values()), "detail": listed(choice.skipped)}
-    return [render("preview_skipped", params, language)]
+    return [render("preview_skipped", params, language), *_too_young(choice, language)]
+
+
+def _too_young(choice: LetterChoice, language: Language) -> list[str]:
+    if choice.allowed_at is None:
+        return []
+    return [render("preview_too_young", {"count": choice.skipped[TOO_YOUNG], "at": choice.allowed_at}, language)]
+
+
+def _warned(choice: LetterChoice, now: str, language: Language) -> list[str]:
+    """Of letters that a preview shows, and a redrive would not take yet."""
+    young = [it for it in choice.taken if age_seconds(it, now) < REDRIVE_MIN_AGE_SECONDS]
+    if not young:
+        return []
+    last = times.to_datetime(max(it.died_at for it in young)) + timedelta(seconds=REDRIVE_MIN_AGE_SECONDS)
+    at = times.from_datetime(last)
+    return [render("preview_young", {"count": len(young), "minimum": REDRIVE_MIN_AGE_SECONDS, "at": at}, language)]
 
 
 def _unseen(choice: LetterChoice, in_flight: int, language: Language) -> list[str]:
-    sentences = [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
+    left_out = len(_by_cause(choice.taken)) - PREVIEW_GROUPS
+    sentences = [render("preview_causes_left_out", {"count": left_out}, language)] if left_out > 0 else []
+    sentences += [render("preview_in_flight", {"count": in_flight}, language)] if in_flight else []
     return sentences if choice.complete else [*sentences, render("preview_incomplete", {}, language)]
 
 
@@ -203,6 +232,16 @@ def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:
         "entities": [name for name, _ in entities.most_common(PREVIEW_GROUP_ENTITIES)],
         "entity_count": len(entities),
         "sample_message_id": last.message_id,
+    }
+
+
+def _shown_row(row: Mapping[str, Any]) -> Json:
+    """A ledger row without its key. An answer has room for many of the kit's own rows and not for one of DynamoDB's
+    largest, which somebody may have edited."""
+    shown = [(name, it) for name, it in row.items() if name not in {"PK", "SK"} and isinstance(it, str | int)]
+    return {
+        shorten(name, MAX_NAME_CHARS): shorten(it, MAX_FAILURE_MESSAGE_CHARS) if isinstance(it, str) else it
+        for name, it in shown[:PREVIEW_ROW_MEMBERS]
     }
 
 

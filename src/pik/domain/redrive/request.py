@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pik.domain.http.checks import Checks
-from pik.domain.http.strict_json import kind_of
+from pik.domain.http.strict_json import kind_of, parse_json
 from pik.domain.redrive.selection import Criteria
 from pik.domain.redrive.transform import Transform, read_transform
 from pik.domain.shared import limits
 from pik.domain.shared.failures import Category
+from pik.domain.shared.identity import canonical_json
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 REDRIVE: Final = "redrive"
@@ -59,7 +59,7 @@ class RedriveRequest:
         return {
             **self._members(),
             "canary": canary and _members_of(canary) | {"max_failure_rate": repr(canary.max_failure_rate)},
-            "transform": transform and json.dumps(_members_of(transform)),
+            "transform": transform and canonical_json(_members_of(transform)).decode(),
         }
 
     @classmethod
@@ -74,7 +74,7 @@ class RedriveRequest:
             jitter_seconds=columns["jitter_seconds"],
             backoff=columns["backoff"],
             canary=canary and Canary(**{**canary, "max_failure_rate": float(canary["max_failure_rate"])}),
-            transform=transform and Transform(**json.loads(transform)),
+            transform=transform and Transform(**parse_json(transform.encode())),
             rescue_id=columns.get("rescue_id"),
             again=columns.get("again", False),
             dry_run=columns["dry_run"],

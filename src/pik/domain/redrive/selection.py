@@ -68,6 +68,10 @@ class Criteria:
             return FILTERED
         return self._unfit(letter) or self._wrong_age(letter, now)
 
+    def allowed_at(self, letter: DeadLetter) -> str:
+        """When a letter that is too young is old enough, normalised."""
+        return times.from_datetime(times.to_datetime(letter.died_at) + timedelta(seconds=self.min_age_seconds))
+
     def _unfit(self, letter: DeadLetter) -> str:
         """Why a letter cannot be redriven; empty when it can, or when letters are not to be redriven."""
         if self.attempt_budget is None:
@@ -129,16 +133,10 @@ def explained(letter: DeadLetter, row: Mapping[str, Any] | None) -> DeadLetter:
     `row` is the event's latest in FailuresTable."""
     if letter.reason is not None or row is None:
         return letter
-    reason = Reason(
-        category=row["category"],
-        error_type=row["error_type"],
-        fingerprint=row["fingerprint"],
-        message=row["message"],
-        event_id=letter.work.event_id if letter.work else "",
-        attempts=row["attempt"],
-        failed_at=row["failed_at"],
-        first_sent_at=letter.sent_at,
-        run=letter.work.run if letter.work else "",
-        injected=row.get("injected", ""),
-    )
-    return replace(letter, reason=reason)
+    # The ledger's names for what a letter carries; a row that somebody edited is read as carefully as a letter.
+    named = {**row, "reason": row.get("message"), "attempts": row.get("attempt")}
+    reason = Reason.of(named)
+    if reason is None:
+        return letter
+    event_id, run = (letter.work.event_id, letter.work.run) if letter.work else ("", "")
+    return replace(letter, reason=replace(reason, event_id=event_id, first_sent_at=letter.sent_at, run=run))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from pik.domain.redrive.request import REDRIVE, RedriveRequest
+from pik.domain.shared import times
 from pik.domain.shared.limits import (
     CANARY_WAIT_SECONDS,
     REDRIVE_CONFIRM_SECONDS,
+    REDRIVE_LEAST_HOLD_SECONDS,
     REDRIVE_MAX_WAVES,
     REDRIVE_WAVE_MESSAGES,
 )
@@ -65,6 +68,8 @@ class RedriveState:
     totals: Row = field(default_factory=dict)
     cancel_requested: bool = False
     stopped: str = ""
+    held_until: str = ""
+    """When the first of its letters is visible again, unless the hold is extended."""
     row: Row = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -81,6 +86,7 @@ class RedriveState:
             totals=row["totals"],
             cancel_requested=row["cancel_requested"],
             stopped=row["stopped"],
+            held_until=row.get("held_until", ""),
             row=row,
         )
 
@@ -95,6 +101,14 @@ class RedriveState:
     @property
     def redriven(self) -> int:
         return sum(it.redriven for it in self.waves)
+
+    def outlives_hold(self, moment: str, start: int) -> bool:
+        """Whether letters from `start` on may be visible again before a step that begins at `moment` is over. `moment`
+        is normalized. A put-back holds none, and a run of an earlier release holds its letters to its end."""
+        if start >= self.count or not self.held_until:
+            return False
+        over = times.to_datetime(moment) + timedelta(seconds=REDRIVE_LEAST_HOLD_SECONDS)
+        return over > times.to_datetime(self.held_until)
 
     def next_size(self) -> int:
         """Messages of the next wave."""

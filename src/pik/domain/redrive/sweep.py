@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -13,7 +13,7 @@ from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, SWEEP_EMPTY_RECEIVES, 
 
 @dataclass(slots=True)
 class QueueSweep:
-    """One sweep. Receives run side by side, and the caller calls `took` and `failed` one at a time.
+    """One sweep. Receives run side by side, and the caller calls `holds`, `took` and `failed` one at a time.
 
     It is over when two receives brought nothing new and none that was begun after them did: one may be empty by chance,
     and a queue that keeps giving what it gave before has been seen, too. `visible` is the queue's own count,
@@ -24,6 +24,8 @@ class QueueSweep:
     enough: Callable[[DeadLetter], bool]
     visible: int
     letters: dict[str, DeadLetter] = field(default_factory=dict)
+    receipts: dict[str, str] = field(default_factory=dict)
+    """Of every message that was received, by its id, whether or not it became a letter."""
     error: Exception | None = None
     _dry: set[int] = field(default_factory=set)
     _begun: int = 0
@@ -58,8 +60,13 @@ class QueueSweep:
         first, self._begun = self._begun, self._begun + len(places)
         return [(number, min(MAX_RECEIVE_ENTRIES, most - at)) for number, at in enumerate(places, first)]
 
+    def holds(self, receipts: Mapping[str, str]) -> None:
+        """What a receive brought, before anybody reads it. A message that came again has a newer receipt, and only that
+        one works."""
+        self.receipts.update(receipts)
+
     def took(self, number: int, letters: Sequence[DeadLetter]) -> None:
-        """What a receive brought. A letter that came again has a newer receipt, and only that one works."""
+        """What a receive brought, as letters."""
         fresh = [letter for letter in letters if letter.message_id not in self.letters]
         self.letters.update((letter.message_id, letter) for letter in letters)
         self._dry = {dry for dry in self._dry if dry > number} if fresh else self._dry | {number}

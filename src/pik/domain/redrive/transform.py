@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError
 from pik.domain.http.strict_json import kind_of
 from pik.domain.shared.failures import ValidationFailure
 from pik.domain.shared.limits import MAX_JMESPATH_CHARS, MAX_NESTING, MAX_SET_PLACES
+from pik.domain.shared.places import tokens_of
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
@@ -95,10 +96,7 @@ def _is_place(place: str) -> bool:
 
 def _tokens(place: str) -> list[str]:
     """The members on the way to a place, outermost first."""
-    if place.startswith("/"):
-        tokens = [token.replace("~1", "/").replace("~0", "~") for token in place[1:].split("/")]
-    else:
-        tokens = place.split(".")
+    tokens = tokens_of(place) if place.startswith("/") else place.split(".")
     # A payload that itself has a member of this name is reached by naming it twice.
     return tokens[1:] if tokens[0] == _PAYLOAD else tokens
 

@@ -19,13 +19,28 @@ from pik.domain.redrive.request import REDRIVE, RESCUE
 from pik.domain.redrive.selection import ALREADY_PUT_BACK
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.shared import times
-from pik.domain.shared.limits import CANARY_WAIT_SECONDS, REDRIVE_MAX_CHECKS, REDRIVE_RUN_SECONDS
+from pik.domain.shared.foreign import ForeignReader
+from pik.domain.shared.limits import (
+    CANARY_WAIT_SECONDS,
+    MAX_FAILURE_MESSAGE_CHARS,
+    MAX_FINGERPRINT_CHARS,
+    MAX_NAME_CHARS,
+    REDRIVE_MAX_CHECKS,
+    REDRIVE_RUN_SECONDS,
+)
 from pik.domain.shared.row import Row
 
 FAILING: Final = "too_many_failing"
 UNDECIDED: Final = "undecided"
 OUT_OF_TIME: Final = "out_of_time"
 NOTHING_SENT: Final = "nothing_sent"
+
+_SHOWN_OF_CAUSE: Final = {
+    "fingerprint": MAX_FINGERPRINT_CHARS,
+    "error_type": MAX_NAME_CHARS,
+    "message": MAX_FAILURE_MESSAGE_CHARS,
+}
+"""What the run's row says of the commonest failure, and how much of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class WaveEvidence:
         """`rows` of the ledger, the last first."""
         failing: dict[str, Mapping[str, Any]] = {}
         for row in rows:
-            failing.setdefault(row.get("event_id") or row["PK"], row)
+            failing.setdefault(str(row.get("event_id") or row.get("PK", "")), row)
         return cls(failing, frozenset(applied), outcome)
 
     def undecided(self, events: Iterable[str]) -> int:
@@ -55,9 +70,10 @@ class WaveEvidence:
         """A ledger row of the fingerprint that most events failed with; empty when none failed."""
         if not self.failing:
             return {}
-        counts = Counter(row["fingerprint"] for row in self.failing.values())
+        counts = Counter(str(row.get("fingerprint", "")) for row in self.failing.values())
         ((most, count),) = counts.most_common(1)
-        return {**next(row for row in self.failing.values() if row["fingerprint"] == most), "count": count}
+        first = next(row for row in self.failing.values() if str(row.get("fingerprint", "")) == most)
+        return {**first, "count": count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +171,14 @@ def _noted(state: RedriveState, seen: WaveEvidence, undecided: int) -> tuple[Wav
 
 
 def _stop(state: RedriveState, waves: tuple[Wave, ...], seen: WaveEvidence, reason: str, undecided: int = 0) -> End:
-    common = seen.commonest()
+    common, reader = seen.commonest(), ForeignReader()
     because = {
         "wave": len(waves),
         "redriven": state.redriven,
         "failing": len(seen.failing),
         "undecided": undecided,
         "left": state.count - state.sent_to,
-        "fingerprint": common.get("fingerprint", ""),
-        "error_type": common.get("error_type", ""),
-        "message": common.get("message", ""),
+        **{name: reader.text(common, name, most) for name, most in _SHOWN_OF_CAUSE.items()},
         "same_cause": common.get("count", 0),
     }
     return End(waves, reason, because, seen.outcome)

@@ -11,12 +11,12 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS
+from pik.domain.shared.limits import MAX_CAUSE_CHARS, MAX_FAILURE_MESSAGE_CHARS, MAX_NAME_CHARS
 from pik.domain.shared.problems import InvalidEvent
 from pik.domain.shared.row import Row
 
 _SECONDS_A_DAY: Final = 86_400
-_FINGERPRINT_DIGITS: Final = 32
+FINGERPRINT_DIGITS: Final = 32
 _INJECTED: Final = "injected fault: "
 _OURS: Final = frozenset({"pik", "ingest", "publisher", "processor", "replay", "redrive", "redrive_step"})
 
@@ -259,7 +259,7 @@ def fingerprint(error_type: str, place: str, message: str) -> str:
     for pattern, placeholder in _STRIPPED:
         message = pattern.sub(placeholder, message)
     text = "\n".join((error_type, place, message.strip()))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_FINGERPRINT_DIGITS]
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def place_of(error: BaseException) -> str:
@@ -291,11 +291,12 @@ class Cause:
     @classmethod
     def of(cls, error: BaseException, clean: Callable[[str], str] = str) -> Cause:
         """`clean` removes what must not be shown; the fingerprint is computed from the rest."""
-        message = clean(str(error)).encode("utf-8", "replace").decode()  # a lone surrogate fits no table
+        # Cleaned first: a secret that is cut in two is not found. A lone surrogate fits no table.
+        message = clean(str(error))[:MAX_CAUSE_CHARS].encode("utf-8", "replace").decode()
         injected = injected_mode(error)
         if injected and _INJECTED not in message:  # so that the fingerprint is not that of a real failure either
-            message = f"{_INJECTED}{injected}: {message}"
-        kind = error_code(error) or type(error).__name__
+            message = f"{_INJECTED}{injected}: {message}"[:MAX_CAUSE_CHARS]
+        kind = (error_code(error) or type(error).__name__)[:MAX_NAME_CHARS]
         place = place_of(error)
         group = fingerprint(kind, place, message)
         return cls(classify(error), kind, message, place, group, is_known(error), injected)

@@ -6,7 +6,12 @@ from typing import Final
 
 # --- Ingest -----------------------------------------------------------------------------------------------------------
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Lambda's synchronous payload is 6 MB and API Gateway may pass a body base64-encoded, which adds a third."""
+"""Lambda's synchronous payload is 6 MB and API Gateway may pass a body base64-encoded, which adds a third. The same
+bound holds for a body after it was unpacked."""
+
+SURE_BODY_BYTES: Final = 3_000_000
+"""What always reaches the function: API Gateway passes a text as a JSON string, in which each quotation mark and line
+break takes two bytes, so that at worst a body doubles. A larger one arrives unless it consists of short strings."""
 
 MAX_EVENT_BYTES: Final = 1024 * 1024
 """One event; a producer with more should put a document in S3 and send a reference."""
@@ -17,11 +22,34 @@ MAX_EVENTS_PER_REQUEST: Final = 500
 MAX_NESTING: Final = 64
 """Levels of arrays and objects; real events have fewer than ten, and the bound protects recursive consumers."""
 
+MAX_EVENT_VALUES: Final = 50_000
+"""Values (members and elements, at any depth) of one event: a value of a real event takes twenty bytes, so this is what
+fills MAX_EVENT_BYTES. A megabyte of empty objects would be 350,000 and cost a hundred times its size in memory."""
+
+MAX_REQUEST_VALUES: Final = 150_000
+"""Values of a whole request: three of the largest events; parsing, hashing and checking them takes under a second."""
+
 MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""I-JSON (RFC 7493): beyond it a double, and so JavaScript and RFC 8785, no longer holds the integer exactly."""
+"""I-JSON (RFC 7493): up to it, a double holds every integer exactly."""
+
+MAX_NUMBER_DIGITS: Final = 100
+"""Digits of a number as it is written, without its exponent: money has at most forty, and the exact decimal forms of
+common doubles, which some languages print, have fifty-five."""
+
+MAX_NUMBER_EXPONENT: Final = 400
+"""Power of ten of a number's first digit, either way: a little more than the 308 of a double, so that every double can
+be sent, and so that sums stay exact within MAX_SUM_DIGITS."""
 
 MAX_NAME_CHARS: Final = 256
-"""source, event_type, entity_id and idempotency_key; 256 four-byte characters fit a 1,024-byte DynamoDB sort key."""
+"""Characters of source, event_type and idempotency_key."""
+
+MAX_KEY_NAME_BYTES: Final = 1_000
+"""Bytes of source and of event_type as they stand in a key, in UTF-8 with `#` and `%` encoded: DynamoDB takes 2,048
+bytes for the hash key of index BySourceDay, which holds both, a day and a shard."""
+
+MAX_ENTITY_BYTES: Final = 1_024
+"""Bytes of entity_id in UTF-8: a key of S3 or a path of a blob, which CloudEvents have as their subject, fits. DynamoDB
+takes 2,048 bytes for a partition key."""
 
 MAX_OBJECT_KEY_CHARS: Final = 1024
 """An S3 key: S3's own limit is 1,024 bytes."""
@@ -41,6 +69,18 @@ MAX_INGEST_ROUNDS: Final = 8
 INGEST_THREADS: Final = 8
 """Concurrent transactions of one request; a request has at most ten."""
 
+MAX_CONTENT_CODINGS: Final = 3
+"""Content codings of one body, each of which is unpacked in turn; producers use one, a proxy may add another."""
+
+MAX_GZIP_MEMBERS: Final = 1_000
+"""Members of one gzip body: tools that pack in blocks of 64 KB make 64 of the largest body."""
+
+MAX_ATTRIBUTES_BYTES: Final = 1_600
+"""A binary CloudEvent's attributes as one entry of its object's metadata: S3 takes 2 KB of names and values in all."""
+
+MAX_PATH_CHARS: Final = 400
+"""Characters of one place in an answer or a log line: member names may be a megabyte, and an answer repeats them."""
+
 # --- Validation and messages ------------------------------------------------------------------------------------------
 MAX_DIAGNOSED_VALUES: Final = 500
 """Values (members and elements) of an invalid payload up to which all of its findings are collected; a larger one gets
@@ -55,6 +95,34 @@ MAX_RULE_CHARS: Final = 400
 MAX_LANGUAGE_RANGES: Final = 20
 """Languages read from one Accept-Language; browsers send fewer than ten."""
 
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+WEBHOOK_TOLERANCE_SECONDS: Final = 300
+"""How far the signed time of a webhook may be from now: what Standard Webhooks, Stripe and Slack recommend."""
+
+MAX_WEBHOOK_TOLERANCE_SECONDS: Final = 86_400
+"""The largest window that a source's file may ask for; DedupeTtlDays is at least as long, so a repeat is recognised."""
+
+MAX_SIGNATURES: Final = 10
+"""Signatures read from one header; senders that rotate a secret send two."""
+
+SECRET_CACHE_SECONDS: Final = 300
+"""Longest age of a secret in memory: how long a revoked one may still be accepted."""
+
+SECRET_REFRESH_SECONDS: Final = 30
+"""Shortest time between two reads of a source's secrets: what wrong signatures can cause at most."""
+
+CERTIFICATE_CACHE_SECONDS: Final = 3_600
+"""Longest age of a certificate of SNS in memory; SNS changes them about once a year, with their address."""
+
+MAX_CERTIFICATES: Final = 8
+"""Certificates of SNS in memory: one per region of the topics, and room for their successors."""
+
+HTTPS_TIMEOUT_SECONDS: Final = 3.0
+"""For one answer of SNS over HTTPS; SNS itself waits 15 seconds for the function."""
+
+MAX_HTTPS_ANSWER_BYTES: Final = 32 * 1024
+"""A certificate of SNS has 2 KB, a confirmation less."""
+
 # --- Publish ----------------------------------------------------------------------------------------------------------
 MAX_SEND_ENTRIES: Final = 10
 """Entries of one SendMessageBatch: SQS's own limit."""
@@ -67,6 +135,31 @@ SEND_ROUNDS: Final = 2
 
 SEND_THREADS: Final = 16
 """Concurrent batches; as many as a client has connections."""
+
+# --- What others wrote ------------------------------------------------------------------------------------------------
+MAX_WORK_CHARS: Final = 65_536
+"""Characters of a work message: with all names at their longest and each character escaped it has 20,000. A longer body
+is no work message, and is refused before anything is parsed."""
+
+MAX_ATTEMPTS: Final = 1_000_000
+"""Attempts, receives and redrives of one event that count as possible: with a hundred receives per message that is ten
+thousand redrives. A larger number was not written by the kit, and would not fit what is computed from it."""
+
+MAX_CATEGORY_CHARS: Final = 64
+"""Characters of a category that are read from a dead letter; the kit's own have ten at most."""
+
+MAX_FINGERPRINT_CHARS: Final = 64
+"""Characters of a fingerprint that are read from a dead letter; the kit's own have 32."""
+
+MAX_NOTES: Final = 5
+"""Notes on what could not be read of one message: enough to recognize who sent it."""
+
+MAX_CAUSE_CHARS: Final = 4_096
+"""Characters of an exception's text that are kept: a text can hold a whole foreign message, and ids, numbers and quotes
+are searched for in all of it."""
+
+MAX_STACK_CHARS: Final = 65_536
+"""Characters of a stack trace in the log, the last ones: CloudWatch Logs bounds the size of a log event."""
 
 # --- Process ----------------------------------------------------------------------------------------------------------
 PROCESS_THREADS: Final = 16
@@ -114,11 +207,9 @@ longer."""
 BUS_BACKOFF_SECONDS: Final = 0.1
 """The longest wait before refused entries are sent again, doubled each round."""
 
-MAX_ORDER_AMOUNT: Final = 1_000_000
-"""The business rule on orders: a person reviews larger ones first."""
-
-MAX_SUM_DIGITS: Final = 700
-"""Digits in which amounts are added: the decimals of doubles span 309 + 324 places, and a trillion of them 12 more."""
+MAX_SUM_DIGITS: Final = 1_000
+"""Digits in which amounts are added: numbers span MAX_NUMBER_EXPONENT places before the point, as many and their own
+digits after it, and the sum of a trillion of them 12 more."""
 
 BATCH_PUTS: Final = 25
 """Rows of one BatchWriteItem: DynamoDB's own limit."""
@@ -134,7 +225,7 @@ BATCH_BACKOFF_SECONDS: Final = 0.05
 """The longest wait before unprocessed rows are requested again, doubled each round."""
 
 MAX_FAILURE_MESSAGE_CHARS: Final = 1_000
-"""Characters of a failure's message in the ledger; the log has all of it."""
+"""Characters of a failure's message in the ledger; the log has up to MAX_CAUSE_CHARS."""
 
 LEAST_FINGERPRINT_DIGITS: Final = 8
 """Of a fingerprint's 32 digits: few to type, and among a thousand causes the chance that two share them is 1 in
@@ -256,6 +347,13 @@ MAX_PREVIEW_SAMPLES: Final = 20
 PREVIEW_LEDGER_ROWS: Final = 3
 """Failed attempts that a sample shows, the last first; `pik` shows all."""
 
+PREVIEW_GROUPS: Final = 200
+"""Causes that a preview lists, the most frequent first. With all names at their longest they take 4 MB, and an
+answer of a function may have 6."""
+
+PREVIEW_ROW_MEMBERS: Final = 40
+"""Members of a ledger row that a sample shows; the kit's own rows have 27."""
+
 PREVIEW_GROUP_ENTITIES: Final = 5
 """Entities that a preview names for a cause, those with the most messages; it counts all."""
 
@@ -300,9 +398,18 @@ RELEASE_ROUNDS: Final = 2
 MAX_READ_BYTES: Final = 256 * 1024 * 1024
 """Bodies that one freeze holds in memory; work messages of the largest run have 100 MB."""
 
+FREEZE_HOLD_SECONDS: Final = 900
+"""How long a freeze hides what it receives: longer than its function runs, so that nothing comes back while it
+receives, and short, because a freeze that dies before its selection is stored leaves its messages hidden for this
+long."""
+
+REDRIVE_LEAST_HOLD_SECONDS: Final = 660
+"""The hold that a step must find, or else extend: the 600 seconds that its function runs at most, and a minute until a
+step that failed is repeated. Four minutes of waiting fit in what the freeze's hold leaves: most runs take less."""
+
 REDRIVE_HOLD_SECONDS: Final = 14_400
-"""How long a run hides the messages that it may take: longer than the state machine runs, so that each is received once
-and its receipt handle stays valid to the end. SQS allows twelve hours."""
+"""How long a run that lasts longer hides what it has not sent yet: longer than the state machine runs, so that the hold
+is extended once and each receipt handle stays valid to the end. SQS allows twelve hours."""
 
 REDRIVE_RUN_SECONDS: Final = 10_800
 """After which a run sends no further wave and ends; the state machine's own timeout is later, by the longest wait and

@@ -233,3 +233,21 @@ def test_the_state_of_the_queue_tells_counts_and_retention() -> None:
     harness = SweepHarness(5)
     harness.queue.sweep(HOLD, 2, never)
     assert harness.queue.state() == QueueState(visible=3, in_flight=2, delayed=0, retention_seconds=345_600)
+
+
+@pytest.mark.parametrize("act", ["release", "delete"])
+def test_a_call_that_is_refused_because_of_one_receipt_costs_that_one_alone(act: str) -> None:
+    harness = SweepHarness(25)
+    letters = harness.sweep().letters
+    operation = {"release": "change_message_visibility_batch", "delete": "delete_message_batch"}[act]
+    FaultPlan(harness.aws).refuse_batches(operation, "InvalidParameterValue", letters[3].receipt)
+    assert set(getattr(harness.queue, act)(letters)) == {letters[3].message_id}
+    assert harness.visible() == (24 if act == "release" else 0)
+    assert len(harness.aws.sqs.messages(harness.url)) == (25 if act == "release" else 1)
+
+
+def test_letters_are_held_for_as_long_as_is_said_from_now_on() -> None:
+    harness = SweepHarness(12)
+    letters = harness.sweep().letters
+    assert harness.queue.hold_receipts({it.message_id: it.receipt for it in letters}, 3 * HOLD) == {}
+    assert {it.visible_at - harness.aws.clock() for it in harness.aws.sqs.messages(harness.url)} == {3 * HOLD}

@@ -13,6 +13,7 @@ from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
 from tests.support.aws.errors import throttled
 from tests.support.aws.stack import WORK_QUEUE
+from tests.support.faults import FaultPlan
 
 
 @pytest.fixture
@@ -86,3 +87,11 @@ def test_nothing_to_hide_asks_nothing(fake_aws: FakeAws, url: str) -> None:
     fake_aws.calls.clear()
     assert Visibility(fake_aws.sqs, url, Workers(1)).hide({}) == {}  # type: ignore[arg-type]
     assert fake_aws.calls == []
+
+
+def test_a_call_that_is_refused_because_of_one_receipt_costs_that_one_alone(fake_aws: FakeAws, url: str) -> None:
+    receipts = list(received(fake_aws, url, 12))
+    FaultPlan(fake_aws).refuse_batches("change_message_visibility_batch", "InvalidParameterValue", receipts[3])
+    failed = Visibility(fake_aws.sqs, url, Workers(2)).hide(dict.fromkeys(receipts, 0))  # type: ignore[arg-type]
+    assert list(failed) == [receipts[3]]
+    assert len(visible(fake_aws, url)) == 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pik.domain.event.envelope import Event
@@ -12,6 +12,7 @@ from pik.domain.event.fields import RawRef
 from pik.domain.event.rows import (
     accepted_row,
     dedupe_row,
+    entity_key,
     first_row,
     known_from_index,
     noted_row,
@@ -20,7 +21,10 @@ from pik.domain.event.rows import (
     shard_of,
     source_day_key,
 )
+from pik.domain.event.work import group_of
+from pik.domain.http.checks import Checks
 from pik.domain.shared.limits import SOURCE_DAY_SHARDS
+from pik.domain.shared.problems import InvalidEvent, pointer
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=256)
 MakeEvent = Callable[..., Event]
@@ -91,6 +95,34 @@ def test_noted_rows_stand_beside_the_first_and_beside_each_other(make_event: Mak
 def test_no_two_pairs_of_names_share_an_index_partition(a: str, b: str, c: str, d: str) -> None:
     one, other = source_day_key(a, b, "2026-11-20", 0), source_day_key(c, d, "2026-11-20", 0)
     assert (one == other) == ((a, b) == (c, d))
+
+
+@given(names, names, st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=1024))
+@example("\N{GRINNING FACE}" * 250, "\N{GRINNING FACE}" * 250, "\N{GRINNING FACE}" * 256)
+@example("#" * 256, "%" * 256, "x" * 1024)
+def test_the_keys_of_what_is_accepted_fit_dynamodb(source: str, event_type: str, entity: str) -> None:
+    checks = Checks(pointer)
+    for member, value in {"source": source, "event_type": event_type, "entity_id": entity}.items():
+        checks.name(member, value)
+    try:
+        checks.finish()
+    except InvalidEvent:
+        return  # at parse time, as 400
+    assert len(source_day_key(source, event_type, "9999-12-30", SOURCE_DAY_SHARDS - 1).encode()) <= 2048
+    assert len(entity_key(entity).encode()) <= 2048
+    assert len(group_of(source)) <= 128
+
+
+def test_the_longest_names_that_fit_are_accepted() -> None:
+    checks = Checks(pointer)
+    for member, value in {
+        "source": "\N{GRINNING FACE}" * 250,
+        "event_type": "#" * 256,
+        "entity_id": "\N{GRINNING FACE}" * 256,
+        "subject": "x" * 1024,
+    }.items():
+        assert checks.name(member, value) == value
+    checks.finish()
 
 
 def test_names_that_contain_the_separator_are_told_apart() -> None:

@@ -76,7 +76,7 @@ def test_a_member_that_a_later_version_added_is_ignored() -> None:
         ("s3_offset", -1),
         ("s3_offset", True),
         ("s3_offset", 1.0),
-        ("s3_length", 0),
+        ("s3_length", -1),
         ("s3_length", 4 * 1024 * 1024 + 1),
         ("origin", "nowhere"),
         ("origin", 3),
@@ -102,6 +102,26 @@ def test_what_is_no_json_object_is_bad_work(body: str) -> None:
     with pytest.raises(BadWork) as caught:
         parse_work(body)
     assert classify(caught.value) is Category.VALIDATION
+
+
+def test_a_body_that_is_longer_than_any_work_message_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pik.domain.event.work.parse_json", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(BadWork, match="the longest has 65536"):
+        parse_work(" " * 65_537)
+
+
+def test_the_longest_work_message_is_far_below_that_bound() -> None:
+    names = dict.fromkeys(("source", "event_type", "entity_id"), "😀" * 256)
+    longest = make_work({"amount": 1}, ref=RawRef("b" * 256, "\U0001f600" * 1_024, 2**52, 4_000_000), **names)
+    assert len(longest.message().body) < 65_536 / 2
+    assert parse_work(longest.message().body) == longest
+
+
+@pytest.mark.parametrize("body", ['{"' + "n" * 60_000 + '": NaN}', '{"x": ' + "9" * 60_000 + "}"])
+def test_what_is_wrong_is_said_in_few_words_however_much_it_is(body: str) -> None:
+    with pytest.raises(BadWork) as caught:
+        parse_work(body)
+    assert len(str(caught.value)) < 500
 
 
 def test_a_message_that_sqs_would_refuse_for_its_size_is_bad_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,18 +25,32 @@ PARAMETERS = {
     "malformed_json": {"detail"},
     "duplicate_member": {"member"},
     "not_a_number": {"literal"},
-    "number_out_of_range": {"literal"},
-    "integer_too_large": {"literal"},
+    "number_out_of_range": {"literal", "maximum"},
+    "too_many_digits": {"digits", "maximum"},
+    "too_many_values": {"maximum"},
+    "too_many_request_values": {"maximum"},
+    "too_many_bytes": {"member", "bytes", "maximum"},
     "lone_surrogate": set(),
     "invalid_utf8": {"offset"},
     "too_deep": {"maximum"},
     "empty_body": set(),
     "body_too_large": {"bytes", "maximum"},
     "event_too_large": {"bytes", "maximum"},
-    "too_many_events": {"count", "maximum"},
+    "too_many_events": {"maximum"},
     "empty_batch": set(),
     "unsupported_media_type": {"given", "supported"},
     "broken_base64": set(),
+    "unsupported_charset": {"given"},
+    "unsupported_encoding": {"given", "supported"},
+    "broken_encoding": {"detail", "encoding"},
+    "damaged_encoding": {"encoding"},
+    "unpacked_too_large": {"maximum"},
+    "several_json_texts": {"supported"},
+    "attributes_too_large": {"bytes", "maximum"},
+    "no_envelope": {"expected", "type"},
+    "no_envelope_nor_default": {"type"},
+    "payload_not_json": {"type"},
+    "payload_missing": {"type"},
     "not_an_object": {"given"},
     "missing_member": {"member"},
     "wrong_type": {"member", "expected"},
@@ -54,6 +68,15 @@ PARAMETERS = {
     "all_rejected": {"count"},
     "unknown_type": {"given", "known"},
     "data_base64_not_json": set(),
+    "unknown_webhook": {"given"},
+    "missing_signature": {"member"},
+    "malformed_signature": {"member"},
+    "stale_signature": {"maximum"},
+    "bad_signature": {"source"},
+    "no_sns_message": set(),
+    "unlisted_topic": {"given"},
+    "foreign_url": {"given"},
+    "unmapped_member": {"member", "expression", "given"},
     "unknown_route": {"given"},
     "unavailable": set(),
     "request_not_an_object": {"given"},
@@ -88,10 +111,12 @@ PARAMETERS = {
     "unknown_rescue": {"given"},
     "unknown_redrive": {"given"},
     "run_is_over": {"given", "status"},
+    "preview_causes_left_out": {"count"},
     "preview_matched": {"count", "read"},
     "preview_matched_nothing": {"read"},
     "preview_skipped": {"count", "detail"},
-    "preview_young": {"count", "minimum"},
+    "preview_young": {"count", "minimum", "at"},
+    "preview_too_young": {"count", "at"},
     "preview_in_flight": {"count"},
     "preview_incomplete": set(),
     "preview_dry_run": set(),
@@ -213,9 +238,10 @@ def test_a_message_that_is_too_long_says_so_as_a_japanese_reader_expects() -> No
     assert "4001文字" in text
 
 
-def test_a_large_integer_is_to_be_sent_as_a_string() -> None:
-    assert "Send it as a string" in render("integer_too_large", {"literal": "9" * 400}, "en")
-    assert "文字列として" in render("integer_too_large", {"literal": "9" * 400}, "ja")
+def test_a_number_out_of_bounds_is_to_be_sent_as_a_string() -> None:
+    for code in ("too_many_digits", "number_out_of_range"):
+        assert "end it as a string" in render(code, {"literal": "9" * 400, "digits": 400, "maximum": 100}, "en")
+        assert "文字列として" in render(code, {"literal": "9" * 400, "digits": 400, "maximum": 100}, "ja")
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_an_unknown_type_is_accepted_as_it_is_or_refused_by_name() -> None:
 
 
 def test_known_types_are_sorted(packaged: SchemaRegistry) -> None:
-    assert packaged.known_types == ("catalog.item", "chat.message", "heartbeat", "order")
+    assert packaged.known_types == ("catalog.item", "chat.message", "heartbeat", "order", "refund")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,7 @@ def test_the_packaged_types_name_their_entities(packaged: SchemaRegistry) -> Non
         "catalog.item": "itemId",
         "chat.message": "sessionId",
         "heartbeat": "deviceId",
+        "refund": "orderId",
         "order": "orderId",
     }
 

@@ -15,6 +15,7 @@ from pik.domain.operate.failure_modes import (
     parse_fault_mode,
     poison,
 )
+from pik.domain.process.amounts import AmountRules
 from pik.domain.process.batch import open_event
 from pik.domain.shared.failures import Category, classify
 from tests.support.makers import make_work
@@ -91,5 +92,5 @@ def test_no_piece_of_the_poison_is_an_event(offset: int, length: int, more: int)
     data = poison(offset + length + more)
     assert len(data) == offset + length + more
     with pytest.raises(Exception) as caught:  # noqa: PT011 (whatever it is, its category is what counts)
-        open_event(WORK, data[offset : offset + length])
+        open_event(WORK, data[offset : offset + length], AmountRules({}))
     assert classify(caught.value) is Category.VALIDATION

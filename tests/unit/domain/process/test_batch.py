@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.event.fields import RawRef
-from pik.domain.event.work import BadWork, Input
+from pik.domain.event.work import BadWork
 from pik.domain.http.strict_json import MalformedJson
 from pik.domain.process.batch import (
     AmountOverLimit,
@@ -25,9 +26,12 @@ from pik.domain.process.batch import (
     plan_reads,
     read_deliveries,
 )
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey
 from pik.domain.shared.failures import Category, HashMismatch, TransientFailure, classify
-from tests.support.makers import make_input, make_work, sqs_record
+from pik.domain.shared.limits import MAX_BODY_BYTES
+from tests.support.foreign import FOREIGN, ForeignMessage
+from tests.support.makers import AMOUNT_RULES, make_input, make_work, sqs_record
 
 WORK = make_work({"amount": 1})
 KEY = DayKey("customer-17", "2026-11-20", "LIVE")
@@ -131,7 +135,7 @@ def test_each_event_is_cut_out_of_the_bytes_read(names: list[str], before: bytes
         payloads[f"m-{number}"] = payload
         body += piece + b"\n"
     (read,), _ = plan_reads(reversed(deliveries), "raw")
-    opened = read.open(body[read.offset : read.offset + read.length])
+    opened = read.open(body[read.offset : read.offset + read.length], AMOUNT_RULES)
     assert {it: found.payload for it, found in opened.items() if isinstance(found, Input)} == payloads
 
 
@@ -139,7 +143,7 @@ def test_an_object_that_ends_too_early_spoils_only_the_events_beyond_its_end() -
     payload = {"n": 1}
     inside = Delivery("m-0", 1, make_work(payload, ref=RawRef("raw", "a", 0, 7)))
     (read,), _ = plan_reads([inside, placed(1, "a", 5, 100)], "raw")
-    opened = read.open(b'{"n":1}')
+    opened = read.open(b'{"n":1}', AMOUNT_RULES)
     assert isinstance(opened["m-0"], Input)
     assert isinstance(opened["m-1"], BrokenReference)
     assert classify(opened["m-1"]) is Category.VALIDATION
@@ -148,21 +152,31 @@ def test_an_object_that_ends_too_early_spoils_only_the_events_beyond_its_end() -
 def test_bytes_that_are_not_the_event_are_refused() -> None:
     work = make_work({"n": 1})
     with pytest.raises(HashMismatch):
-        open_event(work, b'{"n":2}')
+        open_event(work, b'{"n":2}', AMOUNT_RULES)
     with pytest.raises(MalformedJson):
-        open_event(work, b'{"n":')
-    assert open_event(work, b'{ "payload": {"n": 1.0} }').payload == {"n": 1}
+        open_event(work, b'{"n":', AMOUNT_RULES)
+    assert open_event(work, b'{ "payload": {"n": 1.0} }', AMOUNT_RULES).payload == {"n": 1}
 
 
 @pytest.mark.parametrize(
-    ("kind", "amount", "refused"),
-    [("order", 1_000_000, False), ("order", 1_000_000.01, True), ("refund", 2e6, False), ("order", "2000000", False)],
+    ("kind", "payload", "refused"),
+    [
+        ("order", {"amount": 1_000_000}, False),
+        ("order", {"amount": 1_000_000.01}, True),
+        ("order", {"amount": "1000000.01"}, True),
+        ("order", {"amount": 1_000_000.01, "currency": "EUR"}, True),
+        ("order", {"amount": 1_000_000.01, "currency": "JPY"}, False),
+        ("order", {"amount": 1_000_000.01, "currency": "IRR"}, False),
+        ("refund", {"amount": 2e6}, False),
+        ("payment", {"amount": 2e6}, False),
+    ],
 )
-def test_an_order_over_the_limit_breaks_a_business_rule(kind: str, amount: Any, refused: bool) -> None:
-    payload = {"amount": amount}
-    event = open_event(make_work(payload, event_type=kind), json.dumps(payload).encode())
+def test_an_order_over_the_limit_of_its_currency_breaks_a_business_rule(kind: str, payload: Any, refused: bool) -> None:
+    event = open_event(make_work(payload, event_type=kind), json.dumps(payload).encode(), AMOUNT_RULES)
     gone = BrokenReference("x")
-    judged = judge({"m-0": event, "m-1": gone})
+    limits = {"*": Decimal(1_000_000), "JPY": Decimal(150_000_000), "IRR": Decimal("1e12")}
+    assert judge({"m-0": event}, {}) == {"m-0": event}
+    judged = judge({"m-0": event, "m-1": gone}, limits)
     assert judged["m-1"] is gone
     if not refused:
         assert judged["m-0"] is event
@@ -217,3 +231,67 @@ def test_an_event_that_was_not_counted_has_the_days_failure() -> None:
 
 def test_versions_that_were_written_before_a_failure_stand() -> None:
     assert DayOutcome(KEY, counted={EVENT: 1}, error=TransientFailure("later")).due(delivery(), EVENT) == Due(KEY, 1)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_message_has_its_own_error_and_spoils_no_neighbour(name: str) -> None:
+    records = [
+        sqs_record(WORK.message().body, 0),
+        sqs_record(FOREIGN[name].body, 1),
+        sqs_record(WORK.message().body, 2),
+    ]
+    for record in records:
+        record["messageAttributes"] = lambda_attributes(FOREIGN[name])
+    first, foreign, last = read_deliveries(records)
+    assert isinstance(foreign.error, BadWork)
+    assert len(str(foreign.error)) < 1_000
+    assert (first.work, last.work) == (WORK, WORK), "their own attributes cost them nothing"
+    assert foreign.attempt(5).number == 1
+
+
+@pytest.mark.parametrize("count", [None, "0", "-1", "٣", "1" * 5_000, "many", {}])
+def test_a_message_of_which_no_attempt_can_be_counted_is_its_own_failure(count: Any) -> None:
+    records = [sqs_record(WORK.message().body, n) for n in range(2)]
+    records[0]["attributes"] |= {"ApproximateReceiveCount": count}
+    bad, good = read_deliveries(records)
+    assert (bad.work, bad.receive_count) == (None, 1)
+    assert "ApproximateReceiveCount" in str(bad.error)
+    assert good.work == WORK
+
+
+@pytest.mark.parametrize("wrong", [{"SentTimestamp": "9" * 30}, {"SentTimestamp": None}, {"MessageGroupId": 5}])
+def test_what_is_only_shown_of_a_message_keeps_nobody_from_processing_it(wrong: Any) -> None:
+    record = sqs_record(WORK.message().body, 0)
+    record["attributes"] |= wrong
+    (found,) = read_deliveries([record])
+    assert (found.work, found.error) == (WORK, None)
+
+
+@pytest.mark.parametrize("lacking", ["body", "attributes", "messageAttributes", "receiptHandle"])
+def test_a_record_without_a_part_is_read_for_what_it_has(lacking: str) -> None:
+    records = [sqs_record(WORK.message().body, n) for n in range(2)]
+    del records[0][lacking]
+    bad, good = read_deliveries(records)
+    assert bad.message_id == "message-0"
+    assert (bad.error is None) == (lacking in {"messageAttributes", "receiptHandle"})
+    assert good.work == WORK
+
+
+def test_a_place_far_away_is_read_alone_and_what_lies_between_is_not() -> None:
+    far = MAX_BODY_BYTES * 1_000
+    deliveries = [placed(0, "a", 0, 10), placed(1, "a", far, 10), placed(2, "a", 20, 10), placed(3, "a", far - 5, 3)]
+    (near, away), _ = plan_reads(deliveries, "raw")
+    assert (near.offset, near.length, [it.message_id for it in near.deliveries]) == (0, 30, ["m-0", "m-2"])
+    assert (away.offset, away.length, [it.message_id for it in away.deliveries]) == (far - 5, 15, ["m-1", "m-3"])
+
+
+def lambda_attributes(message: ForeignMessage) -> dict[str, Any]:
+    """The attributes as Lambda hands them over."""
+    return {
+        name: {
+            "dataType": value["DataType"],
+            "stringListValues": [],
+            **({"stringValue": value["StringValue"]} if "StringValue" in value else {"binaryValue": "/wA="}),
+        }
+        for name, value in message.sent_attributes().items()
+    }

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pik.adapters.dynamodb.items import to_item
-from pik.domain.event.work import Input
+from pik.domain.process.inputs import Input
 from pik.domain.process.versions import (
     EMPTY_HASH,
     DayKey,
@@ -61,7 +61,8 @@ def test_the_first_version_is_one_row_with_its_ids() -> None:
         "version": 1,
         "metrics": {
             "daily_event_count": 2,
-            "daily_amount_sum": "0.25",
+            "daily_amount_sum": {"XXX": "0.25"},
+            "daily_amounts_not_counted": 0,
             "first_event_time": "2026-11-20T10:15:30.250000Z",
             "last_event_time": "2026-11-20T10:15:30.250000Z",
         },

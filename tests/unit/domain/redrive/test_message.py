@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -107,6 +109,15 @@ def test_the_new_payload_is_stored_as_an_event_whose_hash_is_told() -> None:
 def test_a_new_payload_that_no_producer_could_send_is_refused(transform: Transform, said: str) -> None:
     with pytest.raises(TransformFailed, match=said):
         with_payload(entry_of(letter(), 5, whole=False), transform, stored(), SCHEMAS)
+
+
+def test_a_payload_that_is_not_json_cannot_be_changed() -> None:
+    data = b"\x89PNG"
+    entry = entry_of(letter(), 5, whole=False)
+    ref = replace(entry.event.ref, key="raw/a.bin")
+    picture = replace(entry, work=replace(entry.event, ref=ref, payload_sha=hashlib.sha256(data).hexdigest()))
+    with pytest.raises(TransformFailed, match="not JSON"):
+        with_payload(picture, Transform({"amount": 1}), data, SCHEMAS)
 
 
 @pytest.mark.parametrize("data", [b"\x00\xff", "AP8="])  # as botocore hands it over, and as SQS sends it

@@ -114,6 +114,7 @@ def test_a_sample_shows_the_message_its_reason_and_what_the_ledger_knows() -> No
         "expires_at": "2026-12-04T11:00:00.000000Z",
         "sent_at": "2026-11-20T11:00:00.000000Z",
         "ledger": [{"category": "VALIDATION", "attempt": 2}],
+        "unreadable": [],
     }
 
 
@@ -190,7 +191,8 @@ def test_what_a_start_would_do_is_counted_as_a_run_counts() -> None:
             0,
             False,
             "Of 1 messages that were read, 1 match. "
-            "1 failed less than 60 seconds ago: a redrive skips them unless force is true.",
+            "1 failed less than 60 seconds ago: a redrive skips them "
+            "until 2026-11-20T12:00:30.000000Z unless force is true.",
         ),
     ],
 )
@@ -207,3 +209,18 @@ def test_a_dry_start_is_told_in_sentences() -> None:
         "This was a dry run: nothing was moved or recorded."
     )
     assert redrive_preview.rehearsal(seen, 0, "ja").endswith("ドライランのため、何も移さず、何も記録していません。")
+
+
+def test_what_is_too_young_says_when_the_last_of_it_is_old_enough() -> None:
+    at = ("2026-11-20T11:59:10.000000Z", "2026-11-20T11:59:40.000000Z", "2026-11-20T11:00:00.000000Z")
+    seen = choice(*(letter(number, at=it) for number, it in enumerate(at)), min_age_seconds=60)
+    counts = {"visible": 3, "in_flight": 0, "delayed": 0}
+    assert redrive_preview.describe(seen, counts, NOW, RETENTION)["too_young_until"] == "2026-11-20T12:00:40.000000Z"
+    words = redrive_preview.rehearsal(seen, 0, "en")
+    assert "2 are too young: the last of them is old enough at 2026-11-20T12:00:40.000000Z." in words
+
+
+def test_where_nothing_is_too_young_no_time_is_named() -> None:
+    seen = choice(letter(1), letter(2, at="2026-11-20T11:59:40.000000Z"))
+    counts = {"visible": 2, "in_flight": 0, "delayed": 0}
+    assert redrive_preview.describe(seen, counts, NOW, RETENTION)["too_young_until"] is None

@@ -56,7 +56,7 @@ def test_a_sources_window_is_sixteen_partitions_a_day_in_order_of_days() -> None
         ({**WINDOW, "event_type": "order"}, [("/source", "missing_member")]),
         ({**ENTITY, "entity_id": 17}, [("/entity_id", "wrong_type")]),
         ({**ENTITY, "entity_id": " "}, [("/entity_id", "blank")]),
-        ({**ENTITY, "entity_id": "x" * 257}, [("/entity_id", "too_long")]),
+        ({**ENTITY, "entity_id": "x" * 1025}, [("/entity_id", "too_many_bytes")]),
         ({**ENTITY, "start_time": "yesterday"}, [("/start_time", "bad_time")]),
         ({**ENTITY, "start_time": "2026-11-20T00:00:00"}, [("/start_time", "time_without_offset")]),
         ({**ENTITY, "end_time": 1}, [("/end_time", "wrong_type")]),

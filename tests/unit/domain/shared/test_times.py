@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from pik.domain.shared.times import (
     BadTime,
+    Moment,
     day_of,
     epoch_seconds,
     from_datetime,
     is_normal,
     lag_ms,
     normalise,
+    parse,
+    parse_event_time,
     to_datetime,
 )
 
@@ -56,6 +59,37 @@ def test_spellings_of_rfc_3339(given_text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        ("2026-11-20T10:15:30Z", Moment("2026-11-20T10:15:30.000000Z", "2026-11-20T10:15:30.000000Z")),
+        ("2026-11-20T10:15:30.1234560Z", Moment("2026-11-20T10:15:30.123456Z", "2026-11-20T10:15:30.123456Z")),
+        ("2026-11-20T10:15:30.1234567Z", Moment("2026-11-20T10:15:30.123456Z", "2026-11-20T10:15:30.1234567Z")),
+        (
+            "2026-11-20T19:15:30.000000000000000001+09:00",
+            Moment("2026-11-20T10:15:30.000000Z", "2026-11-20T10:15:30.000000000000000001Z"),
+        ),
+        ("2016-12-31T23:59:60Z", Moment("2016-12-31T23:59:59.999999Z", "2016-12-31T23:59:60.0Z")),
+        ("2017-01-01T08:59:60.50+09:00", Moment("2016-12-31T23:59:59.999999Z", "2016-12-31T23:59:60.5Z")),
+    ],
+)
+def test_digits_that_a_key_does_not_have_tell_moments_apart(given_text: str, expected: Moment) -> None:
+    assert parse(given_text) == expected
+
+
+@given(moments, st.integers(0, 10**18 - 1), st.integers(0, 10**18 - 1))
+def test_two_moments_are_one_exactly_when_their_digits_are(moment: datetime, one: int, other: int) -> None:
+    exact = [parse(f"{moment:%Y-%m-%dT%H:%M:%S}.{digits:018d}Z".rjust(39, "0")).exact for digits in (one, other)]
+    assert (exact[0] == exact[1]) == (one == other)
+
+
+def test_an_event_is_early_enough_for_a_window_to_hold_it() -> None:
+    assert parse_event_time("9999-12-30T23:59:59.999999Z").normal < normalise("9999-12-31T00:00:00Z")
+    for text in ("9999-12-31T00:00:00Z", "9999-12-31T09:00:00+09:00", "9999-12-31T23:59:60Z"):
+        with pytest.raises(BadTime, match="before 9999-12-31"):
+            parse_event_time(text)
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("", "bad_time"),
@@ -67,7 +101,9 @@ def test_spellings_of_rfc_3339(given_text: str, expected: str) -> None:
         ("2025-02-29T00:00:00Z", "bad_time"),
         ("2026-13-01T00:00:00Z", "bad_time"),
         ("2026-11-20T24:00:01Z", "bad_time"),
-        ("2016-12-31T23:59:60Z", "bad_time"),
+        ("2016-12-31T23:59:61Z", "bad_time"),
+        ("2016-12-31T23:60:60Z", "bad_time"),
+        ("2026-11-20T10:15:30.1234567890123456789Z", "bad_time"),
         ("2026-11-20T10:15:30+14:01", "bad_time"),
         ("2026-11-20T10:15:30-23:59", "bad_time"),
         ("2026-11-20T10:15:30+99:00", "bad_time"),

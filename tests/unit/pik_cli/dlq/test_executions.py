@@ -200,3 +200,16 @@ def test_nobody_to_ask_starts_nothing(backend: RedriveBackend, start: Any) -> No
 
 def test_an_empty_queue_is_exit_status_1(backend: RedriveBackend, start: Any) -> None:
     assert start("--yes").exit_code == 1
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, "1" * 5_000, "{" * 3])
+def test_a_foreign_message_is_skipped_and_the_others_are_started(
+    backend: RedriveBackend, start: Any, body: str
+) -> None:
+    backend.bury(1)
+    backend.bury(2, body=body)
+    told = summary(start("--count", "100", "--yes", "-o", "json"))
+    assert len(backend.aws.stepfunctions.started) == 1
+    assert told["skipped"] == {"unreadable": 1}
+    assert [it.body for it in backend.dead()] == [body]
+    assert backend.visible() == 1

@@ -116,7 +116,7 @@ def test_injected_failures_are_cleared_and_redriven_and_nothing_is_repaired(back
     assert "Fix" not in injected["advice"]
     shown = pik("dlq", "analyze").stdout
     assert "injected by  failure mode poison_payload" in shown
-    assert f"then         {redrive}" in shown
+    assert f"Then:\n  {redrive}\n" in shown
     backend.inject("none")
     causes = {it["fingerprint"]: it for it in summary(pik("dlq", "analyze", "-o", "json"))["causes"]}
     assert (causes[FINGERPRINT]["next"], causes[FINGERPRINT]["then"]) == (redrive, None)
@@ -152,8 +152,8 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(question)
         raise typer.Abort
 
-    monkeypatch.setattr("pik_cli.dlq.options.can_ask", lambda: True)
-    monkeypatch.setattr("pik_cli.dlq.options.typer.confirm", confirm)
+    monkeypatch.setattr("pik_cli.shell.consent.can_ask", lambda: True)
+    monkeypatch.setattr("pik_cli.shell.consent.typer.confirm", confirm)
     return found
 
 

@@ -147,7 +147,7 @@ def test_analyze_tells_each_cause_with_its_logs_and_the_next_step(backend: Redri
 
 def test_the_commands_that_analyze_prints_can_be_typed(backend: RedriveBackend, pik: Pik) -> None:
     for number, category in enumerate(["VALIDATION", "PROCESSING", "PERMANENT", "TRANSIENT", "TIMEOUT"]):
-        backend.bury(number, category=category, fingerprint=f"f{number}")
+        backend.bury(number, category=category, fingerprint=f"{number}" * 32)
     backend.bury(9, body="no message", told=False)
     for cause in summary(pik("dlq", "analyze", "-o", "json"))["causes"]:
         for line in (cause["logs"], cause["next"]):
@@ -237,3 +237,15 @@ def test_monitor_goes_on_after_a_look_that_failed_until_ctrl_c(
     assert result.exit_code == 0
     assert "Could not read the queue: AWS does not answer" in result.stderr
     assert len(rows(result.stdout)) == 3
+
+
+def test_peek_says_what_is_wrong_with_a_message_that_cannot_be_read(backend: RedriveBackend, pik: Pik) -> None:
+    backend.bury(1, body="y")
+    output = pik("dlq", "peek").stdout
+    assert "unreadable" in output
+    assert "work message: not JSON" in " ".join(output.split())
+
+
+def test_peek_says_nothing_of_what_can_be_read(backend: RedriveBackend, pik: Pik) -> None:
+    backend.bury(1)
+    assert "unreadable" not in pik("dlq", "peek").stdout

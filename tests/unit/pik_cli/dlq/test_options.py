@@ -9,36 +9,22 @@ import string
 from pathlib import Path
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pik_cli.dlq.advice import level_of, next_step, span
+from pik_cli.dlq.advice import level_of, next_step
 from pik_cli.dlq.command import app as dlq
-from pik_cli.dlq.options import assignments, canary_members, seconds, transform_members
+from pik_cli.dlq.options import assignments, canary_members, transform_members
 from pik_cli.main import app
 from pik_cli.shell.errors import Misuse
+from pik_cli.shell.windows import span
 
 NAMES = st.text(string.ascii_letters + "._-", min_size=1)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(string.ascii_letters), inner, max_size=3),
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90), ("90s", 90), ("15m", 900), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400), ("0", 0)],
-)
-def test_ages(text: str, expected: int) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5", "1.5h", "5 m", "1w", "٣", "9" * 30 + "d"])
-def test_what_is_no_age(text: str) -> None:
-    with pytest.raises(typer.BadParameter):
-        seconds(text)
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=4))

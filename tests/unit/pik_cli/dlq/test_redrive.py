@@ -27,8 +27,8 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Any:
             raise typer.Abort
         return True
 
-    monkeypatch.setattr("pik_cli.dlq.options.can_ask", lambda: True)
-    monkeypatch.setattr("pik_cli.dlq.options.typer.confirm", confirm)
+    monkeypatch.setattr("pik_cli.shell.consent.can_ask", lambda: True)
+    monkeypatch.setattr("pik_cli.shell.consent.typer.confirm", confirm)
     return found
 
 
@@ -218,12 +218,6 @@ def test_a_manifest_and_filters_contradict_each_other(backend: RedriveBackend, p
     assert "filters contradict it" in result.stderr
 
 
-def test_a_refusal_names_every_place(backend: RedriveBackend, pik: Pik) -> None:
-    result = pik("dlq", "redrive", "--manifest", "nonsense", "--yes")
-    assert result.exit_code == 1
-    assert "/manifest_id" in result.stderr
-
-
 def test_a_start_whose_answer_is_lost_is_not_repeated(backend: RedriveBackend, pik: Pik) -> None:
     backend.bury(1)
     backend.instead = [backend.answer, httpx.ReadTimeout("no answer")]
@@ -344,23 +338,6 @@ def test_a_cancelled_run_is_exit_status_1_for_whoever_follows_it(backend: Redriv
     totals = {"selected": 10, "redriven": 0, "skipped": {"cancelled": 10}, "already_gone": 0, "failed": 0}
     backend.instead = [(200, row("CANCELLED", totals=totals))]
     assert pik("dlq", "show", "rdr-1", "--follow").exit_code == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--min-age", "soon"), "is not a duration"),
-        (("--set", "nothing"), "no path or no value"),
-        (("--set", "payload.a=1", "--set", "payload.a=2"), "twice"),
-        (("--no-canary", "--canary", "3"), "contradicts"),
-        (("--category", "WHATEVER"), "WHATEVER"),
-    ],
-)
-def test_wrong_usage_is_exit_status_2(backend: RedriveBackend, pik: Pik, options: tuple[str, ...], words: str) -> None:
-    result = pik("dlq", "redrive", *options, "--yes")
-    assert result.exit_code == 2
-    assert words in result.stderr
-    assert backend.requests == []
 
 
 def test_credentials_that_may_not_redrive_are_exit_status_3(backend: RedriveBackend, pik: Pik) -> None:

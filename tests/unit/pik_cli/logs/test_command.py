@@ -14,7 +14,7 @@ import pytest
 from botocore.stub import Stubber
 
 from pik_cli.logs.command import LoggedFunction, LogReader, PrintedLines, follow
-from pik_cli.logs.lines import LineFilter, LogLine, id_of, level_of, message, parse, since, time_text, value_text
+from pik_cli.logs.lines import LineFilter, LogLine, id_of, level_of, message, parse, time_text, value_text
 from pik_cli.shell.errors import Misuse
 from tests.support.command_line import Pik, write_state
 
@@ -124,27 +124,6 @@ def test_times_are_utc_to_the_millisecond() -> None:
     assert time_text(line("x", 7)) == "2026-11-20 10:00:00.007Z"
 
 
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("90s", NOW - timedelta(seconds=90)),
-        ("15m", NOW - timedelta(minutes=15)),
-        ("1h30m", NOW - timedelta(minutes=90)),
-        ("2d", NOW - timedelta(days=2)),
-        ("2026-11-20T19:00:00+09:00", NOW),
-        ("2026-11-20T10:00:00Z", NOW),
-    ],
-)
-def test_since_takes_a_duration_or_a_time(text: str, moment: datetime) -> None:
-    assert since(text, NOW) == moment
-
-
-@pytest.mark.parametrize("text", ["", "15", "m", "-5m", "yesterday", "2026-11-20T10:00:00", "9" * 20 + "d"])
-def test_a_since_that_is_no_time_is_wrong_usage(text: str) -> None:
-    with pytest.raises(Misuse, match="not a time"):
-        since(text, NOW)
-
-
 def test_levels_and_ids_are_checked() -> None:
     assert level_of("error") == "ERROR"
     with pytest.raises(Misuse, match="--level loud"):
@@ -245,16 +224,24 @@ def test_what_is_remembered_while_following_is_bounded() -> None:
 
 
 @pytest.fixture
-def engine_logs(machine: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, Any]]]:
+def engine_outputs() -> list[dict[str, str]]:
+    """The outputs of a stack without webhooks."""
+    names = ("Ingest", "Publisher", "Processor", "Replay", "Redrive", "RedriveStep")
+    return [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
+
+
+@pytest.fixture
+def engine_logs(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, engine_outputs: list[dict[str, str]]
+) -> dict[str, list[dict[str, Any]]]:
     """A local engine whose log groups hold these events; a group that is missing here is missing there."""
     write_state(machine, "http://127.0.0.1:9", log_file="/tmp/the-engine.log")
-    names = ("Ingest", "Publisher", "Processor", "Replay", "Redrive", "RedriveStep")
-    groups: dict[str, list[dict[str, Any]]] = {f"g-{name.lower()}": [] for name in names}
-    outputs = [{"OutputKey": f"{name}LogGroupName", "OutputValue": f"g-{name.lower()}"} for name in names]
-    stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+    groups: dict[str, list[dict[str, Any]]] = {it["OutputValue"]: [] for it in engine_outputs}
+    stacks = {"Stacks": [{"StackName": "s", "StackStatus": "CREATE_COMPLETE", "Outputs": engine_outputs}]}
 
-    def paginate(*, logGroupName: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (AWS's names)
-        return [{"events": groups[logGroupName]}]
+    def paginate(*, logGroupName: str, endTime: int | None = None, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        found = groups[logGroupName]
+        return [{"events": [it for it in found if endTime is None or it["timestamp"] <= endTime]}]
 
     aws = SimpleNamespace(
         cloudformation=SimpleNamespace(describe_stacks=lambda **_: stacks),
@@ -303,6 +290,51 @@ def test_silence_on_a_local_engine_names_its_log_file(pik: Pik, engine_logs: dic
     assert "/tmp/the-engine.log" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [
+        ((), "No lines. Look further back with --since 1d."),
+        (("--since", "2h"), "No lines. Look further back with --since 1d."),
+        (("--since", "1d"), "No lines. Look further back with --since 1w."),
+        (("--since", "3d", "--level", "ERROR"), "Look further back with --since 1w, or leave out --level."),
+        (("--since", "90d", "--grep", "x", "--event-id", "abcd"), "No lines. Leave out --grep and the id."),
+        (("--since", "90d"), "No lines."),
+    ],
+    ids=str,
+)
+def test_silence_is_not_answered_with_what_was_asked_already(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], args: tuple[str, ...], advice: str
+) -> None:
+    lines = pik("logs", *args).stderr.splitlines()
+    assert any(line.endswith(advice) for line in lines), lines
+
+
+def test_the_window_is_shown_and_ends_before_until(pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]) -> None:
+    engine_logs["g-ingest"] += [event("before", 999), event("at the end", 1000)]
+    result = pik("logs", "--since", "2026-11-20T10:00", "--until", "2026-11-20T10:00:01")
+    assert "Log times, UTC: 2026-11-20T10:00:00Z to 2026-11-20T10:00:01Z (1 s)" in result.stderr
+    assert "before" in result.stdout
+    assert "at the end" not in result.stdout
+
+
+def test_a_stack_without_webhooks_has_no_logs_of_them_and_says_how_it_gets_some(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]
+) -> None:
+    result = pik("logs", "webhook")
+    assert result.exit_code == 1
+    assert "takes no webhooks" in result.stderr
+    assert "WebhookSources" in result.stderr
+
+
+def test_a_stack_with_webhooks_shows_their_logs_too(
+    pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], engine_outputs: list[dict[str, str]]
+) -> None:
+    engine_outputs.append({"OutputKey": "WebhookLogGroupName", "OutputValue": "g-webhook"})
+    engine_logs["g-webhook"] = [event(powertools("webhook refused", "WARNING"), 1)]
+    for line_of in (pik("logs"), pik("logs", "webhook")):
+        assert line_of.stdout.splitlines() == ["2026-11-20 10:00:00.001Z  WARNING  webhook       webhook refused"]
+
+
 def test_more_lines_than_asked_for_are_cut_and_said_to_be(
     pik: Pik, engine_logs: dict[str, list[dict[str, Any]]]
 ) -> None:
@@ -332,7 +364,17 @@ def test_following_ends_with_ctrl_c_and_exit_status_0(
 
 
 @pytest.mark.parametrize(
-    "args", [["--since", "soon"], ["--level", "LOUD"], ["--event-id", "a b"], ["--request-id", '"']], ids=" ".join
+    "args",
+    [
+        ["--since", "soon"],
+        ["--until", "soon"],
+        ["--since", "today", "--until", "yesterday"],
+        ["--follow", "--until", "today"],
+        ["--level", "LOUD"],
+        ["--event-id", "a b"],
+        ["--request-id", '"'],
+    ],
+    ids=" ".join,
 )
 def test_what_cannot_be_understood_is_wrong_usage(
     pik: Pik, engine_logs: dict[str, list[dict[str, Any]]], args: list[str]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,7 @@ def backend(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayBa
         "pik_cli.shell.api.http_client", lambda local: httpx.Client(transport=httpx.MockTransport(found))
     )
     monkeypatch.setattr("pik_cli.replay.command.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pik_cli.replay.command.warn_when_paused", lambda _session: None)
     monkeypatch.setattr(module, "_observe", lambda run, outcome: None)
     return found
 
@@ -111,7 +114,7 @@ def test_options_become_members_of_the_request(backend: ReplayBackend, pik: Pik)
         {
             "source": "shop",
             "event_type": "order",
-            "start_time": "2026-11-20T10:00:00+09:00",
+            "start_time": "2026-11-20T01:00:00Z",
             "end_time": "2026-11-21T00:00:00Z",
             "limit": 7,
             "include_duplicates": True,
@@ -142,10 +145,65 @@ def test_without_yes_and_without_a_terminal_nothing_is_sent(backend: ReplayBacke
     assert backend.requests == []
 
 
-def test_a_refusal_says_why_and_is_exit_status_1(backend: ReplayBackend, pik: Pik) -> None:
-    result = pik("replay", "--entity", "customer-17", "--from", "2026-11-20", "--yes")
-    assert result.exit_code == 1
-    assert 'The window has no "end_time"' in result.stderr
+@pytest.mark.parametrize(
+    ("args", "message", "fix"),
+    [
+        ([], "Nothing says which events", "--entity E, or --source S with --type T"),
+        (["--entity", "c"], "The window is missing", "--from yesterday --to now"),
+        (["--entity", "c", "--from", "today"], "--to is missing", "--to now"),
+        (["--entity", "c", "--to", "today"], "--from is missing", "--from yesterday"),
+        (["--entity", "c", "--source", "s", *DAY], "--entity contradicts", "--source with --type"),
+        (["--source", "s", *DAY], "--source needs --type", "Add --type"),
+        (["--type", "t", *DAY], "--type needs --source", "Add --source"),
+        (["--entity", "c", "--from", "2026-11-21", "--to", "2026-11-20"], "is reversed", "Swap them"),
+        (["--entity", "c", "--from", "2026-11-20", "--to", "2026-11-20"], "is empty", "--to 2026-11-21"),
+        (["--entity", "c", "--from", "soon", "--to", "now"], "Invalid value for '--from'", "yesterday"),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, list) else "",
+)
+def test_what_makes_no_window_or_scope_is_wrong_usage_before_anything_is_asked(
+    backend: ReplayBackend, pik: Pik, args: list[str], message: str, fix: str
+) -> None:
+    result = pik("replay", *args, "--yes")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert fix in result.stderr
+    assert backend.requests == []
+
+
+def test_words_for_times_become_one_window_that_is_shown_before_the_act(
+    backend: ReplayBackend, pik: Pik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 20, 10, 15, 30, 250_000, tzinfo=UTC)
+    monkeypatch.setattr("pik_cli.replay.command.clock", lambda: now)
+    backend.instead = [httpx.ConnectError("down")] * 20
+    result = pik("replay", "--entity", "c", "--from", "yesterday", "--to", "-2h", "--yes")
+    assert "Event times, UTC: 2026-11-19T00:00:00Z to 2026-11-20T08:15:30Z (1 d 8 h)" in result.stderr
+    body = backend.bodies()[0]
+    assert (body["start_time"], body["end_time"]) == ("2026-11-19T00:00:00Z", "2026-11-20T08:15:30Z")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((*WHOLE, "--token", "x"), ["The token cannot be read. Send --token exactly"]),
+        (("replay", "--entity", " ", *DAY, "--yes"), ["--entity is blank"]),
+        (
+            ("replay", "--source", "s", "--type", "t", "--from", "2020-01-01", "--to", "2026-01-01", "--yes"),
+            ["--to: The window touches"],
+        ),
+    ],
+    ids=["token", "entity", "window"],
+)
+def test_what_the_api_refuses_is_wrong_usage_that_names_the_option(
+    backend: ReplayBackend, pik: Pik, args: tuple[str, ...], words: list[str]
+) -> None:
+    result = pik(*args)
+    assert result.exit_code == 2
+    for text in words:
+        assert text in result.stderr
+    assert not re.search(r"/\w|_", result.stderr.partition("Error:")[2]), "neither a JSON Pointer nor a member"
+    assert "go on with" not in result.stderr, "the same command would be refused again"
 
 
 def test_ctrl_c_tells_the_command_that_goes_on(
@@ -198,3 +256,10 @@ def test_show_refuses_a_run_that_is_not_there(backend: ReplayBackend, pik: Pik) 
     result = pik("replay", "show", "rpl-1")
     assert result.exit_code == 1
     assert "rpl-1" in result.stderr
+
+
+def test_show_sends_a_redrive_to_its_own_command(backend: ReplayBackend, pik: Pik) -> None:
+    result = pik("replay", "show", "rdr-20261120T101530Z-0a1b2c3d")
+    assert result.exit_code == 2
+    assert "pik dlq show rdr-20261120T101530Z-0a1b2c3d" in result.stderr
+    assert backend.requests == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import threading
@@ -36,6 +37,23 @@ def test_events_are_sent_byte_for_byte(api: ApiServer, pik: Pik, machine: Path) 
     assert pik("send", "one.ndjson").exit_code == 0
     assert [post.body for post in api.posts] == [line.encode()]
     assert api.posts[0].headers["content-type"] == "application/x-ndjson"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("many.ndjson", "application/x-ndjson"), ("many.json", "application/vnd.pik.events+json")]
+)
+def test_compressed_requests_bring_the_same_events(
+    api: ApiServer, pik: Pik, machine: Path, name: str, kind: str
+) -> None:
+    events = orders(250)
+    (machine / name).write_bytes(ndjson(events) if name.endswith(".ndjson") else json.dumps(events).encode())
+    result = pik("send", name, "--gzip", "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    assert api.accepted_entities() == {f"c-{n}": 1 for n in range(250)}
+    for post in api.posts:
+        assert (post.headers["content-type"], post.headers["content-encoding"]) == (kind, "gzip")
+        assert len(post.body) * 4 < len(gzip.decompress(post.body))
+    assert summary(pik("send", name, "--restart", "-o", "json"))["duplicate"] == 250
 
 
 def test_findings_name_line_place_and_reason_and_the_exit_status_is_1(api: ApiServer, pik: Pik, machine: Path) -> None:

@@ -144,3 +144,10 @@ def test_the_local_engine_is_called_with_its_own_credentials_whatever_the_shell_
     assert (aws.credentials.access_key, aws.region) == ("test", "us-east-1")
     assert aws.sqs.meta.endpoint_url == ENDPOINT
     assert aws.sqs.meta.config.proxies == {}
+
+
+@pytest.mark.parametrize("name", ["stack", "region", "profile", "endpoint_url"])
+def test_an_empty_option_does_not_lead_to_the_local_engine(tmp_path: Path, name: str) -> None:
+    write_state(tmp_path, ENDPOINT)
+    with pytest.raises(Misuse, match=f"--{name.replace('_', '-')} is empty"):
+        resolve(Options(**{name: " "}), {}, tmp_path)

@@ -21,7 +21,7 @@ from pik_cli.shell.queues import QUEUES, read_queue
 from pik_cli.shell.stack import Stack
 from pik_cli.status.read import MAPPINGS, TABLES, count_table
 from tests.support.api_server import ApiServer
-from tests.support.command_line import Pik
+from tests.support.command_line import Pik, write_state
 from tests.support.faults import refused
 
 OUTPUTS = {
@@ -137,6 +137,14 @@ def test_a_failure_mode_that_may_not_be_read_is_a_finding_and_the_rest_is_shown(
     assert result.exit_code == 1
     assert "Failure mode: unreadable" in result.stdout
     assert "processor  Enabled" in result.stdout
+
+
+def test_a_warning_of_the_api_is_a_finding(cloud: StatusClients, pik: Pik, machine: Path) -> None:
+    with ApiServer(default_event_type="invoice").running() as api:
+        write_state(machine, api.url)
+        result = pik("status")
+    assert result.exit_code == 1
+    assert 'DefaultEventType "invoice" has no schema' in " ".join(result.stdout.split())
 
 
 def test_json_has_everything_by_stable_names(cloud: StatusClients, pik: Pik, api: ApiServer) -> None:
@@ -277,3 +285,14 @@ def test_all_counts_of_a_queue_are_read(machine: Path) -> None:
         stub.add_response("get_queue_attributes", {"Attributes": attributes}, {"QueueUrl": "u", "AttributeNames": ANY})
         queue = read_queue(SimpleNamespace(sqs=client), Stack("s", "", {"WorkQueueUrl": "u"}), "WorkQueue")  # type: ignore[arg-type]
     assert (queue.visible, queue.in_flight, queue.delayed, queue.total) == (5, 6, 7, 18)
+
+
+def test_advice_leads_to_the_stack_that_was_named(cloud: StatusClients, api: ApiServer, pik: Pik) -> None:
+    cloud.counts["WorkDeadLetterQueue"] = 2
+    cloud.outputs = {**OUTPUTS, "ApiUrl": api.url}
+    where = ("--stack", "pik-dev", "--region", "eu-west-1")
+    shown = [line.strip() for line in pik(*where, "status").stdout.splitlines()]
+    assert "pik --stack pik-dev --region eu-west-1 dlq analyze" in shown
+    (found,) = json.loads(pik(*where, "status", "-o", "json").stdout)["findings"]
+    assert "pik --stack pik-dev --region eu-west-1 dlq analyze" in found["next_step"].splitlines()
+    assert "pik dlq analyze" in [line.strip() for line in pik("status").stdout.splitlines()]

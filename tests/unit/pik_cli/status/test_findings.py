@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from pik_cli.shell.discarded import DiscardedState
 from pik_cli.shell.failure_mode import FaultState
+from pik_cli.shell.processor_switch import PendingSwitch
 from pik_cli.shell.queues import QUEUES, QueueCounts
 from pik_cli.shell.stack import Stack
 from pik_cli.status.findings import StatusFinding, findings
@@ -57,40 +59,82 @@ def test_dead_letters_are_a_finding_with_where_to_look(counts: dict[str, int], w
     assert "pik logs processor --level ERROR" in found.next_step
 
 
+def test_a_warning_of_the_api_is_a_finding() -> None:
+    found = only(replace(WELL, api=replace(WELL.api, warnings=('DefaultEventType "x" has no schema.',))))
+    assert (found.code, found.message) == ("api_warning", 'DefaultEventType "x" has no schema.')
+
+
 def test_dead_letters_of_the_bus_are_told_from_those_of_the_work() -> None:
     found = only(with_queue("BusDeadLetterQueue", visible=3))
     assert (found.code, "bus's dead-letter queue" in found.message) == ("bus_dead_letters", True)
     assert "aggregates are right" in found.next_step
 
 
-def test_a_disabled_processor_loses_nothing_and_says_so() -> None:
+def paused(waiting: int = 7, **parameters: str) -> Snapshot:
+    """A snapshot whose processor mapping is off, and whose stack has these parameters."""
     snapshot = with_mapping("processor", state="Disabled")
-    waiting = replace(snapshot, queues=(QueueCounts("WorkQueue", 7, 0, 0), *WELL.queues[1:]))
-    found = only(waiting)
+    queues = (QueueCounts("WorkQueue", waiting, 0, 0), *WELL.queues[1:])
+    return replace(snapshot, queues=queues, stack=replace(WELL.stack, parameters=parameters))
+
+
+def test_a_processor_that_is_off_against_what_the_stack_says_loses_nothing_and_says_so() -> None:
+    found = only(paused())
     assert found.code == "processor_disabled"
-    assert "Disabled: nothing is lost, 7 messages wait in the work queue" in found.message
-    assert found.next_step.endswith("--enabled --uuid uuid-processor --region eu-west-1")
-    local = replace(waiting, endpoint_url="http://127.0.0.1:4566")
-    assert only(local).next_step.endswith("--region eu-west-1 --endpoint-url http://127.0.0.1:4566")
+    assert "Disabled, although the stack says EnableProcessor=true and nothing is scheduled" in found.message
+    assert "nothing is lost, 7 messages wait in the work queue" in found.message
+    assert found.next_step == "To go on: pik processor resume"
 
 
 @pytest.mark.parametrize(
-    ("switches", "because", "undo"),
+    ("parameters", "because", "undo"),
     [
-        ({"enable_processor": False}, "deployed with EnableProcessor=false", "deploy with EnableProcessor=true."),
-        ({"enable_processor": True, "dry_run": True}, "deployed with DryRun=true", "deploy with DryRun=false."),
+        ({"EnableProcessor": "false"}, "deployed with EnableProcessor=false:", "To go on: pik processor resume"),
+        ({"DryRun": "true"}, "deployed with DryRun=true:", "To go on, deploy with DryRun=false."),
         (
-            {"enable_processor": False, "dry_run": True},
-            "deployed with EnableProcessor=false and DryRun=true",
-            "deploy with EnableProcessor=true and DryRun=false.",
+            {"EnableProcessor": "false", "DryRun": "true"},
+            "deployed with EnableProcessor=false and DryRun=true:",
+            "To go on, deploy with DryRun=false, then: pik processor resume.",
         ),
     ],
 )
-def test_a_processor_that_was_switched_off_names_the_switch(switches: dict[str, bool], because: str, undo: str) -> None:
-    snapshot = replace(with_mapping("processor", state="Disabled"), api=replace(WELL.api, switches=switches))
-    found = next(it for it in findings(snapshot) if it.code == "processor_disabled")
+def test_a_processor_that_was_switched_off_names_the_switch(
+    parameters: dict[str, str], because: str, undo: str
+) -> None:
+    found = only(paused(**parameters))
     assert because in found.message
-    assert undo in found.next_step
+    assert found.next_step == undo
+
+
+def test_switches_of_the_api_count_where_the_stacks_parameters_are_not_known() -> None:
+    switches = {"enable_processor": False, "dry_run": True}
+    snapshot = replace(paused(), api=replace(WELL.api, switches=switches))
+    found = next(it for it in findings(snapshot) if it.code == "processor_disabled")
+    assert "deployed with EnableProcessor=false and DryRun=true" in found.message
+
+
+def test_a_timed_pause_says_until_when_and_how_many_wait() -> None:
+    pending = PendingSwitch(opens=True, at="2026-11-20T10:05:00Z")
+    found = only(replace(paused(1, EnableProcessor="true"), pending=pending))
+    assert found.code == "processor_disabled"
+    assert "until 2026-11-20T10:05:00Z, when a schedule resumes it: nothing is lost, 1 message waits" in found.message
+    assert "pik processor resume" in found.next_step
+
+
+def test_a_processor_that_a_schedule_will_pause_is_a_finding() -> None:
+    pending = PendingSwitch(opens=False, at="2026-11-20T10:05:00Z")
+    found = only(replace(WELL, pending=pending))
+    assert (found.code, "until 2026-11-20T10:05:00Z" in found.message) == ("processor_pauses", True)
+
+
+def test_a_processor_that_runs_against_what_the_stack_says_is_a_finding() -> None:
+    found = only(replace(WELL, stack=replace(WELL.stack, parameters={"EnableProcessor": "false"})))
+    assert (found.code, "EnableProcessor=false" in found.message) == ("processor_undeclared", True)
+
+
+def test_a_schedule_that_cannot_be_read_is_a_finding_and_changes_no_other() -> None:
+    pending = PendingSwitch(problem="GetSchedule: AccessDeniedException")
+    found = only(replace(WELL, pending=pending))
+    assert (found.code, "GetSchedule: AccessDeniedException" in found.message) == ("unreadable", True)
 
 
 def test_a_disabled_publisher_has_a_day() -> None:
@@ -177,3 +221,30 @@ def test_a_failure_mode_that_nobody_knows_is_told() -> None:
 def test_a_failure_mode_that_cannot_be_read_is_told_with_the_reason() -> None:
     found = only(with_failure_mode(problem="GetParameter: AccessDeniedException"))
     assert (found.code, "GetParameter: AccessDeniedException" in found.message) == ("unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("discarded", "words"),
+    [
+        (DiscardedState(1), "1 stream batch was discarded or set aside"),
+        (DiscardedState(1_000, more=True), "At least 1,000 stream batches were discarded or set aside"),
+    ],
+)
+def test_discarded_batches_are_a_finding_with_what_recovers_them(discarded: DiscardedState, words: str) -> None:
+    found = only(replace(WELL, discarded=discarded))
+    assert (found.code, found.message.startswith(words)) == ("discarded_batches", True)
+    assert "pik publisher recover --dry-run" in found.next_step
+
+
+def test_discarded_batches_that_cannot_be_counted_are_a_finding() -> None:
+    found = only(replace(WELL, discarded=DiscardedState(problem="ListObjectsV2: AccessDenied")))
+    assert (found.code, "ListObjectsV2: AccessDenied" in found.message) == ("unreadable", True)
+
+
+def test_a_schedule_that_resumes_what_runs_already_is_no_finding() -> None:
+    assert findings(replace(WELL, pending=PendingSwitch(opens=True, at="2026-11-20T10:05:00Z"))) == []
+
+
+def test_a_paused_processor_has_one_finding_whatever_its_last_result_was() -> None:
+    snapshot = with_mapping("processor", state="Disabled", last_result="PROBLEM: Function call failed")
+    assert only(snapshot).code == "processor_disabled"

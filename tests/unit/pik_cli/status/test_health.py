@@ -37,6 +37,14 @@ def test_an_api_that_is_not_well_is_exit_status_1(api: ApiServer, pik: Pik) -> N
     assert told["problem"].startswith("GET /health answered 503")
 
 
+def test_a_warning_of_the_api_is_shown(pik: Pik, machine: Path) -> None:
+    with ApiServer(default_event_type="invoice").running() as api:
+        write_state(machine, api.url)
+        result = pik("health")
+    assert result.exit_code == 0
+    assert 'DefaultEventType "invoice" has no schema' in result.stdout
+
+
 def test_an_api_that_wants_a_signature_gets_one(api: ApiServer, pik: Pik) -> None:
     api.health_wants_signature = True
     assert pik("health").exit_code == 0
