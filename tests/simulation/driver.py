@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from pik.domain.shared.limits import REDRIVE_BEGIN_SECONDS
+from pik.domain.shared.redrive_limits import REDRIVE_BEGIN_SECONDS
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
 from tests.simulation.deployment import Deployment

@@ -15,7 +15,7 @@ from benchmarks.__main__ import BENCHMARKS
 from benchmarks.curve import SIZES
 from benchmarks.plot import svg
 from pik.domain.http.catalogs import CATALOGS
-from pik.domain.shared import limits
+from pik.domain.shared import limits, redrive_limits
 from pik_cli.main import app
 from scripts.docs import reference
 from tests.support.pages import between_marks
@@ -124,8 +124,8 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{limits.MAX_KEY_NAME_BYTES:,} bytes each" in shown["source, event_type, idempotency_key"]
     assert shown["entity_id"] == f"{limits.MAX_ENTITY_BYTES:,} bytes in UTF-8"
     assert shown["a replay"] == f"{limits.MAX_REPLAY_LIMIT:,} events; {limits.MAX_REPLAY_DAYS} days of a source"
-    assert shown["a redrive"].startswith(f"{limits.MAX_REDRIVE_MESSAGES:,} messages")
-    assert shown["a redrive"].endswith(f"{limits.MAX_REDRIVE_ALL:,}")
+    assert shown["a redrive"].startswith(f"{redrive_limits.MAX_REDRIVE_MESSAGES:,} messages")
+    assert shown["a redrive"].endswith(f"{redrive_limits.MAX_REDRIVE_ALL:,}")
 
 
 def test_the_sample_is_as_large_as_the_readme_says() -> None:

@@ -9,7 +9,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES, REDRIVE_MIN_AGE_SECONDS
+from pik.domain.shared.redrive_limits import (
+    MAX_PREVIEW_MESSAGES,
+    MAX_PREVIEW_SAMPLES,
+    PREVIEW_SAMPLES,
+    REDRIVE_MIN_AGE_SECONDS,
+)
 from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
 from pik_cli.dlq.api import OPTIONS, RedriveApi
 from pik_cli.dlq.fault import fails_redrives, fault_json, injected_count

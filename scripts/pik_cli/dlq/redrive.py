@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pik.domain.shared.limits import (
+from pik.domain.shared.redrive_limits import (
     MAX_PREVIEW_MESSAGES,
     MAX_REDRIVE_ALL,
     MAX_REDRIVE_MESSAGES,

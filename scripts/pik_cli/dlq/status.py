@@ -10,7 +10,7 @@ import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES
 from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.dlq.fault import fault_json, injected_count

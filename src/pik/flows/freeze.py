@@ -10,7 +10,7 @@ from pik.domain.redrive.freeze import JUDGED, SweepGoal
 from pik.domain.redrive.request import RESCUE, RedriveRequest
 from pik.domain.redrive.selection import explained
 from pik.domain.shared import times
-from pik.domain.shared.limits import FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, REDRIVE_RESERVE_MS
+from pik.domain.shared.redrive_limits import FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, REDRIVE_RESERVE_MS
 from pik.domain.shared.row import Row
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pik.domain.redrive.message import Entry
 from pik.domain.redrive.state import RedriveState
 from pik.domain.shared import times
 from pik.domain.shared.failures import error_code
-from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS, REDRIVE_PART_MESSAGES
+from pik.domain.shared.redrive_limits import REDRIVE_HOLD_SECONDS, REDRIVE_PART_MESSAGES
 from pik.domain.shared.row import Row
 from pik.observability import logger
 

@@ -14,7 +14,8 @@ from pik.domain.redrive.put_back import HOLDER, ROUND, PutBackMark
 from pik.domain.redrive.request import RESCUE, RedriveRequest
 from pik.domain.redrive.selection import BEING_PUT_BACK
 from pik.domain.shared.failures import EntryRefused
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, PREVIEW_HOLD_SECONDS, PUT_BACK_CHUNK, SEND_ROUNDS
+from pik.domain.shared.limits import SEND_ROUNDS
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES, PREVIEW_HOLD_SECONDS, PUT_BACK_CHUNK
 from pik.domain.shared.row import Row
 from pik.flows.wave import WaveOutcome
 from pik.observability import logger

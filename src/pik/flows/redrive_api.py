@@ -39,14 +39,14 @@ from pik.domain.redrive.selection import ALREADY_PUT_BACK, Criteria, explained
 from pik.domain.redrive.transform import Transform
 from pik.domain.shared import times
 from pik.domain.shared.failures import Failure, is_passing
-from pik.domain.shared.limits import (
+from pik.domain.shared.problems import InvalidEvent, Problem
+from pik.domain.shared.redrive_limits import (
     MAX_PREVIEW_MESSAGES,
     PREVIEW_HOLD_SECONDS,
     PREVIEW_LEDGER_ROWS,
     PREVIEW_RESERVE_MS,
     PREVIEW_THREADS,
 )
-from pik.domain.shared.problems import InvalidEvent, Problem
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import is_run_id
 from pik.flows.invocation import InvocationContext

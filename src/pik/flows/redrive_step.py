@@ -41,13 +41,8 @@ from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
 from pik.domain.shared.failures import Failure
-from pik.domain.shared.limits import (
-    MAX_FAILURE_MESSAGE_CHARS,
-    REDRIVE_PART_MESSAGES,
-    REDRIVE_RESERVE_MS,
-    REDRIVE_STEP_MS,
-    SWEEP_THREADS,
-)
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS
+from pik.domain.shared.redrive_limits import REDRIVE_PART_MESSAGES, REDRIVE_RESERVE_MS, REDRIVE_STEP_MS, SWEEP_THREADS
 from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer

@@ -11,7 +11,7 @@ from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.state import Wave
-from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, WAVE_RESERVE_MS
+from pik.domain.shared.redrive_limits import MAX_RECEIVE_ENTRIES, WAVE_RESERVE_MS
 from pik.domain.shared.row import Row
 from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pik.domain.event.work import parse_work
 from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
+from pik.domain.shared.redrive_limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
 from pik.flows import redrive_step as module
 from tests.support.faults import Killed, refused
 from tests.support.parts import ids

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import REDRIVE_MAX_CHECKS, REDRIVE_STEP_MS, SWEEP_THREADS
+from pik.domain.shared.redrive_limits import REDRIVE_MAX_CHECKS, REDRIVE_STEP_MS, SWEEP_THREADS
 from tests.support.faults import refused
 from tests.support.parts import ids
 from tests.support.redrive_steps import CAREFUL, RUN_ID, RedriveHarness, balanced

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pik.domain.process.versions import DayKey
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.state import RedriveState, Wave
-from pik.domain.shared.limits import BATCH_KEYS, OUTCOME_SAMPLES, REDRIVE_CONFIRM_READS
+from pik.domain.shared.limits import BATCH_KEYS
+from pik.domain.shared.redrive_limits import OUTCOME_SAMPLES, REDRIVE_CONFIRM_READS
 from pik.domain.shared.row import Row
 
 

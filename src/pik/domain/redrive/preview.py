@@ -19,9 +19,8 @@ from pik.domain.redrive.run import listed
 from pik.domain.redrive.selection import TOO_YOUNG, age_seconds, seconds_left
 from pik.domain.shared import times
 from pik.domain.shared.foreign import shorten
-from pik.domain.shared.limits import (
-    MAX_FAILURE_MESSAGE_CHARS,
-    MAX_NAME_CHARS,
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, MAX_NAME_CHARS
+from pik.domain.shared.redrive_limits import (
     PREVIEW_GROUP_ENTITIES,
     PREVIEW_GROUPS,
     PREVIEW_ROW_MEMBERS,

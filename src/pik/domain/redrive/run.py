@@ -12,7 +12,7 @@ from pik.domain.http.messages import Language, render
 from pik.domain.redrive.request import PUT_BACK, REDRIVE, RESCUE, RedriveRequest
 from pik.domain.redrive.waves import FAILING, NOTHING_SENT, OUT_OF_TIME, UNDECIDED
 from pik.domain.shared import times
-from pik.domain.shared.limits import REDRIVE_BEGIN_SECONDS, REDRIVE_HOLD_SECONDS
+from pik.domain.shared.redrive_limits import REDRIVE_BEGIN_SECONDS, REDRIVE_HOLD_SECONDS
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import run_id_of, run_key
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pik.domain.redrive.request import REDRIVE, RedriveRequest
 from pik.domain.shared import times
-from pik.domain.shared.limits import (
+from pik.domain.shared.redrive_limits import (
     CANARY_WAIT_SECONDS,
     REDRIVE_CONFIRM_SECONDS,
     REDRIVE_LEAST_HOLD_SECONDS,

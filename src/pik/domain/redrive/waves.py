@@ -20,14 +20,8 @@ from pik.domain.redrive.selection import ALREADY_PUT_BACK
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.shared import times
 from pik.domain.shared.foreign import ForeignReader
-from pik.domain.shared.limits import (
-    CANARY_WAIT_SECONDS,
-    MAX_FAILURE_MESSAGE_CHARS,
-    MAX_FINGERPRINT_CHARS,
-    MAX_NAME_CHARS,
-    REDRIVE_MAX_CHECKS,
-    REDRIVE_RUN_SECONDS,
-)
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, MAX_FINGERPRINT_CHARS, MAX_NAME_CHARS
+from pik.domain.shared.redrive_limits import CANARY_WAIT_SECONDS, REDRIVE_MAX_CHECKS, REDRIVE_RUN_SECONDS
 from pik.domain.shared.row import Row
 
 FAILING: Final = "too_many_failing"

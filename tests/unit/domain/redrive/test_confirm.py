@@ -15,7 +15,8 @@ from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.redrive.state import RedriveState, Wave
-from pik.domain.shared.limits import BATCH_KEYS, MAX_REDRIVE_MESSAGES, OUTCOME_SAMPLES, REDRIVE_CONFIRM_READS
+from pik.domain.shared.limits import BATCH_KEYS
+from pik.domain.shared.redrive_limits import MAX_REDRIVE_MESSAGES, OUTCOME_SAMPLES, REDRIVE_CONFIRM_READS
 from tests.support.letters import ago
 from tests.support.makers import make_work
 

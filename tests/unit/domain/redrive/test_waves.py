@@ -26,7 +26,7 @@ from pik.domain.redrive.waves import (
     seconds_until_due,
 )
 from pik.domain.shared import times
-from pik.domain.shared.limits import (
+from pik.domain.shared.redrive_limits import (
     MAX_REDRIVE_ALL,
     REDRIVE_CONFIRM_SECONDS,
     REDRIVE_MAX_CHECKS,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import typer
 
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS
 from tests.support.command_line import Pik, summary
 from tests.support.redrive_backend import FINGERPRINT, RedriveBackend, row
