@@ -9,7 +9,7 @@ from typing import Any, Final
 from pik.domain.shared.redrive_limits import REDRIVE_BEGIN_SECONDS
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
+from tests.simulation.deployment import WEBHOOK_SOURCE, Deployment
 from tests.simulation.expiry import Expiry
 from tests.simulation.faults import PlannedFault
 from tests.simulation.injector import Injector, Trace
@@ -21,10 +21,10 @@ from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.stream import Stream
 from tests.simulation.violations import check
 from tests.simulation.work_queue import WorkQueueMapping
-from tests.simulation.workload import WorkloadRequest
+from tests.simulation.workload import WEBHOOK_SECRET, WorkloadRequest
 from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
-from tests.support.aws.stack import deployed
+from tests.support.aws.stack import WEBHOOK_SECRET_PREFIX, deployed
 from tests.support.foreign import FOREIGN
 
 _MAX_STEPS: Final = 30_000
@@ -48,6 +48,9 @@ class SimulatedWorld:
         self.aws = FakeAws(clock=self.clock, validate=False)
         self.names = deployed(
             self.aws, max_receive_count=conditions.max_receives, visibility_seconds=_VISIBILITY_SECONDS
+        )
+        self.aws.ssm.put_parameter(
+            Name=f"{WEBHOOK_SECRET_PREFIX}/{WEBHOOK_SOURCE}/current", Value=WEBHOOK_SECRET, Type="SecureString"
         )
         for name, dead in conditions.strangers:
             url = self.names.work_dead_letter_queue_url if dead else self.names.work_queue_url

@@ -30,6 +30,7 @@ KINDS: Final = {**BEFORE, **AFTER, **PARTIAL}
 
 OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest": ("put_object", "put_item", "transact_write_items", "get_item", "batch_get_item"),
+    "webhook": ("get_parameters", "put_object", "put_item", "transact_write_items", "get_item", "batch_get_item"),
     "publisher": ("send_message_batch",),
     "processor": (
         *("query", "get_object", "get_item", "batch_get_item", "put_item", "batch_write_item"),

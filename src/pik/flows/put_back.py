@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pik.domain.process.dead_letters import DeadLetter
 
 _CLAIMS: Final = 3
+"""Attempts to claim a rescue: each that fails was lost to another run, which then puts the rescue back."""
 
 
 class PutBack:
@@ -46,20 +47,22 @@ class PutBack:
     def freeze(self, run_id: str, request: RedriveRequest, now: str) -> Row:
         """What the run takes: the files of the rescue; nothing while another run puts it back. Raises LookupError where
         there is no such rescue."""
+        totals = redrive_run.no_totals()
         for _ in range(_CLAIMS):
             rescue = self._runs.get(request.rescue_id or "")
             if rescue is None or rescue.get("action") != RESCUE:
                 raise LookupError(f"there is no rescue {request.rescue_id!r}")
             files = self._files_of(rescue)
             count = sum(it["size"] for it in files)
-            totals = {**redrive_run.no_totals(), "selected": count}
-            if self._claims(rescue, run_id, request, now):
+            totals = {**totals, "selected": count}
+            if rescue.get(HOLDER) != run_id and rules.is_at_work(self._holder(rescue), now):
+                break
+            if self._claims(rescue, run_id, request):
                 claimed = self._runs.get(request.rescue_id or "") or rescue
                 return {"frozen_at": now, "frozen": count, "files": files, "totals": totals, ROUND: claimed[ROUND]}
-            if rules.is_at_work(self._holder(rescue), now):
-                logger.warning("another run puts this rescue back", run_id=run_id, other=rescue[HOLDER])
-                return {"frozen_at": now, "frozen": 0, "totals": {**totals, "skipped": {BEING_PUT_BACK: count}}}
-        raise TimeoutError("another run keeps claiming the rescue")
+        logger.warning("another run puts this rescue back", run_id=run_id, rescue_id=request.rescue_id)
+        skipped = {BEING_PUT_BACK: totals["selected"]}
+        return {"frozen_at": now, "frozen": 0, "totals": {**totals, "skipped": skipped}}
 
     def _files_of(self, rescue: Row) -> list[Row]:
         # A wave that died between its file and its note, and was never repeated, has left letters nowhere else.
@@ -70,16 +73,15 @@ class PutBack:
     def _holder(self, rescue: Row) -> Row | None:
         return self._runs.get(rescue[HOLDER]) if HOLDER in rescue else None
 
-    def _claims(self, rescue: Row, run_id: str, request: RedriveRequest, now: str) -> bool:
-        """Whether the rescue is this run's to put back. Only a run that is over gives way to another."""
+    def _claims(self, rescue: Row, run_id: str, request: RedriveRequest) -> bool:
+        """Whether the rescue is this run's to put back; False when yet another run was first. Its holder is over."""
         holder = rescue.get(HOLDER)
         if holder == run_id:
             return True
-        if rules.is_at_work(self._holder(rescue), now):
-            return False
         turn = rescue.get(ROUND, 0) + (1 if request.again else 0)
         changes = {HOLDER: run_id, ROUND: turn}
-        claimed, _ = self._runs.change(rescue["run_id"], changes, {HOLDER: [holder]})
+        # Its own name too: the SDK repeats a write whose answer was lost.
+        claimed, _ = self._runs.change(rescue["run_id"], changes, {HOLDER: [holder, run_id]})
         return claimed
 
     def send(self, run_id: str, file: Row, start: int, turn: int, token: str) -> WaveOutcome | None:

@@ -34,6 +34,10 @@ def copies(harness: RedriveHarness) -> Counter[int]:
     return Counter(harness.letters.ids().values())
 
 
+def die() -> None:
+    raise Killed
+
+
 def test_a_second_put_back_sends_nothing_and_again_sends_all(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = rescued(monkeypatch)
     begin(harness, FIRST)
@@ -114,3 +118,36 @@ def test_what_sqs_refused_is_put_back_by_the_next(monkeypatch: pytest.MonkeyPatc
     row = harness.run(SECOND)
     assert (row["totals"]["redriven"], row["totals"]["skipped"]) == (3, {"already_put_back": 9})
     assert copies(harness) == {1: 12}
+
+
+def test_a_claim_that_the_sdk_repeats_is_still_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pik.flows.put_back._CLAIMS", 1)
+    harness = rescued(monkeypatch)
+    begin(harness, FIRST)
+    real = harness.aws.dynamodb.update_item
+
+    def update_item(**request: Any) -> Any:
+        if RUN_ID in request["Key"]["PK"]["S"]:
+            real(**request)  # its answer is lost
+        return real(**request)
+
+    monkeypatch.setattr(harness.aws.dynamodb, "update_item", update_item)
+    assert harness.run(FIRST)["totals"]["redriven"] == 12
+    assert copies(harness) == {1: 12}
+
+
+def test_a_strangers_letter_in_doubt_is_sent_again_and_never_taken_for_its_twin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    harness = RedriveHarness()
+    url = harness.pipeline.names.work_dead_letter_queue_url
+    for _ in range(2):
+        harness.aws.sqs.send_message(QueueUrl=url, MessageBody="no work message")
+    harness.begin(action="rescue", criteria=Criteria())
+    harness.run()
+    harness.aws.sqs.send_message(QueueUrl=url, MessageBody="no work message")  # a third of the kind
+    begin(harness, FIRST)
+    harness.faults.once("send_message_batch", "before", die)
+    totals = harness.run(FIRST)["totals"]
+    assert (totals["redriven"], totals["doubled"]) == (2, 2)
+    assert len(harness.letters.all()) == 3

@@ -86,8 +86,12 @@ class PutBackMark:
 
 
 def present_among(entries: Mapping[int, Entry], letters: Iterable[DeadLetter]) -> set[int]:
-    """The places of the entries that are in the queue: as many of the same content as there are letters of it."""
-    there = Counter(map(_content, letters))
+    """The places of the entries that are in the queue: as many of the same content as there are letters of it.
+
+    Letters of one event with the same content are one letter. Messages of strangers may be alike and yet be several, so
+    that none of them is taken for another: they are sent again.
+    """
+    there = Counter(_content(letter) for letter in letters if letter.work is not None)
     found: set[int] = set()
     for place, entry in entries.items():
         content = _content(entry)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pik.domain.redrive.put_back import PutBackMark, refusal
-from tests.support.letters import NOW, ago
+from pik.domain.redrive.message import entry_of
+from pik.domain.redrive.put_back import PutBackMark, present_among, refusal
+from tests.support.letters import NOW, ago, letter
 
 RESCUE = {"run_id": "rdr-1", "status": "COMPLETE", "finished_at": ago(100)}
 LAST = {
@@ -50,3 +51,15 @@ def test_a_mark_counts_what_may_be_doubled_before_it_is_sent() -> None:
     assert (settled.todo, settled.sent, settled.settled, settled.is_done) == ((2,), 2, True, False)
     assert settled.claimed("rdr-3", "c").doubled == 2, "what was refused is not in doubt"
     assert PutBackMark.of(settled.columns()) == settled
+
+
+def test_a_letter_in_the_queue_is_taken_for_the_one_of_its_event_and_no_strangers_for_another() -> None:
+    entries = {
+        0: entry_of(letter(0), 5, whole=True),
+        1: entry_of(letter(1), 5, whole=True),
+        2: entry_of(letter(2, readable=False), 5, whole=True),
+    }
+    assert present_among(entries, [letter(1), letter(2, readable=False), letter(3)]) == {1}
+    twins = {0: entries[0], 1: entries[0]}
+    assert present_among(twins, [letter(0)]) == {0}
+    assert present_among(twins, [letter(0), letter(0), letter(0)]) == {0, 1}
