@@ -132,6 +132,7 @@ def test_a_claim_that_the_sdk_repeats_is_still_this_runs(monkeypatch: pytest.Mon
         return real(**request)
 
     monkeypatch.setattr(harness.aws.dynamodb, "update_item", update_item)
+    assert harness.ask("freeze", FIRST)["next"] == "WAVE"
     assert harness.run(FIRST)["totals"]["redriven"] == 12
     assert copies(harness) == {1: 12}
 
