@@ -31,6 +31,8 @@ _STATUSES: Final[Mapping[str, int]] = {
     "unknown_webhook": 404,
     "idempotency_conflict": 409,
     "kept_unprocessed": 409,
+    "put_back_already": 409,
+    "put_back_under_way": 409,
     "run_is_over": 409,
     "body_too_large": 413,
     "too_many_events": 413,

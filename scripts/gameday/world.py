@@ -15,7 +15,8 @@ from pik.domain.event.rows import entity_key
 from pik.domain.operate.failure_modes import parse_fault_mode
 from pik.domain.process.versions import DayKey
 from pik.domain.redrive.run import UNDER_WAY
-from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS, MAX_PREVIEW_SAMPLES
+from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_SAMPLES
 from pik.domain.shared.runs import LIVE
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.shell.api import Backoff, HttpApi, call_with_retries, choose_signer, message_of, read_health

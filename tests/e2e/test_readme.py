@@ -84,7 +84,7 @@ def lines(start: str) -> list[str]:
 
 def test_the_examples_that_look_cover_each_group() -> None:
     groups = {line.split()[1] for line in LOOKING}
-    assert groups == {"status", "health", "logs", "fault", "dlq", "replay"}
+    assert groups == {"status", "health", "logs", "fault", "publisher", "dlq", "replay"}
 
 
 @pytest.mark.parametrize("line", LOOKING)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from pik.domain.shared import limits
+from pik.domain.shared import limits, redrive_limits
 from tests.support.aws.clock import START
 from tests.support.foreign import FOREIGN
 
@@ -20,6 +20,7 @@ SMALL_LIMITS: Final[Mapping[str, tuple[int, ...]]] = {
     "BATCH_PUTS": (2,),
     "BATCH_KEYS": (2,),
     "MAX_VERSION_ATTEMPTS": (3,),
+    "PUT_BACK_CHUNK": (2,),
     "REPLAY_LANES": (1, 3),
     "REPLAY_PAGE_ROWS": (3,),
     "REPLAY_SEND_EVENTS": (4,),
@@ -97,11 +98,17 @@ def _strangers(rng: Random) -> tuple[tuple[str, bool], ...]:
     return tuple((name, rng.random() < 0.4) for name in names)
 
 
+def bound(name: str) -> int:
+    """The kit's own value of a limit."""
+    found: int = {**vars(limits), **vars(redrive_limits)}[name]
+    return found
+
+
 def _limits(rng: Random) -> dict[str, int]:
-    found = {name: rng.choice([*small, getattr(limits, name)]) for name, small in SMALL_LIMITS.items()}
+    found = {name: rng.choice([*small, bound(name)]) for name, small in SMALL_LIMITS.items()}
     # A lane whose last rows wait for a whole batch stays open: with fewer lanes than a batch has entries, a replay of
     # partitions that hold a row each would wait forever.
-    found |= {name: rng.choice([*short, getattr(limits, name)]) for name, short in SHORT_HOLDS.items()}
+    found |= {name: rng.choice([*short, bound(name)]) for name, short in SHORT_HOLDS.items()}
     found["REPLAY_LANES"] = max(found["REPLAY_LANES"], found["MAX_SEND_ENTRIES"])
     return found
 

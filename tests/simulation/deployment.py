@@ -18,6 +18,7 @@ from pik.flows import ingest, redrive_step, replay
 from pik.flows import process as processor
 from pik.flows import publish as publisher
 from pik.flows import redrive_api as redrive
+from pik.flows import webhook as webhooks
 from pik.settings import (
     IngestSettings,
     ProcessorSettings,
@@ -25,6 +26,7 @@ from pik.settings import (
     RedriveSettings,
     RedriveStepSettings,
     ReplaySettings,
+    WebhookSettings,
 )
 from tests.simulation.injector import Trace
 from tests.simulation.scheduler import Scheduler, Task
@@ -35,6 +37,7 @@ from tests.support.faults import Killed
 
 TIMEOUTS: Final[Mapping[str, float]] = {
     "ingest": 29.0,
+    "webhook": 29.0,
     "publisher": 60.0,
     "processor": 30.0,
     "replay": 29.0,
@@ -42,6 +45,9 @@ TIMEOUTS: Final[Mapping[str, float]] = {
     "redrive_step": 600.0,
 }
 """Seconds that an invocation may take, as in template.yaml; the API's own 30 cut those behind it short."""
+
+WEBHOOK_SOURCE: Final = "eventbridge"
+"""The webhooks that are sent here: their proof is a shared key, so that it takes no clock to make."""
 
 _EVENT_ID: Final = re.compile(r'"event_id": ?"(\w{6})')
 _STATUS: Final = re.compile(r'"status": "(\w+)"')
@@ -68,7 +74,7 @@ class Deployment:
         self._names = names
         self._scheduler = scheduler
         self._trace = trace
-        services = ("s3", "dynamodb", "dynamodb_as_sent", "sqs", "events", "stepfunctions")
+        services = ("s3", "dynamodb", "dynamodb_as_sent", "sqs", "events", "stepfunctions", "ssm")
         self._clients: Any = SimpleNamespace(**{service: getattr(aws, service) for service in services})
         self._idle: defaultdict[tuple[str, bool], list[Callable[[Any, Any], Any]]] = defaultdict(list)
         self._count: Counter[str] = Counter()
@@ -116,6 +122,13 @@ class Deployment:
     def _ingest(self, dry: bool) -> ingest.IngestFlow:
         settings = replace(IngestSettings.from_env(self._names.environment("ingest")), dry_run=dry)
         return ingest.IngestFlow(settings, self._clients, self._now, self._scheduler.sleep)
+
+    def _webhook(self, dry: bool) -> webhooks.WebhookFlow:
+        settings = WebhookSettings.from_env(self._names.environment("webhook", WEBHOOK_SOURCES=WEBHOOK_SOURCE))
+        clock = self._scheduler.clock
+        return webhooks.WebhookFlow(
+            replace(settings, dry_run=dry), self._clients, self._now, self._scheduler.sleep, clock, lambda _: None
+        )
 
     def _publisher(self, dry: bool) -> publisher.PublishFlow:
         settings = replace(PublisherSettings.from_env(self._names.environment("publisher")), dry_run=dry)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from pik.domain.shared.redrive_limits import REDRIVE_BEGIN_SECONDS
 from tests.simulation import stored
 from tests.simulation.conditions import Conditions
-from tests.simulation.deployment import Deployment
+from tests.simulation.deployment import WEBHOOK_SOURCE, Deployment
 from tests.simulation.expiry import Expiry
 from tests.simulation.faults import PlannedFault
 from tests.simulation.injector import Injector, Trace
@@ -20,10 +21,10 @@ from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.stream import Stream
 from tests.simulation.violations import check
 from tests.simulation.work_queue import WorkQueueMapping
-from tests.simulation.workload import WorkloadRequest
+from tests.simulation.workload import WEBHOOK_SECRET, WorkloadRequest
 from tests.support.aws.account import FakeAws
 from tests.support.aws.clock import Clock
-from tests.support.aws.stack import deployed
+from tests.support.aws.stack import WEBHOOK_SECRET_PREFIX, deployed
 from tests.support.foreign import FOREIGN
 
 _MAX_STEPS: Final = 30_000
@@ -47,6 +48,9 @@ class SimulatedWorld:
         self.aws = FakeAws(clock=self.clock, validate=False)
         self.names = deployed(
             self.aws, max_receive_count=conditions.max_receives, visibility_seconds=_VISIBILITY_SECONDS
+        )
+        self.aws.ssm.put_parameter(
+            Name=f"{WEBHOOK_SECRET_PREFIX}/{WEBHOOK_SOURCE}/current", Value=WEBHOOK_SECRET, Type="SecureString"
         )
         for name, dead in conditions.strangers:
             url = self.names.work_dead_letter_queue_url if dead else self.names.work_queue_url
@@ -87,14 +91,22 @@ class SimulatedWorld:
 
     def _redrive(self) -> None:
         """What was rescued goes back, and then all dead letters are redriven, those too that a run held which died."""
+        self.clock.now += REDRIVE_BEGIN_SECONDS + 1  # a put-back whose execution is over gives way to another
         back: set[str] = set()
         while rescues := {run for run, row in self.redrives.rows().items() if row["action"] == "rescue"} - back:
             run_id = min(rescues)
             back.add(run_id)
-            self._carry_out({"action": "put_back", "rescue_id": run_id})
+            body = {"action": "put_back", "rescue_id": run_id}
+            self._carry_out(body)
+            before = self._letters()
+            self._carry_out(body)
+            check(self._letters() == before, "a rescue that was put back is not put back again", run_id)
         queue = stored.queue(self.aws, self.names.work_dead_letter_queue_url)
         self.clock.now = max([self.clock.now, *(it.visible_at for it in queue.messages.values())])
         self._carry_out({"all": True, "force": True, "min_age_seconds": 0, "canary": False, "attempt_budget": 10})
+
+    def _letters(self) -> set[str]:
+        return {it.message_id for it in self.aws.sqs.messages(self.names.work_dead_letter_queue_url)}
 
     def _carry_out(self, body: dict[str, Any]) -> None:
         self._note("operator", f"starts {body}")

@@ -30,6 +30,7 @@ KINDS: Final = {**BEFORE, **AFTER, **PARTIAL}
 
 OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest": ("put_object", "put_item", "transact_write_items", "get_item", "batch_get_item"),
+    "webhook": ("get_parameters", "put_object", "put_item", "transact_write_items", "get_item", "batch_get_item"),
     "publisher": ("send_message_batch",),
     "processor": (
         *("query", "get_object", "get_item", "batch_get_item", "put_item", "batch_write_item"),
@@ -59,11 +60,15 @@ _FEW_OF_THEM: Final = frozenset(
     {"send_message_batch", "delete_message_batch", "change_message_visibility_batch", "put_object"}
 )
 _STEP: Final = "redrive_step"
-_FEWER: Final = 3
-"""A step of a redrive makes few of these, on which all depends: so many times as often again."""
+_FEWER: Final = 5
+"""A step of a redrive makes few of these, on which all depends: so many times as often again, and more often in rows,
+as a send that is refused is repeated at once."""
 
 _LAST_CALL: Final = 60
 _LONGEST_ROW: Final = 12
+_ROWS_OF_FEW: Final = (1, 2, 3, 3)
+_MOST_OFTEN: Final = 0.5
+_MORE_PARTIAL: Final = [*PARTIAL] * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,16 @@ def plan(seed: int) -> list[PlannedFault]:
     allowed = {*rng.sample(sorted(KINDS), rng.choice([2, 5, len(KINDS)])), *PARTIAL}
     for function, operations in OPERATIONS.items():
         rate = rng.choice(_RATES) * _FEW_CALLS.get(function, 1)
-        longest = rng.choice([1, 1, 3, _LONGEST_ROW])
+        longest_of_all = rng.choice([1, 1, 3, _LONGEST_ROW])
         for operation in operations:
             kinds = [kind for kind in kinds_for(operation) if kind in allowed]
             if not kinds or not rate:
                 continue
-            often = _FEWER * rate if function == _STEP and operation in _FEW_OF_THEM else rate
+            few = function == _STEP and operation in _FEW_OF_THEM
+            often = min(_FEWER * rate, _MOST_OFTEN) if few else rate
+            longest = rng.choice(_ROWS_OF_FEW) if few else longest_of_all
+            if few and operation in _BATCHES:
+                kinds += _MORE_PARTIAL
             nth = _distance(rng, often)
             while nth <= _LAST_CALL:
                 kind, mask = rng.choice(kinds), rng.randrange(1, 256)

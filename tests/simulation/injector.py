@@ -19,7 +19,9 @@ from tests.support.faults import Killed
 
 Trace = list[tuple[float, str, str]]
 
-READS: Final = frozenset({"get_object", "query", "get_item", "batch_get_item", "get_queue_attributes", "head_object"})
+READS: Final = frozenset(
+    {"get_parameters", "get_object", "query", "get_item", "batch_get_item", "get_queue_attributes", "head_object"}
+)
 _LOOKS: Final = frozenset({"receive_message", "change_message_visibility_batch"})
 """What a dry preview does with the dead-letter queue: all messages are as visible afterwards as they were."""
 _FOR_EVER: Final = 1e6
@@ -82,7 +84,10 @@ class Injector:
                 self._fail(fault, service, operation, request)
         else:
             fault, self._current = self._current, None
+            known = set(self._watch.letters)
             self._watch.after(service, operation)
+            if task.function == "redrive_step":
+                self._watch.returned |= self._watch.letters.keys() - known
             if fault is not None and fault.kind in AFTER:
                 try:
                     self._fail(fault, service, operation, request)
@@ -98,7 +103,7 @@ class Injector:
 
     def _check_dry(self, task: Task, operation: str) -> None:
         if task.dry:
-            allowed = operation in READS and task.function in {"processor", "replay", "redrive"}
+            allowed = operation in READS and task.function in {"webhook", "processor", "replay", "redrive"}
             allowed |= operation in _LOOKS and task.function == "redrive"
             check(allowed, "a dry run changes nothing", f"{task.name} called {operation}")
 

@@ -62,6 +62,7 @@ def check_all(world: SimulatedWorld) -> None:
     _check_reasons(world)
     _check_strangers(world)
     check_runs(world.redrives)
+    _check_put_backs(world)
     check(not world.aws.sqs.messages(world.names.work_queue_url), "WorkQueue is empty at the end")
 
 
@@ -78,7 +79,9 @@ def _check_answers(world: SimulatedWorld, index: Sequence[Row]) -> None:
         check(len(set(places)) == len(places), "an event that was received has one row", attempt.request_id)
         if attempt.dry:
             check(not rows, "a dry run changes nothing", f"{attempt.request_id} has rows")
-            check(attempt.answer.get("dry_run"), "a dry run says that it is one", attempt.answer)
+            # Where not even the secret of a webhook could be read, nothing was run.
+            said = attempt.answer.get("dry_run") or attempt.status >= 500
+            check(said, "a dry run says that it is one", attempt.answer)
             continue
         if not attempt.answer or attempt.status >= 500:
             continue
@@ -276,6 +279,19 @@ def _check_reasons(world: SimulatedWorld) -> None:
             "what is announced as failed is in the ledger",
             key,
         )
+
+
+def _check_put_backs(world: SimulatedWorld) -> None:
+    """Each rescued letter went back once, except for those that are counted as perhaps doubled."""
+    files = world.aws.s3.objects(world.names.raw_bucket)
+    lines = [
+        json.loads(line) for key, it in files.items() if key.startswith("rescued/") for line in it.body.splitlines()
+    ]
+    kept = sum(bool(line["attributes"]) for line in lines)
+    marks = [row for row in stored.rows(world.aws, world.names.runs_table) if row["kind"] == "put_back_mark"]
+    doubled = sum(row["doubled"] for row in marks)
+    returned = len(world.watch.returned)
+    check(returned <= kept + doubled, "a rescued letter goes back once", f"{returned} of {kept}, {doubled} doubled")
 
 
 def _check_strangers(world: SimulatedWorld) -> None:

@@ -25,7 +25,7 @@ from pik.flows import day
 from pik.flows import process as processor
 from pik.flows import publish as publisher
 from pik.flows.failing_path import FailingPath
-from pik.flows.ingest import IngestFlow
+from pik.flows.ingest import EventIntake
 from tests.simulation.patches import Patches
 from tests.simulation.planted_redrives import REDRIVES
 
@@ -44,20 +44,20 @@ def _plant(name: str) -> Callable[[Plant], Plant]:
 
 @_plant("dedupe before raw")
 def _dedupe_before_raw(patches: Patches) -> None:
-    real = IngestFlow._accept
+    real = EventIntake._accept
 
-    def accept(self: Any, arrival: Any, data: bytes, taken: Any) -> Any:
+    def accept(self: Any, call: Any, request: Any, taken: Any) -> Any:
         raw, late = getattr(self, "_raw", None), []
         self._raw = SimpleNamespace(put=lambda *asked: late.append(asked))
         try:
-            results = real(self, arrival, data, taken)
+            results = real(self, call, request, taken)
         finally:
             self._raw = raw
         for asked in late:
             raw.put(*asked)  # type: ignore[union-attr]
         return results
 
-    patches.set(IngestFlow, "_accept", accept)
+    patches.set(EventIntake, "_accept", accept)
 
 
 @_plant("raw overwritten")

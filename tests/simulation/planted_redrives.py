@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pik.adapters.dynamodb.put_back_marks import PutBackMarks
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.redrive import message as redrive_message
 from pik.domain.shared.foreign import ForeignReader
@@ -58,6 +59,11 @@ def _rescue_deletes_first(patches: Patches) -> None:
     patches.set(RedriveStepFlow, "_rescue", rescue)
 
 
+def _put_back_without_marks(patches: Patches) -> None:
+    patches.set(PutBackMarks, "claim", lambda *_: None)
+    patches.set(PutBackMarks, "note", lambda *_: True)
+
+
 def _attempts_unbounded(patches: Patches) -> None:
     real = ForeignReader.whole
 
@@ -72,5 +78,6 @@ REDRIVES: Final[Mapping[str, Plant]] = {
     "refused sends of a redrive ignored": _failed_ignored,
     "redriven as live": _redriven_as_live,
     "rescue deletes before it keeps": _rescue_deletes_first,
+    "put-back without marks": _put_back_without_marks,
     "attempts on a letter read without bounds": _attempts_unbounded,
 }

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.simulation.deployment import WEBHOOK_SOURCE
 from tests.simulation.scheduler import Task
 from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.workload import WorkloadRequest
+
+WEBHOOK_ROUTE: Final = "POST /webhooks/{source}"
 
 _MAX_ATTEMPTS: Final = 8
 _BACKOFF_SECONDS: Final = (0.2, 40.0)
@@ -37,7 +40,7 @@ class _Sending:
 
 
 class Producers(SimulatedService):
-    """All clients of POST /events. `attempts` is everything that was ever sent."""
+    """All clients of POST /events, and senders of webhooks. `attempts` is everything that was ever sent."""
 
     def __init__(self, requests: Sequence[WorkloadRequest], context: ServiceContext) -> None:
         super().__init__(context)
@@ -67,13 +70,15 @@ class Producers(SimulatedService):
         self.attempts.append(attempt)
         text, is_base64 = sending.request.body()
         event = {
-            "routeKey": "POST /events",
+            "routeKey": WEBHOOK_ROUTE if sending.request.is_webhook else "POST /events",
+            "pathParameters": {"source": WEBHOOK_SOURCE} if sending.request.is_webhook else None,
             "requestContext": {"requestId": attempt.request_id},
             "headers": sending.request.headers(),
             "body": text,
             "isBase64Encoded": is_base64,
         }
-        self._deployment.invoke("ingest", event, lambda task: self._ended(sending, attempt, task), dry=self.dry)
+        function = "webhook" if sending.request.is_webhook else "ingest"
+        self._deployment.invoke(function, event, lambda task: self._ended(sending, attempt, task), dry=self.dry)
         # One that hangs up and sends again does not wait for the first to end.
         hangs_up = self._rng.random() < self._conditions.impatience
         sending.due = self._now + (self._backoff() if hangs_up else 1e9)

@@ -76,6 +76,7 @@ class Redrives(SimulatedService):
         """How often a step that was given up for lost goes on beside its repetition."""
         self.executions: dict[str, Execution] = {}
         self.requests = [self._start_request(number) for number in range(self._conditions.redrives)]
+        self.requests += [self._put_back_request(number) for number in range(self._conditions.redrives)]
 
     def can_start(self) -> bool:
         return bool(self._ready())
@@ -92,6 +93,8 @@ class Redrives(SimulatedService):
         chosen.busy = True
         chosen.attempts += 1
         if isinstance(chosen, StartRequest):
+            if _returns(chosen) and "rescue_id" not in chosen.body:
+                chosen.body["rescue_id"] = self._rng.choice(sorted(self._rescues()))
             self._ask(chosen)
         else:
             self._step(chosen)
@@ -114,10 +117,12 @@ class Redrives(SimulatedService):
 
     def _ready(self) -> list[StartRequest | Execution]:
         now = self._now
-        found = [it for it in self._waiting() if it.due <= now]
+        rescues = self._rescues()
+        due = [it for it in self._waiting() if it.due <= now]
+        found = [it for it in due if rescues or not (isinstance(it, StartRequest) and _returns(it))]
         if self._letters():
             return found
-        return [it for it in found if not isinstance(it, StartRequest) or it.attempts or it.sure]
+        return [it for it in found if not isinstance(it, StartRequest) or it.attempts or it.sure or _returns(it)]
 
     def _letters(self) -> bool:
         """Whether there is anything to redrive: an operator waits for the alarm."""
@@ -143,6 +148,15 @@ class Redrives(SimulatedService):
         due = self._now + rng.choice([0, 5, 100])
         return StartRequest(body, f"redrive-request-{number}", due, cancels=rng.random() < 0.2)
 
+    def _put_back_request(self, number: int) -> StartRequest:
+        """Of a rescue that is chosen when there is one, so that several may be of the same."""
+        return StartRequest(
+            {"action": "put_back"}, f"put-back-request-{number}", self._now + self._rng.choice([0, 50, 200])
+        )
+
+    def _rescues(self) -> list[str]:
+        return [run_id for run_id, row in self.rows().items() if row["action"] == "rescue"]
+
     def _ask(self, request: StartRequest) -> None:
         ended: Callable[[Task], None] = lambda task: self._asked(request, task)  # noqa: E731 (a name for the type)
         self._deployment.invoke("redrive", request.event(), ended, dry=self.dry)
@@ -154,7 +168,8 @@ class Redrives(SimulatedService):
         if task.value is None:
             return
         status, answer = task.value["statusCode"], json.loads(task.value["body"])
-        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if request.run_id else set())
+        refusable = request.run_id or request.body.get("action") == "put_back"
+        allowed = {*_STARTED, _PASSING} | (set(_REFUSED) if refusable else set())
         check(status in allowed, "a redrive request is answered", f"{status} {answer}")
         if status == _PASSING or self._rng.random() < 0.1:
             return  # or the answer is lost: the same again
@@ -191,6 +206,10 @@ class Redrives(SimulatedService):
         execution.over = following == "END"
         execution.cut = execution.over and task.dry
         execution.step = "finish" if following == "FINISH" else "wave"
+
+
+def _returns(request: StartRequest) -> bool:
+    return request.body.get("action") == "put_back"
 
 
 def check_runs(redrives: Redrives) -> None:

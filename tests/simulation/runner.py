@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pik import observability
-from pik.domain.shared import limits
 from tests.simulation import faults, invariants, stored, workload
-from tests.simulation.conditions import Conditions, conditions
+from tests.simulation.conditions import Conditions, bound, conditions
 from tests.simulation.driver import SimulatedWorld
 from tests.simulation.injector import Trace
 from tests.simulation.patches import Patches
@@ -94,7 +93,7 @@ def _isolate(patches: Patches, surroundings: Conditions, rng: random.Random, clo
     patches.everywhere("ThreadPoolExecutor", futures.ThreadPoolExecutor, lambda *_: SerialPool(pool_rng, clock))
     patches.everywhere("wait", futures.wait, wait)
     for name, value in surroundings.limits.items():
-        patches.everywhere(name, getattr(limits, name), value)
+        patches.everywhere(name, bound(name), value)
     random.seed(rng.random())  # the kit's jitter
     for name in ("add_metric", "flush_metrics"):
         patches.set(observability.metrics, name, lambda *_, **__: None)

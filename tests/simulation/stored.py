@@ -56,6 +56,8 @@ class Watch:
         self._tables = (names.events_table, names.dedupe_table, names.aggregates_table)
         self.letters: dict[str, StoredMessage] = {}
         """Every dead letter with a reason on it that there ever was, by message id; not those that strangers wrote."""
+        self.returned: set[str] = set()
+        """Those that a put-back sent, without what the SDK repeated on its own."""
 
     def after(self, service: str, operation: str) -> None:
         """Look again, after a call that may have written."""

@@ -16,8 +16,12 @@ from typing import Any, Final
 MAX_AMOUNT: Final = 1_000_000
 """What the processor's rule on orders allows."""
 
-_SINGLE: Final = ("kit", "bare", "cloud", "binary")
+_SINGLE: Final = ("kit", "bare", "cloud", "binary", "webhook")
 _MANY: Final = ("array", "ndjson", "cloud-batch")
+WEBHOOK_SECRET: Final = "hush"
+"""What a webhook's sender shows: an EventBridge API destination, whose key is in a header."""
+
+_WEBHOOK_TYPE: Final = "Object Created"
 _DAYS: Final = ("2026-11-19", "2026-11-20")
 
 
@@ -72,6 +76,10 @@ class WorkloadRequest:
     def many(self) -> bool:
         return self.form in _MANY
 
+    @property
+    def is_webhook(self) -> bool:
+        return self.form == "webhook"
+
     def headers(self) -> dict[str, str]:
         """As the API passes them."""
         kinds = {
@@ -84,6 +92,8 @@ class WorkloadRequest:
             attributes = _cloud(self.events[0])
             del attributes["data"]
             headers |= {f"ce-{name}": value for name, value in attributes.items()}
+        if self.is_webhook:
+            headers["x-api-key"] = WEBHOOK_SECRET
         return headers
 
     def body(self) -> tuple[str, bool]:
@@ -126,6 +136,7 @@ _FORMS: Final[Mapping[str, Callable[[WorkloadEvent], Any]]] = {
     "bare": lambda event: event.payload,
     "cloud": _cloud,
     "binary": lambda event: event.payload,
+    "webhook": lambda event: event.payload,
 }
 
 
@@ -181,11 +192,27 @@ class _Maker:
         if form == "bare":
             return WorkloadEvent(number, "direct", "order", entity, None, payload, broken=broken)
         moment = f"{self.rng.choice(self.days)}T{self.rng.randrange(24):02d}:15:30.{self.rng.randrange(1000):03d}000Z"
+        if form == "webhook":
+            return self._webhook(number, entity, moment, broken=broken)
         cloud = form in {"cloud", "binary", "cloud-batch"}
         key = f"key-{number}" if cloud or self.rng.random() < 0.3 else None
         kind = "order" if broken or self.rng.random() < 0.8 else "unheard.of"
         time = moment if cloud or self.rng.random() < 0.9 else None
         return WorkloadEvent(number, self.rng.choice(self.sources), kind, entity, time, payload, key, broken)
+
+    def _webhook(self, number: int, entity: str, moment: str, *, broken: bool) -> WorkloadEvent:
+        """An event of EventBridge, whose payload is all of it; a broken one has no id."""
+        payload = {
+            "id": None if broken else f"key-{number}",
+            "source": self.rng.choice(self.sources),
+            "detail-type": _WEBHOOK_TYPE,
+            "resources": [entity],
+            "time": moment,
+            "detail": {"n": number},
+        }
+        return WorkloadEvent(
+            number, str(payload["source"]), _WEBHOOK_TYPE, entity, moment, payload, f"key-{number}", broken
+        )
 
 
 def _fits(event: WorkloadEvent, form: str) -> bool:
@@ -194,6 +221,8 @@ def _fits(event: WorkloadEvent, form: str) -> bool:
         return event.source == "direct"
     if event.source == "direct":
         return False
+    if form == "webhook" or (event.broken and event.event_type == _WEBHOOK_TYPE):
+        return form == "webhook" and event.event_type == _WEBHOOK_TYPE
     return form in {"kit", "array", "ndjson"} or (event.key is not None and event.event_time is not None)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,7 @@ class RedriveBackend:
         age: timedelta = timedelta(hours=1),
         body: str | None = None,
         told: bool = True,
+        injected: str = "",
         **changes: Any,
     ) -> Work:
         """A message in the dead-letter queue; its event is in the bucket."""
@@ -129,6 +131,7 @@ class RedriveBackend:
         self.aws.s3.put_object(Bucket=work.ref.bucket, Key=work.ref.key, Body=identity.canonical_json(payload))
         failed_at = times.from_datetime(self.now - age)
         why = Reason(category, "MissingMember", fingerprint, reason, work.event_id, 1, failed_at, failed_at, work.run)
+        why = replace(why, injected=injected)
         attributes = why.attributes() if told else {}
         now, self.now = self.now, self.now - age
         self.sqs.send_message(
@@ -141,6 +144,12 @@ class RedriveBackend:
         )
         self.now = now
         return work
+
+    def inject(self, mode: str) -> None:
+        """The stack fails on request from now on, in this way."""
+        self.ssm: Any = self.aws.ssm
+        self.outputs["FailureModeParameterName"] = "/pik-local/failure_mode"
+        self.ssm.put_parameter(Name="/pik-local/failure_mode", Value=mode, Type="String", Overwrite=True)
 
     def dead(self) -> list[Any]:
         """The messages of the dead-letter queue."""

@@ -16,7 +16,7 @@ from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.request import Canary, RedriveRequest
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared import times
-from pik.domain.shared.limits import REDRIVE_STEP_MS
+from pik.domain.shared.redrive_limits import REDRIVE_STEP_MS
 from pik.flows.redrive_step import RedriveStepFlow
 from pik.settings import RedriveStepSettings
 from tests.support.aws.account import FakeAws

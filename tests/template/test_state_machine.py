@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pik.domain.shared import limits
+from pik.domain.shared import redrive_limits
 from tests.support.redrive_steps import MACHINE, execute
 from tests.template.stack import ROOT, source
 
@@ -66,16 +66,21 @@ def test_an_error_anywhere_gives_back_what_is_held_and_fails_the_execution() -> 
 
 
 def test_its_times_fit_into_each_other() -> None:
-    longest_wait = limits.MAX_CANARY_WAIT_SECONDS + limits.MAX_JITTER_SECONDS
+    longest_wait = redrive_limits.MAX_CANARY_WAIT_SECONDS + redrive_limits.MAX_JITTER_SECONDS
     function = source()["Resources"]["RedriveStepFunction"]["Properties"]
-    assert limits.REDRIVE_RUN_SECONDS + longest_wait + function["Timeout"] <= MACHINE["TimeoutSeconds"]
-    assert MACHINE["TimeoutSeconds"] < limits.REDRIVE_HOLD_SECONDS
-    assert function["Timeout"] * 1000 == limits.REDRIVE_STEP_MS * 2, "half of its time, as the definition says"
-    assert function["Timeout"] < limits.REDRIVE_LEAST_HOLD_SECONDS, "a step that found its letters held, holds them"
-    assert limits.REDRIVE_LEAST_HOLD_SECONDS + limits.CANARY_WAIT_SECONDS * 5 < limits.FREEZE_HOLD_SECONDS, (
-        "a redrive of 1,000 messages in five waves extends nothing"
+    assert redrive_limits.REDRIVE_RUN_SECONDS + longest_wait + function["Timeout"] <= MACHINE["TimeoutSeconds"]
+    assert MACHINE["TimeoutSeconds"] < redrive_limits.REDRIVE_HOLD_SECONDS
+    assert function["Timeout"] * 1000 == redrive_limits.REDRIVE_STEP_MS * 2, "half of its time, as the definition says"
+    assert function["Timeout"] < redrive_limits.REDRIVE_LEAST_HOLD_SECONDS, (
+        "a step that found its letters held, holds them"
     )
-    assert limits.FREEZE_HOLD_SECONDS + limits.REDRIVE_HOLD_SECONDS < 12 * 3600, "SQS counts from the receive"
+    assert (
+        redrive_limits.REDRIVE_LEAST_HOLD_SECONDS + redrive_limits.CANARY_WAIT_SECONDS * 5
+        < redrive_limits.FREEZE_HOLD_SECONDS
+    ), "a redrive of 1,000 messages in five waves extends nothing"
+    assert redrive_limits.FREEZE_HOLD_SECONDS + redrive_limits.REDRIVE_HOLD_SECONDS < 12 * 3600, (
+        "SQS counts from the receive"
+    )
     for state in TASKS.values():
         assert state["TimeoutSeconds"] > function["Timeout"]
 
@@ -84,10 +89,10 @@ def test_its_comment_says_the_bounds_that_hold() -> None:
     text = Path(ROOT / "statemachines" / "redrive.asl.yaml").read_text("utf-8")
     for name in ("REDRIVE_MAX_WAVES", "REDRIVE_MAX_CHECKS", "REDRIVE_RUN_SECONDS", "REDRIVE_HOLD_SECONDS"):
         assert name in text
-    assert f"at most {limits.REDRIVE_MAX_WAVES} waves" in text
-    assert f"at most {limits.REDRIVE_MAX_CHECKS} times" in text
-    assert f"{limits.REDRIVE_HOLD_SECONDS:,}" in text
-    assert limits.REDRIVE_RUN_SECONDS == 3 * 3600
+    assert f"at most {redrive_limits.REDRIVE_MAX_WAVES} waves" in text
+    assert f"at most {redrive_limits.REDRIVE_MAX_CHECKS} times" in text
+    assert f"{redrive_limits.REDRIVE_HOLD_SECONDS:,}" in text
+    assert redrive_limits.REDRIVE_RUN_SECONDS == 3 * 3600
 
 
 def test_only_what_the_template_gives_is_put_into_it() -> None:

@@ -30,10 +30,11 @@ class EscalationLevel:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What to do next: a command, and why."""
+    """What to do next: a command, and why. `then`: the command after it; empty when there is none."""
 
     why: str
     command: str
+    then: str = ""
 
 
 def level_of(letters: int) -> EscalationLevel:
@@ -86,9 +87,16 @@ _BY_CATEGORY: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 }
 
 
-def step_for(group: Mapping[str, Any], command: Command) -> NextStep:
-    """What to do about one cause. The command only looks; without --dry-run it acts."""
+def step_for(group: Mapping[str, Any], command: Command, *, fault_active: bool = False) -> NextStep:
+    """What to do about one cause. The command only looks; without --dry-run it acts. `fault_active`: failures are
+    injected at the moment."""
     fingerprint, category = str(group.get("fingerprint") or ""), str(group.get("category") or "")
+    if mode := str(group.get("injected") or ""):
+        redrive = command("dlq", "redrive", "--fingerprint", fingerprint, "--dry-run")
+        why = f"These failures were injected (failure mode {mode}): the events, the schema and the stack are sound. "
+        if not fault_active:
+            return NextStep(f"{why}The fault is cleared, so redrive them.", redrive)
+        return NextStep(f"{why}Clear the fault, then redrive them.", command("fault", "clear", "--yes"), redrive)
     if not fingerprint:
         return NextStep(
             "Their cause is unknown: SQS moved them itself, or they are not messages of this kit.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pik_cli.dlq.executions import start_executions
+from pik_cli.dlq.fault import announces_fault
 from pik_cli.dlq.follow import cancel, show
 from pik_cli.dlq.monitor import monitor
 from pik_cli.dlq.native import app as move_tasks
@@ -34,16 +35,16 @@ def dlq() -> None:
     """
 
 
-app.command()(status)
-app.command()(peek)
-app.command()(analyze)
-app.command()(redrive)
-app.command("redrive-all")(redrive_all)
-app.command("redrive-batch")(redrive_batch)
-app.command()(show)
-app.command()(cancel)
-app.command()(monitor)
-app.command("purge-to-s3")(purge_to_s3)
-app.command("put-back")(put_back)
-app.command("start-executions")(start_executions)
+app.command()(announces_fault(status))
+app.command()(announces_fault(peek))
+app.command()(announces_fault(analyze))
+app.command()(announces_fault(redrive))
+app.command("redrive-all")(announces_fault(redrive_all))
+app.command("redrive-batch")(announces_fault(redrive_batch))
+app.command()(announces_fault(show))
+app.command()(announces_fault(cancel))
+app.command()(announces_fault(monitor))
+app.command("purge-to-s3")(announces_fault(purge_to_s3))
+app.command("put-back")(announces_fault(put_back))
+app.command("start-executions")(announces_fault(start_executions))
 app.add_typer(move_tasks)

@@ -16,7 +16,7 @@ from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.selection import LIMIT_REACHED, UNREADABLE, Criteria
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_REDRIVE_ALL
+from pik.domain.shared.redrive_limits import MAX_REDRIVE_ALL
 from pik.workers import Workers
 from pik_cli.dlq.api import Tell
 from pik_cli.dlq.fingerprints import causes_of, suggestion

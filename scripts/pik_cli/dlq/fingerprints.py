@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pik.domain.shared.failures import FINGERPRINT_DIGITS
-from pik.domain.shared.limits import LEAST_FINGERPRINT_DIGITS, MAX_PREVIEW_MESSAGES
+from pik.domain.shared.limits import LEAST_FINGERPRINT_DIGITS
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES
 from pik_cli.dlq.api import RedriveApi
 from pik_cli.dlq.options import LetterFilters
 from pik_cli.shell.errors import Misuse

@@ -23,6 +23,14 @@ from pik_cli.shell.session import Session, session_of
 
 _DONE: Final = {"redrive": "redriven", "rescue": "rescued", "put_back": "put back"}
 
+_OF_THE_DONE: Final = {
+    "kept": "still in the dead-letter queue too",
+    "doubled": "perhaps in the queue twice",
+    "unconfirmed": "outcome not known",
+    "waiting": "not counted yet",
+    "unchecked": "not looked up",
+}
+
 RunId = Annotated[
     str,
     typer.Argument(
@@ -223,9 +231,10 @@ def _counts(row: Mapping[str, Any]) -> list[tuple[str, int]]:
     rows = [("selected", totals["selected"]), (f"= {_word(row)}", _done(row))]
     rows += [(f"+ skipped: {reason}", count) for reason, count in sorted(totals["skipped"].items())]
     rows += [("+ already gone", totals["already_gone"]), ("+ failed", totals["failed"])]
-    for name, words in (("kept", "still in the dead-letter queue too"), ("unconfirmed", "nothing known since")):
-        if totals[name]:
-            rows.append((f"of the {_word(row)}, {words}", totals[name]))
+    known = totals | ({**row["outcome"], "unconfirmed": 0} if row.get("outcome") else {})
+    for name, words in _OF_THE_DONE.items():
+        if known.get(name):
+            rows.append((f"of the {_word(row)}, {words}", known[name]))
     return rows
 
 
@@ -264,6 +273,11 @@ def _next_step(session: Session, row: Mapping[str, Any]) -> NextStep | None:
         )
     if status == FAILED:
         return NextStep("See:", session.command("logs", "redrive-step", "--level", "ERROR"))
+    if samples := (row.get("outcome") or {}).get("samples"):
+        return NextStep(
+            "See whether the processor takes messages with `pik status`, and what became of one of them:",
+            session.command("logs", "processor", "--event-id", str(samples[0]), "--since", "1d"),
+        )
     if row.get("action") == "rescue" and _done(row):
         return NextStep("To put them back:", session.command("dlq", "put-back", run_id))
     return NextStep("See what is left:", session.command("dlq", "status"))

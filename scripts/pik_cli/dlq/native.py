@@ -10,6 +10,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from pik_cli.dlq.api import Tell
+from pik_cli.dlq.fault import announces_fault, redrive_question
 from pik_cli.dlq.follow import progress
 from pik_cli.dlq.options import Consent, consent_options
 from pik_cli.shell.consent import ask
@@ -49,7 +50,8 @@ def move_all(session: Session, rate: int | None, consent: Consent) -> int:
     speed = f"{rate} per second" if rate else "as fast as SQS does it"
     if consent.dry_run or not queue.total:
         return _would_move(output, queue.total, speed, target)
-    ask(f"Move {plural(queue.total, 'message', 'messages')} to WorkQueue, {speed}?", yes=consent.yes)
+    question = f"Move {plural(queue.total, 'message', 'messages')} to WorkQueue, {speed}?"
+    ask(redrive_question(session, question), yes=consent.yes)
     request: dict[str, Any] = {"SourceArn": source, "DestinationArn": target}
     if rate:
         request["MaxNumberOfMessagesPerSecond"] = rate
@@ -71,10 +73,11 @@ def move_tasks(context: typer.Context) -> None:
       pik dlq move-tasks cancel
     """
     if context.invoked_subcommand is None:
-        list_tasks(context)
+        list_tasks(context=context)
 
 
 @app.command("list")
+@announces_fault
 def list_tasks(context: typer.Context) -> None:
     """List the last tasks of the dead-letter queue, the newest first."""
     session = session_of(context)
@@ -98,6 +101,7 @@ def list_tasks(context: typer.Context) -> None:
 
 
 @app.command()
+@announces_fault
 @consent_options("dry_run", "yes")
 def cancel(
     context: typer.Context,

@@ -17,8 +17,8 @@ import typer
 
 from pik.domain.http.strict_json import parse_json
 from pik.domain.shared.failures import FINGERPRINT_DIGITS, Category
-from pik.domain.shared.limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS
 from pik.domain.shared.problems import InvalidEvent
+from pik.domain.shared.redrive_limits import MAX_ATTEMPT_BUDGET, MAX_JITTER_SECONDS
 from pik_cli.shell.consent import require_terminal
 from pik_cli.shell.errors import Misuse
 from pik_cli.shell.windows import DURATION_FORMS, TIME_FORMS, Window, age_option, duration_option, span

@@ -9,9 +9,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES, MAX_PREVIEW_SAMPLES, PREVIEW_SAMPLES, REDRIVE_MIN_AGE_SECONDS
+from pik.domain.shared.redrive_limits import (
+    MAX_PREVIEW_MESSAGES,
+    MAX_PREVIEW_SAMPLES,
+    PREVIEW_SAMPLES,
+    REDRIVE_MIN_AGE_SECONDS,
+)
 from pik_cli.dlq.advice import insights_query, insights_url, level_of, logs_command, step_for
 from pik_cli.dlq.api import OPTIONS, RedriveApi
+from pik_cli.dlq.fault import fails_redrives, fault_json, injected_count
 from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.options import LetterFilters, letter_filters
 from pik_cli.shell.output import Output, plural
@@ -45,7 +51,7 @@ def peek(
     found, why = _preview(session, filters, count)
     output = session.output
     if output.json_wanted:
-        output.document(found)
+        output.document(found | {"fault": fault_json(session)})
         return
     for sample in found.get("samples", []):
         _show_sample(output, sample)
@@ -75,12 +81,13 @@ def analyze(
     session = session_of(context)
     found, why = _preview(session, filters, MAX_PREVIEW_SAMPLES)
     causes = [_cause(session, group, found.get("samples", [])) for group in found.get("groups", [])]
-    level = level_of(depth_of(found))
+    level = level_of(depth_of(found) - injected_count(found))
     output = session.output
     if output.json_wanted:
         level_json = {"number": level.number, "advice": level.advice or None}
         output.document(
-            {name: it for name, it in found.items() if name != "groups"} | {"level": level_json, "causes": causes}
+            {name: it for name, it in found.items() if name != "groups"}
+            | {"level": level_json, "causes": causes, "fault": fault_json(session)}
         )
         return
     for cause in causes:
@@ -150,7 +157,7 @@ def show_groups(output: Output, groups: list[Mapping[str, Any]]) -> None:
 def _cause(session: Session, group: Mapping[str, Any], samples: list[Mapping[str, Any]]) -> dict[str, Any]:
     """A group with the way to its logs and the next step."""
     sample = next((it for it in samples if all(it.get(name) == group.get(name) for name in _CAUSE)), {})
-    step = step_for(group, session.command)
+    step = step_for(group, session.command, fault_active=fails_redrives(session) is not None)
     query = insights_query(str(group.get("fingerprint") or ""))
     return {
         **group,
@@ -160,6 +167,7 @@ def _cause(session: Session, group: Mapping[str, Any], samples: list[Mapping[str
         "insights_url": _url(session, group, query),
         "advice": step.why,
         "next": step.command,
+        "then": step.then or None,
     }
 
 
@@ -186,6 +194,7 @@ def _show_cause(output: Output, cause: Mapping[str, Any]) -> None:
     rows: list[tuple[str, object]] = [
         ("fingerprint", cause.get("fingerprint") or "-"),
         ("reason", cause.get("reason") or "-"),
+        *([("injected by", f"failure mode {cause['injected']}")] if cause.get("injected") else []),
         ("first seen", cause.get("first_failed_at") or "-"),
         ("last seen", cause.get("last_failed_at") or "-"),
         ("entities", _entities(cause)),
@@ -203,6 +212,9 @@ def _show_cause(output: Output, cause: Mapping[str, Any]) -> None:
         output.line(f"  {cause['insights_url']}")
     output.line(cause["advice"])
     output.line(f"  {cause['next']}")
+    if cause["then"]:
+        output.line("Then:")
+        output.line(f"  {cause['then']}")
     output.line()
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pik.domain.shared.limits import (
+from pik.domain.shared.redrive_limits import (
     MAX_PREVIEW_MESSAGES,
     MAX_REDRIVE_ALL,
     MAX_REDRIVE_MESSAGES,
@@ -17,6 +17,7 @@ from pik.domain.shared.limits import (
     REDRIVE_MIN_AGE_SECONDS,
 )
 from pik_cli.dlq.api import RedriveApi, Started
+from pik_cli.dlq.fault import redrive_question
 from pik_cli.dlq.fingerprints import check_length, why_nothing
 from pik_cli.dlq.follow import follow_run
 from pik_cli.dlq.native import move_all
@@ -205,7 +206,8 @@ def run_redrive(session: Session, order: RedriveOrder, consent: Consent) -> int:
     if manifest is None:
         output.note("A preview does not hold them all: the run takes what matches when it starts.")
     warn_when_paused(session)
-    ask(f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?", yes=consent.yes)
+    question = f"Send {plural(selected, 'message', 'messages')} to WorkQueue again{_in_words(order)}?"
+    ask(redrive_question(session, question), yes=consent.yes)
     return conclude(session, api, api.start(body), wait=consent.wait)
 
 

@@ -65,18 +65,23 @@ def put_back(
             metavar="RUN", parser=parse_rescue_id, help="The purge-to-s3 run whose messages come back: rdr-..."
         ),
     ],
+    again: Annotated[
+        bool, typer.Option("--again", help="Put all back once more: they are gone from the queue since the last time.")
+    ] = False,
     consent: Consent,
 ) -> None:
     """Put rescued messages into the dead-letter queue again, with the reasons that they carried.
 
-    There they last for the queue's whole retention again, and can be redriven. The files stay.
+    There they last for the queue's whole retention again, and can be redriven. The files stay. Each message goes back
+    once: a second put-back takes only what the first did not come to, and is refused when nothing is left.
 
     \b
     Examples:
       pik dlq put-back rdr-20261120T101530Z-0a1b2c3d --dry-run
       pik dlq put-back rdr-20261120T101530Z-0a1b2c3d
+      pik dlq put-back rdr-20261120T101530Z-0a1b2c3d --again --yes
     """
-    body = {"action": "put_back", "rescue_id": run_id}
+    body = {"action": "put_back", "rescue_id": run_id} | ({"again": True} if again else {})
     question = "Put {} into the dead-letter queue again?"
     raise typer.Exit(_act(session_of(context), body, question, consent))
 

@@ -10,9 +10,10 @@ import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES
 from pik_cli.dlq.advice import EscalationLevel, NextStep, level_of, next_step
 from pik_cli.dlq.api import RedriveApi
+from pik_cli.dlq.fault import fault_json, injected_count
 from pik_cli.shell.errors import PikError, Unreachable, concerns_caller, describe, error_code
 from pik_cli.shell.exit_codes import FINDING, FINE
 from pik_cli.shell.queues import QueueCounts, read_queue
@@ -46,7 +47,13 @@ class Depth:
 
     @property
     def level(self) -> EscalationLevel:
-        return level_of(self.queue.total)
+        """Of what failed for real: nobody is called for letters that a failure mode made."""
+        return level_of(self.queue.total - self.injected)
+
+    @property
+    def injected(self) -> int:
+        """Of the messages, those that a failure mode made, as far as they were seen."""
+        return injected_count(self.preview)
 
 
 def status(context: typer.Context) -> None:
@@ -66,7 +73,7 @@ def status(context: typer.Context) -> None:
         depth.queue.total, depth.seconds_left, depth.runs, session.command, counted=not depth.queue.problem
     )
     if session.output.json_wanted:
-        session.output.document(as_json(depth, step))
+        session.output.document(as_json(depth, step) | {"fault": fault_json(session)})
     else:
         _show(session, depth, step)
     raise typer.Exit(FINDING if depth.queue.total or depth.problems else FINE)
@@ -109,6 +116,7 @@ def as_json(depth: Depth, step: NextStep | None) -> dict[str, Any]:
     return {
         "queue": {"visible": queue.visible, "in_flight": queue.in_flight, "delayed": queue.delayed},
         "messages": None if queue.problem else queue.total,
+        "injected": depth.injected,
         "oldest_seconds": depth.oldest_seconds,
         "expiry": depth.preview.get("expiry"),
         "level": {"number": depth.level.number, "advice": depth.level.advice or None},
@@ -127,6 +135,8 @@ def _show(session: Session, depth: Depth, step: NextStep | None) -> None:
     expiry = depth.preview.get("expiry")
     if expiry and depth.seconds_left is not None:
         rows.append(("first is lost", f"in {span(depth.seconds_left)}, at {expiry.get('first_expires_at')}"))
+    if depth.injected:
+        rows.append(("injected", f"{depth.injected:,} of them by a failure mode, not real failures"))
     rows += [("running", run_id) for run_id in depth.runs]
     output.line("Dead-letter queue of stack " + session.stack.name)
     output.table(("", ""), rows)

@@ -16,6 +16,7 @@ from pik_cli.shell.session import Session, session_of
 
 _OFF: Final = "EnableFaultInjection=false"
 _YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_NEVER_ASKS = Annotated[bool, typer.Option("--yes", "-y", help="For scripts; this command never asks.")]
 _DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Say what would be set; set nothing.")]
 
 app = typer.Typer(
@@ -90,12 +91,13 @@ def set_mode(
 
 
 @app.command()
-def clear(context: typer.Context, *, dry_run: _DRY_RUN = False) -> None:
-    """End what `pik fault set` began. Does no harm where nothing is on.
+def clear(context: typer.Context, *, yes: _NEVER_ASKS = False, dry_run: _DRY_RUN = False) -> None:
+    """End what `pik fault set` began, without asking. Does no harm where nothing is on.
 
     \b
     Examples:
       pik fault clear
+      pik fault clear --yes
       pik --stack pik-dev fault clear
       pik fault clear --dry-run
     """
@@ -108,7 +110,7 @@ def clear(context: typer.Context, *, dry_run: _DRY_RUN = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, *, yes: _NEVER_ASKS = False) -> None:
     """Show what fails on order, and since when.
 
     Exit status 0 whatever it is; in `pik status` a mode that is on is a finding.

@@ -52,8 +52,8 @@ def preflight(
     `make deploy`; --stack and --region name others.
 
     \b
-    Each check is OK, WARN (works, but read it), FAIL (the deploy or the pipeline
-    would fail) or UNKNOWN (it could not be read, such as for a missing permission).
+    Each check is OK, WARN (works, but read it), FAIL (the deploy or the
+    pipeline would fail) or UNKNOWN (not readable, as without permission).
     Exit status 0, 1 with a FAIL, 3 when AWS does not accept the credentials.
 
     \b

@@ -88,6 +88,7 @@ def send(
         bool, typer.Option("--gzip", help="Compress the requests; the API stores them uncompressed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and count the events; send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="For scripts; this command never asks.")] = False,
 ) -> None:
     """Send a file of events, whole and once.
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pik.domain.operate.failure_modes import NO_FAULT, FaultMode, UnknownFaultMode, parse_fault_mode
-from pik_cli.shell.stack import StackAws
+from pik_cli.shell.queues import attempt
+from pik_cli.shell.stack import Stack, StackAws
 
 OUTPUT: Final = "FailureModeParameterName"
 """The stack's output that names the parameter; a stack without it was deployed with EnableFaultInjection=false."""
@@ -33,6 +34,15 @@ class FaultState:
     def injects(self) -> bool:
         """Whether anything fails on order."""
         return self.mode not in (None, NO_FAULT)
+
+
+def read_state(aws: StackAws, stack: Stack) -> FaultState | None:
+    """What fails on request; None on a stack that was deployed without fault injection."""
+    name = stack.outputs.get(OUTPUT)
+    if name is None:
+        return None
+    found, problem = attempt(lambda: read_parameter(aws, name))
+    return found or FaultState(problem=problem)
 
 
 def read_parameter(aws: StackAws, parameter: str) -> FaultState:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pik_cli.shell.api import HttpApi
+    from pik_cli.shell.failure_mode import FaultState
 
 
 @dataclass
@@ -59,6 +60,13 @@ class Session:
         from pik_cli.shell.api import http_client
 
         return http_client(local=self.target.local is not None)
+
+    @cached_property
+    def failure_mode(self) -> FaultState | None:
+        """What fails on request, read once per command; None on a stack that was deployed without fault injection."""
+        from pik_cli.shell.failure_mode import read_state
+
+        return read_state(self.aws, self.stack)
 
     def words(self, *command: str) -> list[str]:
         """A command line that leads to the same stack."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pik.domain.operate.processor_switch import takes_messages
 from pik_cli.shell.discarded import BUCKET_OUTPUT, DiscardedState, read_discarded
-from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_parameter
+from pik_cli.shell.failure_mode import OUTPUT, FaultState, read_state
 from pik_cli.shell.limits import CLI_STATUS_THREADS
 from pik_cli.shell.processor_switch import GROUP_OUTPUT, MAPPING_OUTPUT, PendingSwitch, read_pending
 from pik_cli.shell.queues import QUEUES, QueueCounts, attempt, no_output, read_queue
@@ -98,7 +98,7 @@ def read_all(stack: Stack, aws: StackAws, api: HttpApi) -> Snapshot:
         queues = [pool.submit(read_queue, aws, stack, name) for name in QUEUES]
         mappings = [pool.submit(read_mapping, aws, stack, name) for name in MAPPINGS]
         tables = [pool.submit(read_table, aws, stack, name) for name in TABLES]
-        failure_mode = pool.submit(read_failure_mode, aws, stack)
+        failure_mode = pool.submit(read_state, aws, stack)
         pending = pool.submit(read_pending, aws, stack)
         discarded = pool.submit(read_discarded, aws, stack)
         return Snapshot(
@@ -160,15 +160,6 @@ def count_table(aws: StackAws, stack: Stack, name: str, progress: Callable[[int]
 
     total, problem = attempt(count)
     return TableState(name, table.status, total, exact=total is not None, problem=problem)
-
-
-def read_failure_mode(aws: StackAws, stack: Stack) -> FaultState | None:
-    """What fails on order; None on a stack that was deployed without fault injection."""
-    name = stack.outputs.get(OUTPUT)
-    if name is None:
-        return None
-    found, problem = attempt(lambda: read_parameter(aws, name))
-    return found or FaultState(problem=problem)
 
 
 def read_api(api: HttpApi, aws: StackAws) -> ApiState:

@@ -16,7 +16,16 @@ from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.event.work import Message
-from pik.domain.operate.failure_modes import NO_FAULT, FaultKind, FaultMode, UnknownFaultMode, parse_fault_mode, poison
+from pik.domain.operate.failure_modes import (
+    NO_FAULT,
+    FaultKind,
+    FaultMode,
+    UnknownFaultMode,
+    is_poison,
+    parse_fault_mode,
+    poison,
+)
+from pik.domain.shared.failures import mark_injected
 from pik.domain.shared.limits import FAILURE_MODE_CACHE_SECONDS, SLOW_DOWNSTREAM_SECONDS
 
 if TYPE_CHECKING:
@@ -89,13 +98,25 @@ class FaultyRawStore(RawStore):
             return poison(length)
         if mode.kind is FaultKind.SLOW_DOWNSTREAM:
             self._sleep(SLOW_DOWNSTREAM_SECONDS)
-            raise ReadTimeoutError(endpoint_url=f"injected fault: {mode}")
-        code, status = _REFUSALS[mode.kind]
-        response: Any = {
-            "Error": {"Code": code, "Message": f"injected fault: {mode}"},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        }
-        raise ClientError(response, "GetObject")
+        error = _failure(mode)
+        mark_injected(error, str(mode))
+        raise error
+
+    def injected_into(self, data: bytes) -> str:
+        """The mode that spoiled bytes which this store has read; empty for those that are stored."""
+        return str(FaultKind.POISON_PAYLOAD) if is_poison(data) else ""
+
+
+def _failure(mode: FaultMode) -> Exception:
+    """The error of a read that fails."""
+    if mode.kind is FaultKind.SLOW_DOWNSTREAM:
+        return ReadTimeoutError(endpoint_url=f"injected fault: {mode}")
+    code, status = _REFUSALS[mode.kind]
+    response: Any = {
+        "Error": {"Code": code, "Message": f"injected fault: {mode}"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "GetObject")
 
 
 class FaultyWorkQueue(WorkQueue):

@@ -101,6 +101,7 @@ def _log_failure(failure: Failed) -> None:
         "disposition": failure.disposition,
         "fingerprint": failure.cause.fingerprint,
         "reason": failure.cause.message,
+        **({"injected": failure.cause.injected} if failure.cause.injected else {}),
     }
     if not failure.cause.known:
         # As text and not as exc_info: the logger would write what `clean` removes.

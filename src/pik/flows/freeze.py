@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pik.adapters.s3.redrive_files import rescued_key
 from pik.domain.redrive import freeze as redrive_freeze
-from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.freeze import JUDGED, SweepGoal
-from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest
+from pik.domain.redrive.request import RESCUE, RedriveRequest
 from pik.domain.redrive.selection import explained
 from pik.domain.shared import times
-from pik.domain.shared.limits import FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, REDRIVE_RESERVE_MS
+from pik.domain.shared.redrive_limits import FREEZE_HOLD_SECONDS, MAX_REDRIVE_ALL, REDRIVE_RESERVE_MS
 from pik.domain.shared.row import Row
 
 if TYPE_CHECKING:
     from pik.adapters.dynamodb.failure_reader import FailureReader
-    from pik.adapters.dynamodb.run_store import RunStore
     from pik.adapters.s3.redrive_files import RedriveFiles
     from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
     from pik.flows.invocation import TimeLeft
@@ -31,13 +28,11 @@ class Freezer:
         letters: DeadLetterQueue,
         files: RedriveFiles,
         ledger: FailureReader,
-        runs: RunStore,
         max_receive_count: int,
     ) -> None:
         self._letters = letters
         self._files = files
         self._ledger = ledger
-        self._runs = runs
         self._max_receive_count = max_receive_count
 
     def freeze(
@@ -50,22 +45,7 @@ class Freezer:
         Repeated by a step whose answer was lost, it answers what was written first. Raises LookupError where what the
         request names is gone.
         """
-        if request.action == PUT_BACK:
-            return self._rescued(request, now), {}
         return self._take(run_id, request, state, now, time_left)
-
-    def _rescued(self, request: RedriveRequest, now: str) -> Row:
-        row = self._runs.get(request.rescue_id or "")
-        if row is None or row.get("action") != RESCUE:
-            raise LookupError(f"there is no rescue {request.rescue_id!r}")
-        files = [{"key": it["key"], "size": it["size"]} for it in row["waves"] if it.get("key")]
-        # A wave that died between its file and its note, and was never repeated, has left letters nowhere else.
-        key = rescued_key(row["run_id"], len(row["waves"]), row["frozen_at"]) if "frozen_at" in row else ""
-        if key and (kept := self._files.get_lines(key)):
-            files.append({"key": key, "size": len(kept)})
-        count = sum(it["size"] for it in files)
-        totals = {**redrive_run.no_totals(), "selected": count}
-        return {"frozen_at": now, "frozen": count, "files": files, "totals": totals}
 
     def _take(
         self, run_id: str, request: RedriveRequest, state: QueueState, now: str, time_left: TimeLeft

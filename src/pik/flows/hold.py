@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pik.domain.redrive.message import Entry
-from pik.domain.redrive.request import PUT_BACK
 from pik.domain.redrive.state import RedriveState
 from pik.domain.shared import times
 from pik.domain.shared.failures import error_code
-from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS, REDRIVE_PART_MESSAGES
+from pik.domain.shared.redrive_limits import REDRIVE_HOLD_SECONDS, REDRIVE_PART_MESSAGES
 from pik.domain.shared.row import Row
 from pik.observability import logger
 
@@ -62,8 +61,8 @@ class LetterHold:
         """Makes what was not sent visible again: how many letters that are, and how many are not there any more: an
         attempt that died had sent them, or somebody deleted them."""
         left = state.count - state.sent_to
-        if left <= 0 or state.request.action == PUT_BACK:
-            return max(left, 0), 0
+        if left <= 0:
+            return 0, 0
         try:
             entries = self._entries(state, state.sent_to, state.count)
         except LookupError:

@@ -41,7 +41,7 @@ from pik.domain.process.dispositions import Failed
 from pik.domain.process.inputs import Input
 from pik.domain.process.versions import DayKey, Past, Version, announce, plan_version
 from pik.domain.shared import times
-from pik.domain.shared.failures import Cause
+from pik.domain.shared.failures import Cause, mark_injected
 from pik.domain.shared.limits import DEADLINE_RESERVE_MS, PROCESS_THREADS, READ_TIME_SHARE
 from pik.flows.day import DayWriter, Left
 from pik.flows.failing_path import FailingPath
@@ -124,7 +124,13 @@ class ProcessFlow:
         return opened
 
     def _read(self, read: ObjectRead) -> Opened:
-        return read.open(self._raw.read(read.key, read.offset, read.length), self._amounts)
+        data = self._raw.read(read.key, read.offset, read.length)
+        opened = read.open(data, self._amounts)
+        if mode := self._raw.injected_into(data):
+            for error in opened.values():
+                if isinstance(error, Exception):
+                    mark_injected(error, mode)
+        return opened
 
     def _count(self, opened: Opened, pasts: Pasts, time_left: Left) -> dict[DayKey, DayOutcome]:
         """Counts each day's events, days in parallel. The thread of a day that is given up may still write one version,

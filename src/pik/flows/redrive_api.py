@@ -29,22 +29,24 @@ from pik.domain.http.strict_json import parse_json
 from pik.domain.http.validation import SchemaRegistry
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive import preview as redrive_preview
+from pik.domain.redrive import put_back
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.freeze import LetterChoice, SweepGoal, choose, ledger_name, most_of
 from pik.domain.redrive.message import Entry, entry_of, with_payload
+from pik.domain.redrive.put_back import HOLDER
 from pik.domain.redrive.request import PUT_BACK, RESCUE, RedriveRequest, read_cancel, read_preview, read_start
-from pik.domain.redrive.selection import Criteria, explained
+from pik.domain.redrive.selection import ALREADY_PUT_BACK, Criteria, explained
 from pik.domain.redrive.transform import Transform
 from pik.domain.shared import times
 from pik.domain.shared.failures import Failure, is_passing
-from pik.domain.shared.limits import (
+from pik.domain.shared.problems import InvalidEvent, Problem
+from pik.domain.shared.redrive_limits import (
     MAX_PREVIEW_MESSAGES,
     PREVIEW_HOLD_SECONDS,
     PREVIEW_LEDGER_ROWS,
     PREVIEW_RESERVE_MS,
     PREVIEW_THREADS,
 )
-from pik.domain.shared.problems import InvalidEvent, Problem
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import is_run_id
 from pik.flows.invocation import InvocationContext
@@ -149,8 +151,12 @@ class RedriveApiFlow:
         request = read_start(call.read_json(), dry_run=self._settings.dry_run)
         if request.action == PUT_BACK:
             rescue = self._rescue(str(request.rescue_id))
+            last = self._run(rescue[HOLDER]) if HOLDER in rescue else None
+            if problem := put_back.refusal(rescue, last, call.received_at, again=request.again):
+                raise InvalidEvent([problem], 409)
             if request.dry_run:
-                return _put_back_rehearsed(request, rescue, call.language)
+                done = 0 if request.again else put_back.done_of(last)
+                return _put_back_rehearsed(request, rescue, done, call.language)
         manifest = self._manifest(request)
         if request.diffs_only:
             return self._show_diffs(request, manifest, call)
@@ -304,13 +310,14 @@ class RedriveApiFlow:
         return times.from_datetime(self._now())
 
 
-def _put_back_rehearsed(request: RedriveRequest, rescue: Row, language: Language) -> Response:
-    count = rescue["totals"]["rescued"]
+def _put_back_rehearsed(request: RedriveRequest, rescue: Row, done: int, language: Language) -> Response:
+    """`done`: messages that an earlier put-back has returned."""
+    count = max(0, rescue["totals"]["rescued"] - done)
     body = {
         "dry_run": True,
         "action": request.action,
         "rescue_id": request.rescue_id,
-        "would": {"selected": count, "skipped": {}},
+        "would": {"selected": count, "skipped": {ALREADY_PUT_BACK: done} if done else {}},
         "diffs": [],
         "explanation": redrive_run.put_back_rehearsal(count, language),
     }

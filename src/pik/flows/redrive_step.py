@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from pik.adapters.client.failures import AWS_FAILURES
 from pik.adapters.dynamodb.aggregate_store import AggregateStore
 from pik.adapters.dynamodb.applied_events import AppliedEvents
 from pik.adapters.dynamodb.failure_reader import FailureReader
+from pik.adapters.dynamodb.put_back_marks import PutBackMarks
 from pik.adapters.dynamodb.run_store import RunStore
 from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.s3.redrive_files import RedriveFiles, report_key, rescued_key, selection_key, wave_key
@@ -26,23 +28,29 @@ from pik.adapters.sqs.dead_letter_queue import DeadLetterQueue, QueueState
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.http.validation import SchemaRegistry
 from pik.domain.process.versions import DayKey
+from pik.domain.redrive import confirm
 from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive import waves as redrive_waves
+from pik.domain.redrive.confirm import Outcome, OutcomeTally
 from pik.domain.redrive.message import Entry
-from pik.domain.redrive.request import PUT_BACK, RESCUE
-from pik.domain.redrive.selection import CANCELLED, STOPPED
+from pik.domain.redrive.put_back import ROUND
+from pik.domain.redrive.request import PUT_BACK, REDRIVE, RESCUE
+from pik.domain.redrive.selection import ALREADY_PUT_BACK, CANCELLED, STOPPED
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.redrive.waves import End, Send, Wait, WaveEvidence
 from pik.domain.shared import times
-from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, REDRIVE_PART_MESSAGES, REDRIVE_STEP_MS, SWEEP_THREADS
+from pik.domain.shared.failures import Failure
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS
+from pik.domain.shared.redrive_limits import REDRIVE_PART_MESSAGES, REDRIVE_RESERVE_MS, REDRIVE_STEP_MS, SWEEP_THREADS
 from pik.domain.shared.row import Row
 from pik.flows.day import DayReader
 from pik.flows.freeze import Freezer
 from pik.flows.hold import LetterHold, receipts_of
 from pik.flows.invocation import InvocationContext, TimeLeft
-from pik.flows.wave import WaveOutcome, WaveSender
-from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
+from pik.flows.put_back import PutBack
+from pik.flows.wave import WaveOutcome, WaveSender, observe
+from pik.observability import logger
 from pik.schemas import load_schemas
 from pik.settings import RedriveStepSettings
 from pik.workers import Workers
@@ -80,14 +88,17 @@ class RedriveStepFlow:
     ) -> None:
         self._settings = settings
         self._now = now
+        self._chance = chance
         self._workers = Workers(SWEEP_THREADS)
         self._runs = RunStore(clients.dynamodb, settings.runs_table)
         self._files = RedriveFiles(clients.s3, settings.raw_bucket)
         self._letters = DeadLetterQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
-        self._dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
+        dead = WorkQueue(clients.sqs, settings.dead_letter_queue_url, self._workers)
         self._ledger = FailureReader(clients.dynamodb, settings.failures_table, self._workers)
-        self._freezer = Freezer(self._letters, self._files, self._ledger, self._runs, settings.max_receive_count)
+        self._freezer = Freezer(self._letters, self._files, self._ledger, settings.max_receive_count)
         self._hold = LetterHold(self._letters, self._files, now)
+        marks = PutBackMarks(clients.dynamodb, settings.runs_table)
+        self._put_back = PutBack(self._letters, dead, self._files, self._runs, marks)
         applied = AppliedEvents(clients.dynamodb, settings.applied_table, sleep)
         self._days = DayReader(AggregateStore(clients.dynamodb, settings.aggregates_table), applied)
         work = WorkQueue(clients.sqs, settings.work_queue_url, self._workers)
@@ -114,14 +125,14 @@ class RedriveStepFlow:
         elif failed:
             after = self._wave(state, failed, time_left)
         elif step == "finish":
-            after = self._finish(state, event.get("error"))
+            after = self._finish(state, event.get("error"), time_left)
         else:
             raise ValueError(f"step {step!r} is not known; statemachines/redrive.asl.yaml names the steps")
         # What can follow at once does, while there is time for it: no other invocation is paid for, and nothing is read
         # that this one has just written.
         while after.state is not None and time_left() > REDRIVE_STEP_MS:
             onward = after.step == WAVE
-            after = self._wave(after.state, None, time_left) if onward else self._finish(after.state, None)
+            after = self._wave(after.state, None, time_left) if onward else self._finish(after.state, None, time_left)
         return _answer(run_id, after)
 
     # --- freeze ---
@@ -132,11 +143,15 @@ class RedriveStepFlow:
         if state.cancel_requested:
             return Next(FINISH, state)
         run_id = state.run_id
-        selection, held = self._freezer.freeze(run_id, state.request, queue.result(), self._time(), time_left)
+        request, now = state.request, self._time()
+        if request.action == PUT_BACK:
+            selection, held = self._put_back.freeze(run_id, request, now), dict[str, Exception]()
+        else:
+            selection, held = self._freezer.freeze(run_id, request, queue.result(), now, time_left)
         if held:
             error = next(iter(held.values()))
             logger.warning("not released: visible again when the hold ends", count=len(held), exc_info=error)
-        names = ("frozen_at", "frozen", "totals", "files", "in_flight", "held_until")
+        names = ("frozen_at", "frozen", "totals", "files", "in_flight", "held_until", ROUND)
         changes: Row = {name: selection[name] for name in names if name in selection}
         changes |= {"selected": selection["totals"]["selected"], "updated_at": self._time()}
         noted, row = self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY, "sent_to": [0]})
@@ -151,36 +166,53 @@ class RedriveStepFlow:
         if early := redrive_waves.seconds_until_due(state, self._time()):
             # The wave was sent, and its step is repeated because its answer was lost.
             return Next(WAIT, wait_seconds=early)
-        seen, events = self._gather_evidence(state, failed)
+        seen, events = self._gather_evidence(state, failed, time_left)
         match redrive_waves.decide(state, seen, events, self._time()):
             case Wait(seconds, waves):
                 held = self._hold.extend(state, state.sent_to, seconds)
                 self._note(state, {"waves": _columns(waves), **held})
                 return Next(WAIT, wait_seconds=seconds)
             case End() as end:
-                return self._stop(state, end)
+                return self._stop(state, end, time_left)
             case Send() as step:
                 return self._send(state, step, time_left)
 
-    def _gather_evidence(self, state: RedriveState, failed: Future[list[Row]] | None) -> tuple[WaveEvidence, list[str]]:
+    def _gather_evidence(
+        self, state: RedriveState, failed: Future[list[Row]] | None, time_left: TimeLeft
+    ) -> tuple[WaveEvidence, list[str]]:
         """What is known of what was sent; and the events of the first wave, while that is the only one. `failed`: the
         run's failed attempts, where they were requested already."""
         if not redrive_waves.is_judged(state):
             return WaveEvidence({}), []
         rows = failed.result() if failed else self._ledger.of_run(state.run_id)
         entries: list[Entry] = []
-        days: dict[DayKey, list[str]] = {}
         if state.request.canary and len(state.waves) == 1:
             entries = redrive_waves.first_wave(state, self._entries(state, 0, state.waves[0].size))
-            days = redrive_waves.by_day(entries)
-        elif state.request.canary and state.all_sent and state.count <= REDRIVE_PART_MESSAGES:
-            days = redrive_waves.few_reads(redrive_waves.by_day(self._entries(state, 0, state.count)))
+        events = [entry.event.event_id for entry in entries]
+        if state.all_sent:
+            outcome, applied = self._confirm(state, rows, time_left)
+            return WaveEvidence.of(rows, applied, outcome), events
+        return WaveEvidence.of(rows, self._applied(confirm.by_day(entries))), events
+
+    def _confirm(self, state: RedriveState, rows: Sequence[Row], time_left: TimeLeft) -> tuple[Outcome, set[str]]:
+        """What became of every letter that the run sent, and the events that were found in an aggregate."""
+        tally = OutcomeTally(state, WaveEvidence.of(rows).failing.keys())
+        for start in range(0, state.sent_to, REDRIVE_PART_MESSAGES):
+            if tally.is_over or time_left() < REDRIVE_RESERVE_MS:
+                break
+            entries = self._entries(state, start, min(start + REDRIVE_PART_MESSAGES, state.sent_to))
+            days = tally.days(entries)
+            tally.add(entries, days, self._applied(days))
+        return tally.outcome(), tally.applied
+
+    def _applied(self, days: Mapping[DayKey, list[str]]) -> list[str]:
+        """Those of the events that are in an aggregate."""
         applied: list[str] = []
         for past in self._workers.run(lambda day: self._days.look(*day), days.items()):
             if isinstance(past, Exception):
                 raise past
             applied += past.counted
-        return WaveEvidence.of(rows, applied), [entry.event.event_id for entry in entries]
+        return applied
 
     def _send(self, state: RedriveState, step: Send, time_left: TimeLeft) -> Next:
         request, number = state.request, len(state.waves)
@@ -188,7 +220,11 @@ class RedriveStepFlow:
         held = self._hold.extend(state, step.start, state.wait_after(size, 0))
         key = ""
         if request.action == PUT_BACK:
-            sent = self._put_back(state.row["files"][number]["key"], step.start)
+            file, turn = state.row["files"][number], state.row.get(ROUND, 0)
+            put_back = self._put_back.send(state.run_id, file, step.start, turn, f"{self._time()}#{self._chance()}")
+            if put_back is None:
+                return self._lost_to_another(state)
+            sent = put_back
         else:
             entries = dict(enumerate(self._entries(state, step.start, step.end), step.start))
             if request.action == RESCUE:
@@ -210,13 +246,15 @@ class RedriveStepFlow:
             kept=len(sent.kept),
             key=key,
         )
-        _observe(state.run_id, wave, sent)
+        observe(state.run_id, wave, sent)
         held |= self._hold.extend(state.having(held), step.end, wait)
         changes = {
             **held,
             "sent_to": step.end,
             "waves": _columns((*step.waves, wave)),
-            "totals": redrive_waves.totals_with(state.totals, request.action, wave),
+            "totals": redrive_waves.totals_with(
+                state.totals, request.action, wave, already=sent.already, doubled=sent.doubled
+            ),
         }
         noted = self._note(state, changes)
         return Next(WAIT, wait_seconds=wait) if noted and wait else Next(WAVE, noted)
@@ -226,19 +264,10 @@ class RedriveStepFlow:
         self._files.put_lines(key, map(redrive_message.rescued, entries))
         return WaveOutcome(len(entries), kept=self._letters.delete_receipts(receipts_of(entries)))
 
-    def _put_back(self, key: str, start: int) -> WaveOutcome:
-        """Raises LookupError."""
-        lines = self._files.get_lines(key)
-        if lines is None:
-            raise LookupError(f"the rescued messages are gone: {key}")
-        kept = [Entry.of(line) for line in lines]
-        unsent = self._dead.send({place: redrive_message.put_back(entry) for place, entry in enumerate(kept, start)})
-        return WaveOutcome(len(kept) - len(unsent), unsent)
-
-    def _stop(self, state: RedriveState, end: End) -> Next:
-        totals = {**state.totals, "unconfirmed": end.unconfirmed}
-        changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because, "totals": totals}
-        if not end.stopped:  # nothing is left: a repeat may judge again what this one did not come to write down
+    def _stop(self, state: RedriveState, end: End, time_left: TimeLeft) -> Next:
+        changes = {"waves": _columns(end.waves), "stopped": end.stopped, "because": end.because}
+        changes |= _outcome_columns(state, end.outcome)
+        if not end.stopped and time_left() > REDRIVE_STEP_MS:  # it finishes at once, and a repeat may judge again
             return Next(FINISH, state.having(changes))
         return Next(FINISH, self._note(state, changes))
 
@@ -249,22 +278,27 @@ class RedriveStepFlow:
         noted, row = self._runs.change(state.run_id, {**changes, "updated_at": self._time()}, expected)
         if noted and row:
             return RedriveState.of(row)
-        logger.warning("another attempt of this step was first", run_id=state.run_id, sent_to=state.sent_to)
+        self._lost_to_another(state)
         return None
+
+    def _lost_to_another(self, state: RedriveState) -> Next:
+        logger.warning("another attempt of this step was first", run_id=state.run_id, sent_to=state.sent_to)
+        return Next(WAVE)
 
     def _entries(self, state: RedriveState, start: int, end: int) -> list[Entry]:
         return self._files.entries(state.run_id, state.frozen_at, start, end)
 
     # --- finish ---
 
-    def _finish(self, state: RedriveState, error: Mapping[str, Any] | None) -> Next:
+    def _finish(self, state: RedriveState, error: Mapping[str, Any] | None, time_left: TimeLeft) -> Next:
         run_id = state.run_id
         if not state.frozen_at:  # a selection may be there that was not noted
             selection = self._files.get(selection_key(run_id)) or {}
             names = ("frozen_at", "frozen", "totals")
             state = state.having({name: selection[name] for name in names if name in selection})
         status, reason = _how_it_ends(state, failed=bool(error))
-        skipped, gone = self._hold.give_back(state)
+        state, skipped, gone = self._give_back(state)
+        state = self._with_outcome(state, time_left)
         totals = redrive_waves.totals_at_end(state.totals, reason, skipped, gone)
         now = self._time()
         changes: Row = {
@@ -272,6 +306,7 @@ class RedriveStepFlow:
             "selected": totals["selected"],
             "waves": state.row["waves"],
             "totals": totals,
+            **({"outcome": state.row["outcome"]} if "outcome" in state.row else {}),
             "updated_at": now,
             "finished_at": now,
             "report_key": report_key(run_id),
@@ -283,6 +318,36 @@ class RedriveStepFlow:
         self._runs.change(run_id, changes, {"status": redrive_run.UNDER_WAY})
         logger.info("finished", run_id=run_id, status=status, stopped=report["stopped"], totals=totals)
         return Next(END)
+
+    def _with_outcome(self, state: RedriveState, time_left: TimeLeft) -> RedriveState:
+        """The run with what became of its messages, where no step before has found that out: it was stopped, cancelled
+        or failed. A table that cannot be read does not keep it from ending."""
+        if state.request.action != REDRIVE or not state.waves or "outcome" in state.row:
+            return state
+        try:
+            outcome, _ = self._confirm(state, self._ledger.of_run(state.run_id), time_left)
+        except (*AWS_FAILURES, Failure, LookupError):
+            logger.exception("what became of the messages is not known", run_id=state.run_id)
+            outcome = OutcomeTally(state, frozenset()).outcome()
+        waves = outcome.noted(state.waves)
+        return state.having({"waves": _columns(waves), **_outcome_columns(state, outcome)})
+
+    def _give_back(self, state: RedriveState) -> tuple[RedriveState, int, int]:
+        """Makes what was not sent visible again: how many letters that are, and how many are not there any more."""
+        if state.request.action == PUT_BACK:
+            return self._account_for_file(state)
+        return state, *self._hold.give_back(state)
+
+    def _account_for_file(self, state: RedriveState) -> tuple[RedriveState, int, int]:
+        """A put-back that ends in a file of which it has not noted what it sent: its marks say that."""
+        left = state.count - state.sent_to
+        if left <= 0:
+            return state, 0, 0
+        file = state.row["files"][len(state.waves)]
+        ours, others = self._put_back.tally(state.run_id, file, state.row.get(ROUND, 0))
+        totals = {**state.totals, "redriven": state.totals["redriven"] + ours}
+        totals = redrive_waves.with_skipped(totals, ALREADY_PUT_BACK, others)
+        return state.having({"totals": totals}), left - ours - others, 0
 
     def _time(self) -> str:
         return times.from_datetime(self._now())
@@ -296,6 +361,12 @@ def _columns(waves: Sequence[Wave] | None) -> list[Row]:
     return [wave.columns() for wave in waves or ()]
 
 
+def _outcome_columns(state: RedriveState, outcome: Outcome | None) -> Row:
+    if outcome is None:
+        return {}
+    return {"totals": {**state.totals, "unconfirmed": outcome.unconfirmed}, "outcome": outcome.columns()}
+
+
 def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:
     """The status of a run, and the reason for which what is left was not taken."""
     if failed:
@@ -307,15 +378,3 @@ def _how_it_ends(state: RedriveState, *, failed: bool) -> tuple[str, str]:
 
 def _short(cause: object) -> str:
     return str(cause or "")[:MAX_FAILURE_MESSAGE_CHARS]
-
-
-def _observe(run_id: str, wave: Wave, sent: WaveOutcome) -> None:
-    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, sent.redriven)
-    metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, wave.failed)
-    metrics.flush_metrics()
-    facts: dict[str, Any] = {"wave": wave.number, "size": wave.size, "sent": sent.redriven, "due_at": wave.due_at}
-    logger.info("wave sent", run_id=run_id, **facts)
-    for problem, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
-        if failed:
-            error = next(iter(failed.values()))
-            logger.error(f"messages {problem}", run_id=run_id, count=len(failed), exc_info=error)

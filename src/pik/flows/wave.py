@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pik.domain.event.fields import RawRef
 from pik.domain.redrive import message as redrive_message
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import RedriveRequest
-from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, WAVE_RESERVE_MS
+from pik.domain.redrive.state import Wave
+from pik.domain.shared.redrive_limits import MAX_RECEIVE_ENTRIES, WAVE_RESERVE_MS
 from pik.domain.shared.row import Row
+from pik.observability import EVENTS_SENT, EVENTS_UNSENT, MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
     from pik.adapters.s3.raw_store import RawStore
@@ -32,6 +34,10 @@ class WaveOutcome:
     kept: dict[str, Exception] = field(default_factory=dict)
     longest_delay: int = 0
     changed: list[Row] = field(default_factory=list)
+    already: int = 0
+    """Letters of a put-back that an earlier one has returned."""
+    doubled: int = 0
+    """Of the letters that were put back, those that may be in the queue twice."""
 
     def add(self, other: WaveOutcome) -> None:
         self.redriven += other.redriven
@@ -119,3 +125,16 @@ class WaveSender:
 def _tens(places: Iterable[int]) -> list[list[int]]:
     found = list(places)
     return [found[at : at + MAX_RECEIVE_ENTRIES] for at in range(0, len(found), MAX_RECEIVE_ENTRIES)]
+
+
+def observe(run_id: str, wave: Wave, sent: WaveOutcome) -> None:
+    """Metrics and log lines of a wave that was sent."""
+    metrics.add_metric(EVENTS_SENT, MetricUnit.Count, sent.redriven)
+    metrics.add_metric(EVENTS_UNSENT, MetricUnit.Count, wave.failed)
+    metrics.flush_metrics()
+    facts: dict[str, Any] = {"wave": wave.number, "size": wave.size, "sent": sent.redriven, "due_at": wave.due_at}
+    logger.info("wave sent", run_id=run_id, **facts)
+    for problem, failed in (("not sent", sent.unsent), ("sent, and not deleted", sent.kept)):
+        if failed:
+            error = next(iter(failed.values()))
+            logger.error(f"messages {problem}", run_id=run_id, count=len(failed), exc_info=error)

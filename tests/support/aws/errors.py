@@ -26,6 +26,7 @@ _THROTTLE: Final[Mapping[str, tuple[str, str, int]]] = {
     "dynamodb": ("ThrottlingException", "Throughput exceeds the current capacity of your table or index.", 400),
     "s3": ("SlowDown", "Please reduce your request rate.", 503),
     "sqs": ("RequestThrottled", "The request was denied due to request throttling.", 400),
+    "ssm": ("ThrottlingException", "Rate exceeded", 400),
     "events": ("ThrottlingException", "Rate exceeded", 400),
     "stepfunctions": ("ThrottlingException", "Rate exceeded", 400),
 }

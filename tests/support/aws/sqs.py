@@ -273,7 +273,8 @@ def _named(name: str, wanted: Sequence[str]) -> bool:
 
 
 def _milliseconds(seconds: float) -> str:
-    return str(int(seconds * 1000))
+    """The whole milliseconds. By way of microseconds, as a time is rounded: the product of a float falls below them."""
+    return str(round(seconds * 1_000_000) // 1000)
 
 
 def _for_lambda(value: Mapping[str, Any]) -> dict[str, Any]:

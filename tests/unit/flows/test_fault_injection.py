@@ -12,6 +12,8 @@ import pytest
 
 from pik.adapters.s3.raw_store import RawStore
 from pik.adapters.sqs.work_queue import WorkQueue
+from pik.domain.operate.failure_modes import poison
+from pik.domain.shared.failures import Cause, mark_injected
 from pik.flows import process as processor_module
 from pik.flows import publish as publisher_module
 from pik.flows.publish import PublishFlow
@@ -105,13 +107,55 @@ def test_events_fail_on_order_with_the_category_of_the_real_failure_and_count_on
     assert_counted_once(harness.pipeline, works)
 
 
-def test_what_was_injected_can_be_told_from_the_real_thing() -> None:
+@pytest.mark.parametrize("mode", ["poison_payload", "slow_downstream", "random_fail_p100", "throttle", "access_denied"])
+def test_what_was_injected_is_marked_in_the_ledger_on_the_letter_and_on_the_bus(mode: str) -> None:
     harness = ProcessorHarness()
-    inject(harness.pipeline, "throttle")
-    harness.pipeline.process(*harness.pipeline.orders(1))
+    inject(harness.pipeline, mode)
+    harness.pipeline.process(*harness.pipeline.orders(1), receive_count=harness.pipeline.names.max_receive_count)
     (row,) = harness.pipeline.failures()
-    assert "injected fault: throttle" in row["message"]
-    assert row["place"] == "pik.adapters.fault_injection:FaultyRawStore.read"
+    assert f"injected fault: {mode}" in row["message"]
+    assert row["injected"] == mode
+    (letter,) = harness.aws.sqs.messages(harness.pipeline.names.work_dead_letter_queue_url)
+    found = {name: it["StringValue"] for name, it in letter.attributes.items()}
+    assert (found["injected"], found["fingerprint"]) == (mode, row["fingerprint"])
+    assert f"injected fault: {mode}" in found["reason"]
+    assert len(found) <= 10, "SQS takes no more attributes"
+    (failed,) = [json.loads(it["Detail"]) for it in harness.aws.events.published]
+    assert (failed["injected"], failed["reason"]) == (mode, row["message"])
+
+
+def test_a_real_failure_has_no_mark_and_another_fingerprint_than_the_injected_one() -> None:
+    harness = ProcessorHarness()
+    (work,) = harness.pipeline.orders(1)
+    inject(harness.pipeline, "poison_payload")
+    harness.pipeline.process(work)
+    inject(harness.pipeline, "none")
+    body = poison(work.ref.length).replace(b"injected", b"received")
+    harness.aws.s3.put_object(Bucket=harness.pipeline.names.raw_bucket, Key=work.ref.key, Body=body)
+    harness.pipeline.process(work, receive_count=2)
+    injected, real = sorted(harness.pipeline.failures(), key=lambda row: row.get("injected", "~"))
+    assert (injected["error_type"], injected["place"]) == (real["error_type"], real["place"])
+    assert injected["fingerprint"] != real["fingerprint"]
+    assert "injected" not in real
+    assert "injected" not in real["message"]
+
+
+def test_a_producer_cannot_make_a_failure_look_injected() -> None:
+    error = ValueError("injected fault: throttle")
+    assert Cause.of(error).injected == ""
+    mark_injected(error, "throttle")
+    assert Cause.of(error).injected == "throttle"
+
+
+def test_the_log_does_not_send_anyone_after_a_permission_that_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr("pik.flows.failing_path.logger.critical", lambda _message, **facts: said.append(facts))
+    harness = ProcessorHarness()
+    inject(harness.pipeline, "access_denied")
+    harness.pipeline.process(*harness.pipeline.orders(1))
+    (facts,) = said
+    assert "pik fault clear" in facts["fix"]
+    assert facts["injected"] == "access_denied"
 
 
 def test_a_share_of_the_reads_fails_and_the_others_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pik.adapters.dynamodb.items import to_item
 from pik.domain.event.fields import RawRef
 from pik.domain.redrive.request import RedriveRequest
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS
+from pik.domain.shared.redrive_limits import REDRIVE_HOLD_SECONDS
 from tests.support.aws.stack import RUNS_TABLE
 from tests.support.faults import refused
 from tests.support.redrive_api import MANIFEST_ID, OPERATOR, RedriveApiHarness

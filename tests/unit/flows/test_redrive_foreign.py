@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import FREEZE_HOLD_SECONDS, PREVIEW_GROUPS
+from pik.domain.shared.redrive_limits import FREEZE_HOLD_SECONDS, PREVIEW_GROUPS
 from tests.support.aws.stack import FAILURES_TABLE
 from tests.support.faults import Killed, raises, refused
 from tests.support.foreign import FOREIGN, ForeignMessage

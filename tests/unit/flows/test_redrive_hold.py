@@ -10,7 +10,7 @@ import pytest
 from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
 from pik.domain.shared import times
-from pik.domain.shared.limits import FREEZE_HOLD_SECONDS, REDRIVE_HOLD_SECONDS, REDRIVE_LEAST_HOLD_SECONDS
+from pik.domain.shared.redrive_limits import FREEZE_HOLD_SECONDS, REDRIVE_HOLD_SECONDS, REDRIVE_LEAST_HOLD_SECONDS
 from tests.support.faults import Killed, raises, refused
 from tests.support.parts import ids
 from tests.support.redrive_steps import CAREFUL, RUN_ID, RedriveHarness, balanced

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pik.domain.event.work import parse_work
 from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
+from pik.domain.shared.redrive_limits import REDRIVE_HOLD_SECONDS, REDRIVE_STEP_MS
 from pik.flows import redrive_step as module
 from tests.support.faults import Killed, refused
 from tests.support.parts import ids
@@ -27,7 +27,7 @@ BEFORE_AND_AFTER = ("before", "after")
 STEP_BY_STEP, AT_ONCE = REDRIVE_STEP_MS, 2 * REDRIVE_STEP_MS
 """The time that steps have: for themselves alone, or for those that can follow at once, too."""
 
-CALLS_OF_A_RUN = {STEP_BY_STEP: 32, AT_ONCE: 28}
+CALLS_OF_A_RUN = {STEP_BY_STEP: 33, AT_ONCE: 28}
 
 
 class RedriveTroubles:
@@ -66,7 +66,7 @@ def quiet(patch: pytest.MonkeyPatch, part: int = 7) -> None:
     patch.setattr("pik.adapters.s3.redrive_files.REDRIVE_PART_MESSAGES", part)
     for level in ("info", "warning", "error", "exception"):
         patch.setattr(module.logger, level, lambda *_, **__: None)
-    patch.setattr(module.metrics, "flush_metrics", lambda: None)
+    patch.setattr("pik.flows.wave.metrics.flush_metrics", lambda: None)
 
 
 @settings(max_examples=120, deadline=None)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from pik.domain.redrive.request import Canary
 from pik.domain.redrive.selection import Criteria
-from pik.domain.shared.limits import REDRIVE_MAX_CHECKS, REDRIVE_STEP_MS, SWEEP_THREADS
+from pik.domain.shared.redrive_limits import REDRIVE_MAX_CHECKS, REDRIVE_STEP_MS, SWEEP_THREADS
 from tests.support.faults import refused
 from tests.support.parts import ids
 from tests.support.redrive_steps import CAREFUL, RUN_ID, RedriveHarness, balanced
@@ -34,9 +34,9 @@ def test_all_messages_go_back_to_the_queue_with_their_history() -> None:
 
 
 @pytest.mark.parametrize(
-    ("updates", "queries", "reads", "time"), [(5, 1, 0, 2 * REDRIVE_STEP_MS), (7, 2, 1, REDRIVE_STEP_MS)]
+    ("updates", "queries", "reads", "time"), [(7, 4, 2, 2 * REDRIVE_STEP_MS), (10, 5, 3, REDRIVE_STEP_MS)]
 )
-def test_a_redrive_of_a_thousand_makes_at_most_320_calls(updates: int, queries: int, reads: int, time: int) -> None:
+def test_a_redrive_of_a_thousand_makes_at_most_325_calls(updates: int, queries: int, reads: int, time: int) -> None:
     harness = RedriveHarness(validate=False)
     harness.letters.bury(harness.pipeline.orders(1000, key="raw/all.ndjson"))
     harness.begin(max_messages=None)
@@ -67,7 +67,9 @@ def test_a_step_goes_on_with_the_next_while_there_is_time_for_it() -> None:
     assert harness.ask("freeze")["next"] == "WAVE", "it has no time for another step"
     assert harness.work_queue.all() == []
     harness.context = harness.lasting
-    assert harness.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 15}
+    assert harness.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 5}
+    harness.clock.advance(5)
+    assert harness.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 15}, "nothing was processed yet"
     harness.clock.advance(15)
     assert harness.ask("wave")["next"] == "END"
     assert harness.runs.row()["status"] == "COMPLETE"
@@ -178,7 +180,8 @@ def test_a_careful_redrive_of_a_thousand_costs_a_third_of_a_call_each() -> None:
     assert row["status"] == "COMPLETE"
     assert [it["size"] for it in row["waves"]] == [5, 25, 125, 625, 220]
     assert calls.total() <= 340, calls
-    assert row["totals"]["unconfirmed"] == 300, "of a big day eight reads tell about 700 events"
+    assert row["totals"]["unconfirmed"] == 0
+    assert [it["decided"] for it in row["waves"]] == [5, 25, 125, 625, 220]
 
 
 def test_a_wrong_fix_costs_the_first_wave_and_says_why() -> None:
@@ -237,3 +240,95 @@ def test_the_first_wave_holds_one_message_of_each_cause() -> None:
     entries = harness.file(f"redrive/runs/{RUN_ID}/selection.json")["entries"]
     assert [it["fingerprint"][0] for it in entries[:3]] == ["f", "a", "f"]
     assert len(harness.work_queue.all()) == 2
+
+
+def works_of_days(harness: RedriveHarness, count: int) -> list[Any]:
+    """Events of as many entities, so of as many days."""
+    works = [work for n in range(count) for work in harness.pipeline.orders(1, first=n, entity_id=f"customer-{n}")]
+    harness.letters.bury(works)
+    return works
+
+
+@pytest.mark.parametrize("canary", [CAREFUL, None])
+def test_what_was_applied_is_reported_as_applied_however_many_days_it_is_of(canary: Canary | None) -> None:
+    harness = RedriveHarness()
+    works_of_days(harness, 8)
+    harness.begin(canary=canary)
+    began = harness.clock()
+    row = harness.run(work=harness.apply)
+    assert (row["status"], row["totals"]["redriven"], row["totals"]["unconfirmed"]) == ("COMPLETE", 8, 0)
+    assert sum(it["decided"] for it in row["waves"]) == 8
+    assert row["outcome"] == {"waiting": 0, "unchecked": 0, "samples": []}
+    assert harness.clock() - began < 21, "the canary's wait, and five seconds for the rest"
+    assert harness.file(f"redrive/runs/{RUN_ID}/report.json")["totals"]["unconfirmed"] == 0
+
+
+def test_two_letters_of_one_event_are_both_confirmed() -> None:
+    harness = RedriveHarness()
+    harness.letters.bury(harness.pipeline.orders(3) + harness.pipeline.orders(1))
+    harness.begin()
+    row = harness.run(work=harness.apply)
+    assert (row["totals"]["redriven"], row["totals"]["unconfirmed"]) == (4, 0)
+
+
+def test_a_processor_that_makes_progress_is_waited_for() -> None:
+    harness = RedriveHarness()
+    works_of_days(harness, 12)
+    harness.begin()
+    backlog: list[Any] = []
+    left: list[int] = []
+
+    def slow() -> None:
+        backlog.extend(harness.work_queue.drain())
+        if left:
+            assert harness.pipeline.process(backlog.pop()) == []
+        left.append(len(backlog))
+
+    row = harness.run(work=slow)
+    assert left == list(range(12, -1, -1)), "nothing at the first check, then one more at each"
+    assert row["totals"]["unconfirmed"] == 0
+
+
+def test_what_is_not_decided_is_counted_and_named() -> None:
+    harness = RedriveHarness()
+    works = works_of_days(harness, 12)
+    harness.begin()
+    row = harness.run()
+    assert (row["status"], row["totals"]["unconfirmed"]) == ("COMPLETE", 12)
+    assert (row["outcome"]["waiting"], row["outcome"]["unchecked"]) == (12, 0)
+    assert set(row["outcome"]["samples"]) < set(ids(works))
+
+
+@pytest.mark.parametrize("time", [REDRIVE_STEP_MS, 2 * REDRIVE_STEP_MS])
+def test_a_run_that_is_cancelled_says_what_became_of_what_it_had_sent(time: int) -> None:
+    harness = RedriveHarness()
+    works_of_days(harness, 30)
+    harness.begin(canary=CAREFUL)
+    harness.lasting.remaining_ms = time
+
+    def cancel() -> None:
+        if len(harness.runs.row()["waves"]) == 2:
+            works = harness.work_queue.drain()
+            assert harness.pipeline.process(*works[:20]) == []
+            harness.runs.change(status="CANCELLING", cancel_requested=True)
+        else:
+            harness.apply()
+
+    harness.letters.bury(harness.pipeline.orders(30, first=100))
+    row = harness.run(work=cancel)
+    assert (row["status"], row["totals"]["redriven"]) == ("CANCELLED", 30)
+    assert (row["totals"]["unconfirmed"], [it["decided"] for it in row["waves"]]) == (5, [5, 20])
+    balanced(row)
+
+
+def test_a_table_that_cannot_be_read_at_the_end_does_not_keep_a_run_from_ending() -> None:
+    harness = RedriveHarness()
+    works_of_days(harness, 12)
+    harness.begin()
+    harness.ask("freeze")
+    harness.ask("wave")
+    harness.faults.always("query", refused("AccessDeniedException"))
+    assert harness.ask("finish", error={"Error": "AccessDeniedException", "Cause": "query"})["next"] == "END"
+    row = harness.runs.row()
+    assert (row["status"], row["totals"]["unconfirmed"], row["outcome"]["unchecked"]) == ("FAILED", 12, 12)
+    balanced(row)

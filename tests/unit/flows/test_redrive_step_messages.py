@@ -178,7 +178,7 @@ def test_events_that_come_back_again_and_again_are_delayed() -> None:
     harness.letters.bury(works)
     harness.begin(jitter_seconds=10)
     harness.ask("freeze")
-    assert harness.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 15 + 125}
+    assert harness.ask("wave") == {"run_id": RUN_ID, "next": "WAIT", "wait_seconds": 5 + 125}
     now = harness.clock()
     delays = {it.visible_at - now for it in harness.aws.sqs.messages(harness.pipeline.names.work_queue_url)}
     assert delays == {5, 125}

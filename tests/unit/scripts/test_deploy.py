@@ -87,7 +87,7 @@ def test_both_the_build_and_the_deploy_get_the_stages_parameters_and_the_given_o
     }
     for command in (build, ship):
         assert command[2:4] == ["--config-env", "prod"]
-        assert given(command) == wanted
+        assert given(command) == wanted | {"Architecture": "arm64"}
     assert cloud.asked_for == ["pipeline-investigation-kit-prod"]
 
 

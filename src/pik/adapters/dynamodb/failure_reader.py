@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from pik.adapters.dynamodb.items import from_foreign_item
-from pik.domain.shared.limits import MAX_LEDGER_PAGES
+from pik.domain.shared.redrive_limits import MAX_LEDGER_PAGES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -50,14 +50,16 @@ class RunStore:
         )
 
     def change(self, run_id: str, changes: Row, expected: Mapping[str, Sequence[Any]]) -> tuple[bool, Row | None]:
-        """Sets attributes of a run if each attribute in `expected` has one of the values there. Returns whether it did,
-        and the current row, None when there is no such run. Raises ClientError."""
+        """Sets attributes of a run if each attribute in `expected` has one of the values there; None allows it to be
+        missing. Returns whether it did, and the current row, None when there is no such run. Raises ClientError."""
         names = {f"#s{place}": name for place, name in enumerate(changes)}
         values = {f":s{place}": value for place, value in enumerate(changes.values())}
         conditions = ["attribute_exists(PK)"]
         for place, (name, allowed) in enumerate(expected.items()):
-            listed = {f":e{place}x{number}": value for number, value in enumerate(allowed)}
-            conditions.append(f"#e{place} IN ({', '.join(listed)})")
+            listed = {f":e{place}x{number}": value for number, value in enumerate(allowed) if value is not None}
+            fits = [f"#e{place} IN ({', '.join(listed)})"] if listed else []
+            fits += [f"attribute_not_exists(#e{place})"] if None in allowed else []
+            conditions.append(f"({' OR '.join(fits)})" if len(fits) > 1 else fits[0])
             names[f"#e{place}"] = name
             values |= listed
         try:

@@ -42,3 +42,7 @@ class RawStore:
             return b""
         answer = self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}")
         return answer["Body"].read()
+
+    def injected_into(self, data: bytes) -> str:
+        """The failure mode that spoiled bytes which were read here; always empty, except where faults are injected."""
+        return ""

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from pik.domain.redrive.message import Entry
 from pik.domain.shared import times
-from pik.domain.shared.limits import REDRIVE_PART_MESSAGES
+from pik.domain.shared.redrive_limits import REDRIVE_PART_MESSAGES
 from pik.domain.shared.row import Row
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pik.adapters.client.isolation import isolated
 from pik.adapters.sqs.entries import refused
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.sweep import QueueSweep
-from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, RELEASE_ROUNDS, SWEEP_WAIT_SECONDS
+from pik.domain.shared.redrive_limits import MAX_RECEIVE_ENTRIES, RELEASE_ROUNDS, SWEEP_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

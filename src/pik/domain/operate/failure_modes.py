@@ -65,6 +65,11 @@ class FaultMode:
         """What it does, as text."""
         return EFFECTS["random_fail_pNN" if self.kind is FaultKind.RANDOM_FAIL else str(self.kind)]
 
+    @property
+    def fails_events(self) -> bool:
+        """Whether it makes events fail, so that a redrive meanwhile is of no use."""
+        return self.kind not in _SPARED
+
     def spares(self, chance: float) -> bool:
         """Whether a read of raw bytes succeeds; `chance` is in [0, 1)."""
         return self.kind in _SPARED or chance * 100 >= self.percent
@@ -89,3 +94,8 @@ def parse_fault_mode(text: str) -> FaultMode:
 def poison(length: int) -> bytes:
     """`length` bytes, no part of which is an event."""
     return (_SPOILED * (length // len(_SPOILED) + 1))[:length]
+
+
+def is_poison(data: bytes) -> bool:
+    """Whether bytes are what `poison` makes of this length."""
+    return bool(data) and data == poison(len(data))

@@ -37,6 +37,7 @@ class Reason:
     failed_at: str
     first_sent_at: str
     run: str
+    injected: str = ""
 
     def attributes(self) -> dict[str, str]:
         """The message attributes; SQS accepts at most ten, none of them empty."""
@@ -50,6 +51,7 @@ class Reason:
             "failed_at": self.failed_at,
             "first_sent_at": self.first_sent_at,
             "run": self.run,
+            "injected": self.injected,
         }
         return {name: _UNFIT.sub("?", value) for name, value in attributes.items() if value}
 
@@ -72,6 +74,7 @@ class Reason:
             failed_at=reader.moment(attributes, "failed_at"),
             first_sent_at=reader.moment(attributes, "first_sent_at"),
             run=reader.text(attributes, "run", MAX_NAME_CHARS),
+            injected=reader.text(attributes, "injected", MAX_NAME_CHARS),
         )
 
 

@@ -96,6 +96,7 @@ class Failed:
             failed_at=self.failed_at,
             first_sent_at=self.delivery.sent_at,
             run=work.run if work else "",
+            injected=self.cause.injected,
         )
         group = self.delivery.group or (group_of(work.source) if work else "")
         return Message(self.delivery.body, group, reason.attributes())
@@ -120,5 +121,6 @@ class Failed:
             "replayed": columns.get("origin") == "replay",
             "redrives": columns.get("redrives", 0),
             "redrive_run": columns.get("redrive_run", ""),
+            **({"injected": self.cause.injected} if self.cause.injected else {}),
         }
         return Announcement(stable_id, FAILED, json.dumps(detail, separators=(",", ":")))

@@ -13,7 +13,7 @@ from pik.domain.redrive.request import REDRIVE, RedriveRequest
 from pik.domain.redrive.run import no_totals
 from pik.domain.redrive.selection import LIMIT_REACHED, TOO_YOUNG, Criteria
 from pik.domain.redrive.waves import in_order
-from pik.domain.shared.limits import MAX_READ_BYTES, MAX_REDRIVE_ALL
+from pik.domain.shared.redrive_limits import MAX_READ_BYTES, MAX_REDRIVE_ALL
 from pik.domain.shared.row import Row
 
 JUDGED: Final = ("category", "error_type", "fingerprint", "attempts", "failed_at")

@@ -14,8 +14,9 @@ from pik.domain.http.strict_json import parse_json
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive.transform import Transform, TransformFailed
 from pik.domain.shared.identity import canonical_json, payload_sha
-from pik.domain.shared.limits import BACKOFF_DELAY_SECONDS, MAX_ATTEMPTS, MAX_EVENT_BYTES, MAX_JITTER_SECONDS
+from pik.domain.shared.limits import MAX_ATTEMPTS, MAX_EVENT_BYTES
 from pik.domain.shared.problems import InvalidEvent
+from pik.domain.shared.redrive_limits import BACKOFF_DELAY_SECONDS, MAX_JITTER_SECONDS
 from pik.domain.shared.row import Row
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))

@@ -19,9 +19,8 @@ from pik.domain.redrive.run import listed
 from pik.domain.redrive.selection import TOO_YOUNG, age_seconds, seconds_left
 from pik.domain.shared import times
 from pik.domain.shared.foreign import shorten
-from pik.domain.shared.limits import (
-    MAX_FAILURE_MESSAGE_CHARS,
-    MAX_NAME_CHARS,
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, MAX_NAME_CHARS
+from pik.domain.shared.redrive_limits import (
     PREVIEW_GROUP_ENTITIES,
     PREVIEW_GROUPS,
     PREVIEW_ROW_MEMBERS,
@@ -124,6 +123,7 @@ def sample(letter: DeadLetter, ledger: Sequence[Mapping[str, Any]], now: str, re
         "error_type": error_type,
         "fingerprint": fingerprint,
         "reason": reason,
+        **_injected(letter),
         "attempts": letter.attempts(receives),
         "redrives": work.redrives if work else 0,
         "age_seconds": age_seconds(letter, now),
@@ -224,6 +224,7 @@ def _group(key: tuple[str, str, str], letters: Sequence[DeadLetter]) -> Json:
         "error_type": error_type,
         "fingerprint": fingerprint,
         "reason": _cause(last)[3],
+        **_injected(last),
         "count": len(letters),
         "first_failed_at": min(letter.died_at for letter in letters),
         "last_failed_at": last.died_at,
@@ -248,6 +249,11 @@ def _cause(letter: DeadLetter) -> tuple[str, str, str, str]:
     if reason is None:
         return UNKNOWN, "", "", ""
     return reason.category, reason.error_type, reason.fingerprint, reason.message
+
+
+def _injected(letter: DeadLetter) -> Json:
+    """The failure mode that caused the letter; nothing for a real failure."""
+    return {"injected": letter.reason.injected} if letter.reason and letter.reason.injected else {}
 
 
 def _expires_at(letter: DeadLetter, retention_seconds: int) -> str:

@@ -11,7 +11,7 @@ from pik.domain.http.checks import Checks
 from pik.domain.http.strict_json import kind_of, parse_json
 from pik.domain.redrive.selection import Criteria
 from pik.domain.redrive.transform import Transform, read_transform
-from pik.domain.shared import limits
+from pik.domain.shared import redrive_limits
 from pik.domain.shared.failures import Category
 from pik.domain.shared.identity import canonical_json
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
@@ -27,10 +27,10 @@ class Canary:
     """How a redrive widens: `size` messages first, each further wave `widen` times as many, each judged after
     `wait_seconds` and followed by another only if at most `max_failure_rate` of it failed."""
 
-    size: int = limits.CANARY_SIZE
-    widen: int = limits.CANARY_WIDEN
-    max_failure_rate: float = limits.CANARY_MAX_FAILURE_RATE
-    wait_seconds: int = limits.CANARY_WAIT_SECONDS
+    size: int = redrive_limits.CANARY_SIZE
+    widen: int = redrive_limits.CANARY_WIDEN
+    max_failure_rate: float = redrive_limits.CANARY_MAX_FAILURE_RATE
+    wait_seconds: int = redrive_limits.CANARY_WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,18 @@ class RedriveRequest:
     action: str
     criteria: Criteria
     manifest_id: str | None = None
-    max_messages: int | None = limits.MAX_REDRIVE_MESSAGES
+    max_messages: int | None = redrive_limits.MAX_REDRIVE_MESSAGES
     jitter_seconds: int = 0
     backoff: bool = True
     canary: Canary | None = None
     transform: Transform | None = None
     rescue_id: str | None = None
+    again: bool = False
+    """Put a rescue back from the start, though it was put back before."""
     dry_run: bool = False
     diffs_only: bool = False
     """Show only what a preview's samples would become; such a request is answered and never stored."""
-    samples: int = limits.PREVIEW_SAMPLES
+    samples: int = redrive_limits.PREVIEW_SAMPLES
 
     def columns(self) -> dict[str, Any]:
         """As a table holds it: no fractions, and what is JSON of any kind as a text."""
@@ -74,6 +76,7 @@ class RedriveRequest:
             canary=canary and Canary(**{**canary, "max_failure_rate": float(canary["max_failure_rate"])}),
             transform=transform and Transform(**parse_json(transform.encode())),
             rescue_id=columns.get("rescue_id"),
+            again=columns.get("again", False),
             dry_run=columns["dry_run"],
             samples=columns["samples"],
         )
@@ -95,6 +98,7 @@ class RedriveRequest:
             "jitter_seconds": self.jitter_seconds,
             "backoff": self.backoff,
             "rescue_id": self.rescue_id,
+            **({"again": True} if self.again else {}),
             "dry_run": self.dry_run,
             "samples": self.samples,
         }
@@ -112,7 +116,7 @@ _TAKING: Final = _EVERY | {*_FILTERS, "min_age_seconds", "manifest_id", "max_mes
 _MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     REDRIVE: _TAKING | {"jitter_seconds", "backoff", "attempt_budget", "canary", "transform", "diffs_only"},
     RESCUE: _TAKING,
-    PUT_BACK: _EVERY | {"rescue_id"},
+    PUT_BACK: _EVERY | {"rescue_id", "again"},
 }
 """Action to what can be asked of it."""
 
@@ -152,10 +156,12 @@ def read_preview(query: Mapping[str, str]) -> PreviewRequest:
     criteria = Criteria(
         **_read_filters(checks, members),
         min_age_seconds=_read_min_age(checks, members, 0),
-        attempt_budget=checks.whole(members, "attempt_budget", 1, limits.MAX_ATTEMPT_BUDGET, None),
+        attempt_budget=checks.whole(members, "attempt_budget", 1, redrive_limits.MAX_ATTEMPT_BUDGET, None),
     )
-    most = checks.whole(members, "max_messages", 1, limits.MAX_PREVIEW_MESSAGES, limits.PREVIEW_MESSAGES)
-    samples = checks.whole(members, "samples", 0, limits.MAX_PREVIEW_SAMPLES, limits.PREVIEW_SAMPLES)
+    most = checks.whole(
+        members, "max_messages", 1, redrive_limits.MAX_PREVIEW_MESSAGES, redrive_limits.PREVIEW_MESSAGES
+    )
+    samples = checks.whole(members, "samples", 0, redrive_limits.MAX_PREVIEW_SAMPLES, redrive_limits.PREVIEW_SAMPLES)
     checks.finish(by_place=True)
     return PreviewRequest(criteria, most, samples)
 
@@ -202,6 +208,7 @@ def _read_put_back(checks: Checks, members: Mapping[str, Any]) -> RedriveRequest
         Criteria(),
         max_messages=None,
         rescue_id=checks.matching(members, "rescue_id", _RUN_ID),
+        again=checks.switch(members, "again", default=False),
         dry_run=checks.switch(members, "dry_run", default=False),
     )
 
@@ -213,28 +220,30 @@ def _read_taking(checks: Checks, members: Mapping[str, Any], action: str) -> Red
         for name in sorted(members.keys() & _FILTERS):
             checks.add(name, "redrive_with_two_scopes", member=name)
     redrives = action == REDRIVE
-    budget = checks.whole(members, "attempt_budget", 1, limits.MAX_ATTEMPT_BUDGET, limits.REDRIVE_ATTEMPT_BUDGET)
+    budget = checks.whole(
+        members, "attempt_budget", 1, redrive_limits.MAX_ATTEMPT_BUDGET, redrive_limits.REDRIVE_ATTEMPT_BUDGET
+    )
     criteria = Criteria(
         **_read_filters(checks, members),
         # A rescue changes nothing about its messages, so it may take those that failed a moment ago.
-        min_age_seconds=_read_min_age(checks, members, limits.REDRIVE_MIN_AGE_SECONDS if redrives else 0),
+        min_age_seconds=_read_min_age(checks, members, redrive_limits.REDRIVE_MIN_AGE_SECONDS if redrives else 0),
         attempt_budget=budget if redrives else None,
     )
     force = checks.switch(members, "force", default=False)
-    if redrives and not force and criteria.min_age_seconds < limits.REDRIVE_MIN_AGE_SECONDS:
-        checks.add("min_age_seconds", "needs_force", minimum=limits.REDRIVE_MIN_AGE_SECONDS)
+    if redrives and not force and criteria.min_age_seconds < redrive_limits.REDRIVE_MIN_AGE_SECONDS:
+        checks.add("min_age_seconds", "needs_force", minimum=redrive_limits.REDRIVE_MIN_AGE_SECONDS)
     return RedriveRequest(
         action,
         criteria,
         manifest_id=manifest_id,
         max_messages=_read_max_messages(checks, members),
-        jitter_seconds=checks.whole(members, "jitter_seconds", 0, limits.MAX_JITTER_SECONDS, 0),
+        jitter_seconds=checks.whole(members, "jitter_seconds", 0, redrive_limits.MAX_JITTER_SECONDS, 0),
         backoff=checks.switch(members, "backoff", default=redrives),
         canary=_read_canary(checks, members) if redrives else None,
         transform=_read_transform(checks, members),
         dry_run=checks.switch(members, "dry_run", default=False),
         diffs_only=checks.switch(members, "diffs_only", default=False),
-        samples=checks.whole(members, "samples", 0, limits.MAX_PREVIEW_SAMPLES, limits.PREVIEW_SAMPLES),
+        samples=checks.whole(members, "samples", 0, redrive_limits.MAX_PREVIEW_SAMPLES, redrive_limits.PREVIEW_SAMPLES),
     )
 
 
@@ -259,7 +268,7 @@ def _by_own_names(checks: Checks, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_filters(checks: Checks, members: Mapping[str, Any]) -> dict[str, Any]:
     """The criteria except the least age and the budget."""
-    bound = limits.MAX_AGE_FILTER_SECONDS
+    bound = redrive_limits.MAX_AGE_FILTER_SECONDS
     return {
         "category": checks.one_of(members, "category", tuple(Category)),
         **{name: checks.optional(members, name) for name in _NAMES},
@@ -269,7 +278,7 @@ def _read_filters(checks: Checks, members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_min_age(checks: Checks, members: Mapping[str, Any], default: int) -> int:
-    least = checks.whole(members, "min_age_seconds", 0, limits.MAX_AGE_FILTER_SECONDS, default)
+    least = checks.whole(members, "min_age_seconds", 0, redrive_limits.MAX_AGE_FILTER_SECONDS, default)
     longest = members.get("max_age_seconds")
     if type(longest) is int and longest < least:
         checks.add("max_age_seconds", "minimum", minimum=least)
@@ -281,10 +290,14 @@ def _read_max_messages(checks: Checks, members: Mapping[str, Any]) -> int | None
     if everything and "max_messages" not in members:
         return None
     most = members.get("max_messages")
-    if not everything and type(most) is int and limits.MAX_REDRIVE_MESSAGES < most <= limits.MAX_REDRIVE_ALL:
-        checks.add("max_messages", "needs_all", maximum=limits.MAX_REDRIVE_MESSAGES)
+    if (
+        not everything
+        and type(most) is int
+        and redrive_limits.MAX_REDRIVE_MESSAGES < most <= redrive_limits.MAX_REDRIVE_ALL
+    ):
+        checks.add("max_messages", "needs_all", maximum=redrive_limits.MAX_REDRIVE_MESSAGES)
         return None
-    return checks.whole(members, "max_messages", 1, limits.MAX_REDRIVE_ALL, limits.MAX_REDRIVE_MESSAGES)
+    return checks.whole(members, "max_messages", 1, redrive_limits.MAX_REDRIVE_ALL, redrive_limits.MAX_REDRIVE_MESSAGES)
 
 
 def _read_canary(checks: Checks, members: Mapping[str, Any]) -> Canary | None:
@@ -297,10 +310,12 @@ def _read_canary(checks: Checks, members: Mapping[str, Any]) -> Canary | None:
     inner = checks.within("canary", pointer)
     inner.refuse(value.keys() - _CANARY)
     return Canary(
-        inner.whole(value, "size", 1, limits.MAX_CANARY_SIZE, limits.CANARY_SIZE),
-        inner.whole(value, "widen", 1, limits.MAX_CANARY_WIDEN, limits.CANARY_WIDEN),
-        inner.share(value, "max_failure_rate", limits.CANARY_MAX_FAILURE_RATE),
-        inner.whole(value, "wait_seconds", 1, limits.MAX_CANARY_WAIT_SECONDS, limits.CANARY_WAIT_SECONDS),
+        inner.whole(value, "size", 1, redrive_limits.MAX_CANARY_SIZE, redrive_limits.CANARY_SIZE),
+        inner.whole(value, "widen", 1, redrive_limits.MAX_CANARY_WIDEN, redrive_limits.CANARY_WIDEN),
+        inner.share(value, "max_failure_rate", redrive_limits.CANARY_MAX_FAILURE_RATE),
+        inner.whole(
+            value, "wait_seconds", 1, redrive_limits.MAX_CANARY_WAIT_SECONDS, redrive_limits.CANARY_WAIT_SECONDS
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from pik.domain.http.messages import Language, render
 from pik.domain.redrive.request import PUT_BACK, REDRIVE, RESCUE, RedriveRequest
 from pik.domain.redrive.waves import FAILING, NOTHING_SENT, OUT_OF_TIME, UNDECIDED
 from pik.domain.shared import times
-from pik.domain.shared.limits import REDRIVE_BEGIN_SECONDS, REDRIVE_HOLD_SECONDS
+from pik.domain.shared.redrive_limits import REDRIVE_BEGIN_SECONDS, REDRIVE_HOLD_SECONDS
 from pik.domain.shared.row import Row
 from pik.domain.shared.runs import run_id_of, run_key
 
@@ -36,7 +36,10 @@ _COUNTED: Final = {
     "already_gone": "redrive_already_gone",
     "failed": "redrive_failed",
     "kept": "redrive_kept",
-    "unconfirmed": "redrive_unconfirmed",
+    "doubled": "redrive_doubled",
+    "unconfirmed": "redrive_unconfirmed",  # of runs that were recorded without the next two
+    "waiting": "redrive_waiting",
+    "unchecked": "redrive_unchecked",
 }
 _REASONS: Final = {
     FAILING: "redrive_stopped_failing",
@@ -65,7 +68,7 @@ def no_totals() -> Row:
     """The totals of a run that has done nothing. `selected` is the sum of `redriven` (or `rescued`), `skipped`,
     `already_gone` and `failed`. Of the redriven, `kept` are those whose dead letter may still exist, and
     `unconfirmed` those whose outcome is not known: they have not failed, and either were not checked or not yet
-    counted."""
+    counted. The row's `outcome` has how many are which."""
     return {
         "selected": 0,
         "redriven": 0,
@@ -119,9 +122,10 @@ def explanation(row: Mapping[str, Any], language: Language) -> str:
     if skipped:
         params = {"count": sum(skipped.values()), "detail": listed(skipped)}
         sentences.append(render("redrive_skipped", params, language))
+    counted = {**totals, **row["outcome"], "unconfirmed": 0} if "outcome" in row else totals
     for name, code in _COUNTED.items():
-        if totals.get(name):
-            sentences.append(render(code, {"count": totals[name]}, language))
+        if counted.get(name):
+            sentences.append(render(code, {"count": counted[name]}, language))
     stopped = row["stopped"]
     if row["status"] == STOPPED:
         because = row.get("because", {})
@@ -147,7 +151,8 @@ def is_abandoned(row: Mapping[str, Any], now: str) -> bool:
         return False
     began = row["updated_at"] != row["requested_at"]
     silence = times.to_datetime(now) - times.to_datetime(row["updated_at"])
-    return silence > timedelta(seconds=REDRIVE_HOLD_SECONDS if began else REDRIVE_BEGIN_SECONDS)
+    waits = began and row.get("action") != PUT_BACK  # a put-back holds no messages and waits for nothing
+    return silence > timedelta(seconds=REDRIVE_HOLD_SECONDS if waits else REDRIVE_BEGIN_SECONDS)
 
 
 def listed(counts: Mapping[str, int]) -> str:

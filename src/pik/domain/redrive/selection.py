@@ -20,6 +20,9 @@ UNREADABLE: Final = "unreadable"
 LIMIT_REACHED: Final = "limit_reached"
 CANCELLED: Final = "cancelled"
 STOPPED: Final = "stopped"
+ALREADY_PUT_BACK: Final = "already_put_back"
+BEING_PUT_BACK: Final = "being_put_back"
+"""Of a put-back: letters that an earlier one has returned, and those that another run is returning at the moment."""
 
 
 @dataclass(frozen=True, slots=True)

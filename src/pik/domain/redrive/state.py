@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from pik.domain.redrive.request import REDRIVE, RedriveRequest
 from pik.domain.shared import times
-from pik.domain.shared.limits import (
+from pik.domain.shared.redrive_limits import (
     CANARY_WAIT_SECONDS,
+    REDRIVE_CONFIRM_SECONDS,
     REDRIVE_LEAST_HOLD_SECONDS,
     REDRIVE_MAX_WAVES,
     REDRIVE_WAVE_MESSAGES,
@@ -126,12 +127,14 @@ class RedriveState:
         return min(left, size, REDRIVE_WAVE_MESSAGES)
 
     def wait_after(self, size: int, longest_delay: int) -> int:
-        """Seconds from sending a wave of `size` messages to what comes next. `longest_delay` is one of theirs."""
+        """Seconds from sending a wave of `size` messages to what comes next. `longest_delay` is one of theirs. After
+        the last wave there is nothing to hold back: it is checked soon, and again if that was too soon."""
         if self.request.action != REDRIVE:
             return 0
-        if self.request.canary:
-            return self.request.canary.wait_seconds + longest_delay
-        return CANARY_WAIT_SECONDS + longest_delay if self.sent_to + size >= self.count else 0
+        canary = self.request.canary
+        if self.sent_to + size >= self.count:
+            return longest_delay + min(REDRIVE_CONFIRM_SECONDS, canary.wait_seconds if canary else CANARY_WAIT_SECONDS)
+        return canary.wait_seconds + longest_delay if canary else 0
 
 
 _STEEP: Final = 20

@@ -8,7 +8,12 @@ from math import ceil
 
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.shared.failures import is_passing
-from pik.domain.shared.limits import MAX_RECEIVE_ENTRIES, SWEEP_EMPTY_RECEIVES, SWEEP_FAILED_RECEIVES, SWEEP_THREADS
+from pik.domain.shared.redrive_limits import (
+    MAX_RECEIVE_ENTRIES,
+    SWEEP_EMPTY_RECEIVES,
+    SWEEP_FAILED_RECEIVES,
+    SWEEP_THREADS,
+)
 
 
 @dataclass(slots=True)

@@ -13,9 +13,10 @@ from jmespath.exceptions import JMESPathError
 
 from pik.domain.http.strict_json import kind_of
 from pik.domain.shared.failures import ValidationFailure
-from pik.domain.shared.limits import MAX_JMESPATH_CHARS, MAX_NESTING, MAX_SET_PLACES
+from pik.domain.shared.limits import MAX_NESTING
 from pik.domain.shared.places import tokens_of
 from pik.domain.shared.problems import InvalidEvent, Problem, pointer
+from pik.domain.shared.redrive_limits import MAX_JMESPATH_CHARS, MAX_SET_PLACES
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _PAYLOAD: Final = "payload"

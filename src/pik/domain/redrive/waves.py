@@ -13,21 +13,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from pik.domain.process.versions import DayKey
+from pik.domain.redrive.confirm import Outcome
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import REDRIVE, RESCUE
+from pik.domain.redrive.selection import ALREADY_PUT_BACK
 from pik.domain.redrive.state import RedriveState, Wave
 from pik.domain.shared import times
 from pik.domain.shared.foreign import ForeignReader
-from pik.domain.shared.limits import (
-    BATCH_KEYS,
-    MAX_FAILURE_MESSAGE_CHARS,
-    MAX_FINGERPRINT_CHARS,
-    MAX_NAME_CHARS,
-    REDRIVE_CONFIRM_READS,
-    REDRIVE_MAX_CHECKS,
-    REDRIVE_RUN_SECONDS,
-)
+from pik.domain.shared.limits import MAX_FAILURE_MESSAGE_CHARS, MAX_FINGERPRINT_CHARS, MAX_NAME_CHARS
+from pik.domain.shared.redrive_limits import CANARY_WAIT_SECONDS, REDRIVE_MAX_CHECKS, REDRIVE_RUN_SECONDS
 from pik.domain.shared.row import Row
 
 FAILING: Final = "too_many_failing"
@@ -46,18 +40,21 @@ _SHOWN_OF_CAUSE: Final = {
 @dataclass(frozen=True, slots=True)
 class WaveEvidence:
     """What is known of the events that a run redrove. `failing`: their last ledger rows by event id. `applied`: those
-    found in an aggregate, of the events that were looked for."""
+    found in an aggregate, of the events that were looked for. `outcome`: of all letters, once all are sent."""
 
     failing: Mapping[str, Mapping[str, Any]]
     applied: frozenset[str] = frozenset()
+    outcome: Outcome | None = None
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]], applied: Iterable[str] = ()) -> WaveEvidence:
+    def of(
+        cls, rows: Iterable[Mapping[str, Any]], applied: Iterable[str] = (), outcome: Outcome | None = None
+    ) -> WaveEvidence:
         """`rows` of the ledger, the last first."""
         failing: dict[str, Mapping[str, Any]] = {}
         for row in rows:
             failing.setdefault(str(row.get("event_id") or row.get("PK", "")), row)
-        return cls(failing, frozenset(applied))
+        return cls(failing, frozenset(applied), outcome)
 
     def undecided(self, events: Iterable[str]) -> int:
         """How many of these have neither failed nor been applied."""
@@ -92,12 +89,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """No other wave. `stopped` is why, empty when nothing is left; `because` are the facts for a person."""
+    """No other wave. `stopped` is why, empty when nothing is left; `because` are the facts for a person. `outcome` is
+    None where it was not looked up."""
 
     waves: tuple[Wave, ...]
     stopped: str = ""
     because: Mapping[str, Any] = field(default_factory=dict)
-    unconfirmed: int = 0
+    outcome: Outcome | None = None
 
 
 def seconds_until_due(state: RedriveState, now: str) -> int:
@@ -136,23 +134,34 @@ def decide(state: RedriveState, seen: WaveEvidence, events: Sequence[str], now: 
     return _onward(state, waves, seen, now)
 
 
-def _onward(state: RedriveState, waves: tuple[Wave, ...], seen: WaveEvidence, now: str) -> Send | End:
+def _onward(state: RedriveState, waves: tuple[Wave, ...], seen: WaveEvidence, now: str) -> Wait | Send | End:
     if state.waves and state.waves[-1].size == state.waves[-1].failed:
         return _stop(state, waves, seen, NOTHING_SENT)
     if state.all_sent:
-        return End(waves, unconfirmed=_unconfirmed(state, waves, seen))
+        if _is_worth_waiting(state, waves, seen.outcome) and not _is_late(state, now):
+            return Wait(CANARY_WAIT_SECONDS, waves)
+        return End(waves, outcome=seen.outcome)
     if _is_late(state, now):
         return _stop(state, waves, seen, OUT_OF_TIME)
     return Send(state.sent_to, state.sent_to + state.next_size(), waves)
+
+
+def _is_worth_waiting(state: RedriveState, waves: tuple[Wave, ...], outcome: Outcome | None) -> bool:
+    """Whether events that were sent and not yet decided are looked up again: once in any case, and then for as long as
+    each check finds that more of them are decided."""
+    if outcome is None or not outcome.waiting or waves[-1].checks >= REDRIVE_MAX_CHECKS:
+        return False
+    return waves[-1].checks == 1 or sum(outcome.decided) > sum(it.decided for it in state.waves)
 
 
 def _noted(state: RedriveState, seen: WaveEvidence, undecided: int) -> tuple[Wave, ...]:
     """The waves with what is now known of the last."""
     *before, last = state.waves
     failing = max(0, len(seen.failing) - sum(it.failing for it in before))
-    # Whether an event was applied is looked up for the first wave of a careful run, and known of no other.
+    # Until all is sent, whether an event was applied is looked up for the first wave of a careful run only.
     decided = last.redriven - undecided if state.request.canary and not before else failing
-    return (*before, _changed(last, failing=failing, decided=decided, checks=last.checks + 1))
+    waves = (*before, _changed(last, failing=failing, decided=decided, checks=last.checks + 1))
+    return seen.outcome.noted(waves) if seen.outcome else waves
 
 
 def _stop(state: RedriveState, waves: tuple[Wave, ...], seen: WaveEvidence, reason: str, undecided: int = 0) -> End:
@@ -166,15 +175,7 @@ def _stop(state: RedriveState, waves: tuple[Wave, ...], seen: WaveEvidence, reas
         **{name: reader.text(common, name, most) for name, most in _SHOWN_OF_CAUSE.items()},
         "same_cause": common.get("count", 0),
     }
-    return End(waves, reason, because, _unconfirmed(state, waves, seen))
-
-
-def _unconfirmed(state: RedriveState, waves: Sequence[Wave], seen: WaveEvidence) -> int:
-    """The redriven of which nobody knows what became of them; of the first wave it may have been found out before."""
-    if state.request.action != REDRIVE:
-        return 0
-    known = max(len(seen.failing.keys() | seen.applied), sum(it.decided for it in waves))
-    return max(0, state.redriven - known)
+    return End(waves, reason, because, seen.outcome)
 
 
 def _is_late(state: RedriveState, now: str) -> bool:
@@ -184,28 +185,6 @@ def _is_late(state: RedriveState, now: str) -> bool:
 
 def _changed(wave: Wave, **changes: Any) -> Wave:
     return Wave(**{**asdict(wave), **changes})
-
-
-def by_day(entries: Iterable[Entry]) -> dict[DayKey, list[str]]:
-    """The events of entries by the day that they count towards, each once."""
-    days: dict[DayKey, dict[str, None]] = {}
-    for entry in entries:
-        days.setdefault(DayKey.of(entry.event), {})[entry.event.event_id] = None
-    return {key: list(events) for key, events in days.items()}
-
-
-def few_reads(days: Mapping[DayKey, list[str]]) -> dict[DayKey, list[str]]:
-    """As much of the days, the fullest first, as REDRIVE_CONFIRM_READS reads tell about: one of the day itself, and on
-    a big day one of the markers of each hundred events."""
-    found: dict[DayKey, list[str]] = {}
-    left = REDRIVE_CONFIRM_READS
-    for key, events in sorted(days.items(), key=lambda it: -len(it[1])):
-        part = events[: max(0, left - 1) * BATCH_KEYS]
-        if not part:
-            break
-        found[key] = part
-        left -= 1 + math.ceil(len(part) / BATCH_KEYS)
-    return found
 
 
 def in_order(entries: Sequence[Entry], first: int) -> list[Entry]:
@@ -223,16 +202,21 @@ def in_order(entries: Sequence[Entry], first: int) -> list[Entry]:
     return [*ahead, *(it for it in oldest if it.message_id not in taken)]
 
 
-def totals_with(totals: Row, action: str, wave: Wave) -> Row:
-    """The totals of a run, another wave included."""
+def totals_with(totals: Row, action: str, wave: Wave, *, already: int = 0, doubled: int = 0) -> Row:
+    """The totals of a run, another wave included. `already`: letters of a put-back that an earlier one has returned;
+    `doubled`: those that may be in the queue twice."""
     done = "rescued" if action == RESCUE else "redriven"
-    added = {done: wave.redriven, "failed": wave.failed, "kept": wave.kept}
-    return {**totals, **{name: totals.get(name, 0) + count for name, count in added.items()}}
+    added = {done: wave.redriven, "failed": wave.failed, "kept": wave.kept} | ({"doubled": doubled} if doubled else {})
+    found = {**totals, **{name: totals.get(name, 0) + count for name, count in added.items()}}
+    return with_skipped(found, ALREADY_PUT_BACK, already)
 
 
 def totals_at_end(totals: Row, reason: str, skipped: int, gone: int) -> Row:
     """The totals of a run that ends before all was sent: what is left was skipped, or is not there any more."""
-    found = {**totals, "skipped": dict(totals["skipped"]), "already_gone": totals["already_gone"] + gone}
-    if skipped:
-        found["skipped"][reason] = found["skipped"].get(reason, 0) + skipped
-    return found
+    return with_skipped({**totals, "already_gone": totals["already_gone"] + gone}, reason, skipped)
+
+
+def with_skipped(totals: Row, reason: str, count: int) -> Row:
+    """The totals with so many more skipped for a reason."""
+    skipped = totals["skipped"]
+    return {**totals, "skipped": {**skipped, reason: skipped.get(reason, 0) + count}} if count else totals

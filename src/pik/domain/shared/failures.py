@@ -17,6 +17,7 @@ from pik.domain.shared.row import Row
 
 _SECONDS_A_DAY: Final = 86_400
 FINGERPRINT_DIGITS: Final = 32
+_INJECTED: Final = "injected fault: "
 _OURS: Final = frozenset({"pik", "ingest", "publisher", "processor", "replay", "redrive", "redrive_step"})
 
 
@@ -206,8 +207,21 @@ def error_code(error: BaseException) -> str:
 
 def advice(error: BaseException) -> str:
     """What a person must do about a PERMANENT failure."""
+    if mode := injected_mode(error):
+        return f"nothing is missing: the stack's failure mode {mode} injects this; end it with `pik fault clear`"
     name = error_code(error) or type(error).__name__
     return next(text for part, text in _ADVICE if part in name)
+
+
+def mark_injected(error: BaseException, mode: str) -> None:
+    """Notes on an error that a failure mode of the stack caused it. A text cannot show that: producers send texts."""
+    error.add_note(f"{_INJECTED}{mode}")
+
+
+def injected_mode(error: BaseException) -> str:
+    """The failure mode that caused an error; empty for a real one."""
+    notes: Iterable[str] = getattr(error, "__notes__", ())
+    return next((it.removeprefix(_INJECTED) for it in notes if it.startswith(_INJECTED)), "")
 
 
 def _known(error: BaseException | str) -> Category | None:
@@ -218,11 +232,12 @@ def _known(error: BaseException | str) -> Category | None:
     if isinstance(error, InvalidEvent):
         return Category.VALIDATION
     if code := error_code(error):
-        return _known(code) or (Category.TRANSIENT if _http_status(error) >= 500 else None)
+        return _known(code) or (Category.TRANSIENT if http_status(error) >= 500 else None)
     return next((_CLASSES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _CLASSES), None)
 
 
-def _http_status(error: BaseException) -> int:
+def http_status(error: BaseException) -> int:
+    """The HTTP status that an AWS error carries; 0 for none."""
     metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
     return int(metadata.get("HTTPStatusCode", 0))
 
@@ -262,7 +277,8 @@ def place_of(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an attempt failed, in text that may be shown. `known`: `classify` knows this kind of failure."""
+    """Why an attempt failed, in text that may be shown. `known`: `classify` knows this kind of failure. `injected`: the
+    failure mode that caused it; empty for a real failure."""
 
     category: Category
     error_type: str
@@ -270,15 +286,20 @@ class Cause:
     place: str
     fingerprint: str
     known: bool
+    injected: str = ""
 
     @classmethod
     def of(cls, error: BaseException, clean: Callable[[str], str] = str) -> Cause:
         """`clean` removes what must not be shown; the fingerprint is computed from the rest."""
         # Cleaned first: a secret that is cut in two is not found. A lone surrogate fits no table.
         message = clean(str(error))[:MAX_CAUSE_CHARS].encode("utf-8", "replace").decode()
+        injected = injected_mode(error)
+        if injected and _INJECTED not in message:  # so that the fingerprint is not that of a real failure either
+            message = f"{_INJECTED}{injected}: {message}"[:MAX_CAUSE_CHARS]
         kind = (error_code(error) or type(error).__name__)[:MAX_NAME_CHARS]
         place = place_of(error)
-        return cls(classify(error), kind, message, place, fingerprint(kind, place, message), is_known(error))
+        group = fingerprint(kind, place, message)
+        return cls(classify(error), kind, message, place, group, is_known(error), injected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +356,7 @@ def _ledger_row(
         "message": cause.message[:MAX_FAILURE_MESSAGE_CHARS],
         "place": cause.place,
         "fingerprint": cause.fingerprint,
+        **({"injected": cause.injected} if cause.injected else {}),
         "attempt": attempt.number,
         "message_id": attempt.message_id,
         "function": invocation.function,

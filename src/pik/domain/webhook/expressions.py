@@ -11,7 +11,7 @@ from jmespath.exceptions import ArityError, JMESPathError, UnknownFunctionError
 from jmespath.functions import Functions, signature
 
 from pik.domain.http.strict_json import MalformedJson, parse_json
-from pik.domain.shared.limits import MAX_JMESPATH_CHARS
+from pik.domain.shared.redrive_limits import MAX_JMESPATH_CHARS
 
 _TEXT: Final = {"types": ["string", "null"]}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from pik.domain.process.dead_letters import DeadLetter, Reason
 from pik.domain.redrive import preview as redrive_preview
 from pik.domain.redrive.freeze import LetterChoice, choose
 from pik.domain.redrive.message import entry_of
-from pik.domain.redrive.selection import Criteria
+from pik.domain.redrive.selection import Criteria, explained
 from tests.support.makers import make_work
 
 NOW = "2026-11-20T12:00:00.000000Z"
@@ -59,6 +60,15 @@ def test_letters_are_grouped_by_cause_with_what_a_person_looks_for() -> None:
     }
     assert [(it["category"], it["count"]) for it in others] == [("VALIDATION", 1), ("UNKNOWN", 1)]
     assert others[1]["entities"] == []
+
+
+def test_letters_that_a_failure_mode_made_say_so_also_when_sqs_moved_them_and_only_the_ledger_knows() -> None:
+    row = {"category": "TRANSIENT", "error_type": "E", "fingerprint": "c" * 32, "message": "m", "attempt": 5}
+    moved = explained(replace(letter(1), reason=None), {**row, "failed_at": NOW, "injected": "throttle"})
+    (group,) = redrive_preview.groups([moved])
+    assert group["injected"] == "throttle"
+    assert redrive_preview.sample(moved, [], NOW, RETENTION, 5)["injected"] == "throttle"
+    assert Reason.of(moved.reason.attributes() if moved.reason else {}) == moved.reason
 
 
 def test_a_group_names_five_entities_and_counts_all() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pik.domain.redrive.transform import Transform, TransformFailed, read_transform
-from pik.domain.shared.limits import MAX_JMESPATH_CHARS, MAX_SET_PLACES
 from pik.domain.shared.problems import InvalidEvent
+from pik.domain.shared.redrive_limits import MAX_JMESPATH_CHARS, MAX_SET_PLACES
 
 ORDER = {"orderId": "1", "amount": 5, "items": [{"price": 1}, {"price": 2}], "a.b": {"c": 0}}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pik.domain.process.versions import DayKey
+from pik.domain.redrive.confirm import Outcome
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.request import Canary, RedriveRequest
 from pik.domain.redrive.selection import Criteria
@@ -22,15 +22,13 @@ from pik.domain.redrive.waves import (
     Wave,
     WaveEvidence,
     decide,
-    few_reads,
     in_order,
     seconds_until_due,
 )
 from pik.domain.shared import times
-from pik.domain.shared.limits import (
-    BATCH_KEYS,
+from pik.domain.shared.redrive_limits import (
     MAX_REDRIVE_ALL,
-    REDRIVE_CONFIRM_READS,
+    REDRIVE_CONFIRM_SECONDS,
     REDRIVE_MAX_CHECKS,
     REDRIVE_MAX_WAVES,
     REDRIVE_RUN_SECONDS,
@@ -74,7 +72,7 @@ def test_an_undecided_first_wave_is_looked_at_again_and_then_given_up() -> None:
     assert step.seconds == 15
     last = decide(state(100, CAREFUL, wave(0, 5, checks=REDRIVE_MAX_CHECKS)), seen, list("abcde"), NOW)
     assert isinstance(last, End)
-    assert (last.stopped, last.because["undecided"], last.unconfirmed) == ("undecided", 1, 1)
+    assert (last.stopped, last.because["undecided"]) == ("undecided", 1)
 
 
 def test_too_many_failures_stop_at_once_and_name_the_commonest_cause() -> None:
@@ -119,10 +117,37 @@ def test_later_waves_need_no_decision() -> None:
     assert isinstance(decide(state(100, CAREFUL, wave(0, 5, decided=5), wave(1, 25)), WaveEvidence({}), [], NOW), Send)
 
 
-def test_when_all_is_sent_it_ends_with_what_is_not_known() -> None:
+def decided(*counts: int, waiting: int, unchecked: int = 0) -> WaveEvidence:
+    return WaveEvidence({}, outcome=Outcome(counts, waiting, unchecked))
+
+
+def test_when_all_is_sent_and_decided_it_ends_at_once() -> None:
+    seen = decided(5, 25, waiting=0)
+    step = decide(state(30, CAREFUL, wave(0, 5, decided=5), wave(1, 25)), seen, [], NOW)
+    assert step == End(step.waves or (), "", {}, seen.outcome)
+    assert [it.decided for it in step.waves or ()] == [5, 25]
+
+
+def test_what_was_sent_last_is_checked_twice_and_then_for_as_long_as_more_of_it_is_decided() -> None:
+    def step(checks: int, known: int, found: int) -> Any:
+        waves = (wave(0, 5, decided=5), wave(1, 25, decided=known, checks=checks))
+        return decide(state(30, CAREFUL, *waves), decided(5, found, waiting=25 - found), [], NOW)
+
+    assert isinstance(step(0, 0, 0), Wait)
+    assert isinstance(step(1, 0, 1), Wait), "it makes progress"
+    assert isinstance(step(5, 10, 11), Wait)
+    assert isinstance(step(1, 0, 0), End), "it makes none"
+    ended = step(5, 10, 10)
+    assert isinstance(ended, End)
+    assert ended.outcome is not None
+    assert (ended.stopped, ended.outcome.unconfirmed) == ("", 15)
+    assert isinstance(step(REDRIVE_MAX_CHECKS, 10, 11), End), "the number of checks is bounded"
+
+
+def test_nobody_waits_for_what_cannot_be_looked_up() -> None:
     waves = (wave(0, 5, decided=5), wave(1, 25))
-    step = decide(state(30, CAREFUL, *waves), WaveEvidence.of([], map(str, range(12))), [], NOW)
-    assert step == End(step.waves or (), "", {}, 18)
+    step = decide(state(30, CAREFUL, *waves), decided(5, 15, waiting=0, unchecked=10), [], NOW)
+    assert isinstance(step, End)
 
 
 def test_without_a_canary_waves_are_large_and_nothing_stops_them() -> None:
@@ -130,7 +155,7 @@ def test_without_a_canary_waves_are_large_and_nothing_stops_them() -> None:
     assert first == Send(0, REDRIVE_WAVE_MESSAGES, ())
     last = decide(state(10, None, wave(0, 10)), failed("a", "b", "c"), [], NOW)
     assert isinstance(last, End)
-    assert (last.stopped, last.unconfirmed, last.waves[0].failing) == ("", 7, 3)
+    assert (last.stopped, last.waves[0].failing) == ("", 3)
 
 
 def test_a_wave_of_which_nothing_went_out_is_the_last() -> None:
@@ -155,12 +180,19 @@ def test_a_step_that_comes_too_early_is_told_how_long_to_wait() -> None:
 
 @pytest.mark.parametrize(
     ("canary", "sent", "size", "delay", "wait"),
-    [(CAREFUL, 0, 5, 0, 15), (CAREFUL, 0, 5, 900, 915), (None, 0, 50, 30, 0), (None, 50, 50, 30, 45)],
+    [(CAREFUL, 0, 5, 0, 15), (CAREFUL, 0, 5, 900, 915), (None, 0, 50, 30, 0)],
 )
 def test_a_wave_is_judged_when_its_last_message_can_have_been_processed(
     canary: Canary | None, sent: int, size: int, delay: int, wait: int
 ) -> None:
     assert state(100, canary, sent_to=sent).wait_after(size, delay) == wait
+
+
+@pytest.mark.parametrize("canary", [CAREFUL, None])
+def test_the_last_wave_is_looked_at_soon(canary: Canary | None) -> None:
+    assert state(100, canary, sent_to=50).wait_after(50, 30) == 30 + REDRIVE_CONFIRM_SECONDS
+    quick = Canary(5, 5, 0.1, 2)
+    assert state(100, quick, sent_to=50).wait_after(50, 0) == 2, "no later than the request says"
 
 
 def test_nobody_waits_for_a_rescue() -> None:
@@ -222,13 +254,3 @@ def test_a_selection_keeps_every_entry_and_begins_with_as_many_causes_as_it_can(
     assert len(ahead) == min(first, len(set(causes)))
     rest = [it.sent_at for it in ordered[first:]]
     assert rest == sorted(rest), "the oldest first"
-
-
-@given(st.lists(st.integers(1, 1500), max_size=12))
-def test_the_last_look_is_bounded_and_prefers_full_days(counts: list[int]) -> None:
-    days = {DayKey(f"e{n}", "2026-11-20", "LIVE"): [str(it) for it in range(count)] for n, count in enumerate(counts)}
-    found = few_reads(days)
-    assert sum(1 + -(-len(events) // BATCH_KEYS) for events in found.values()) <= REDRIVE_CONFIRM_READS
-    assert all(events == days[key][: len(events)] for key, events in found.items())
-    if counts:
-        assert len(next(iter(found.values()))) == min(max(counts), (REDRIVE_CONFIRM_READS - 1) * BATCH_KEYS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pik.domain.shared.limits import MAX_JMESPATH_CHARS
+from pik.domain.shared.redrive_limits import MAX_JMESPATH_CHARS
 from pik.domain.webhook.expressions import BadMapping, Expression
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import typer
 
-from pik.domain.shared.limits import MAX_PREVIEW_MESSAGES
+from pik.domain.shared.redrive_limits import MAX_PREVIEW_MESSAGES
 from pik_cli.shell.limits import CLI_FOLLOW_LOOKS
 from tests.support.command_line import Pik, summary
 from tests.support.redrive_backend import FINGERPRINT, RedriveBackend, row
@@ -352,3 +352,13 @@ def test_a_stack_without_the_routes_says_what_to_deploy(backend: RedriveBackend,
     result = pik("dlq", "redrive-all", "--yes")
     assert result.exit_code == 1
     assert "template.yaml" in result.stderr
+
+
+def test_what_is_not_known_at_the_end_says_why_and_what_to_run(backend: RedriveBackend, pik: Pik) -> None:
+    works = [backend.bury(n, entity_id=f"customer-{n}") for n in range(3)]
+    result = pik("dlq", "redrive", "--no-canary", "--yes")
+    assert result.exit_code == 0, result.output
+    assert ["of", "the", "redriven,", "not", "counted", "yet", "3"] in rows(result.stdout)
+    assert "3 of them have neither failed nor been counted yet" in result.stdout
+    assert "`pik status`" in result.stdout
+    assert any(f"pik logs processor --event-id {work.event_id} --since 1d" in result.stdout for work in works)

@@ -44,3 +44,16 @@ def test_what_expires_soon_is_rescued_and_the_rest_stays(backend: RedriveBackend
 def test_a_rescue_must_say_which_messages(backend: RedriveBackend, pik: Pik, options: tuple[str, ...]) -> None:
     assert pik("dlq", "purge-to-s3", *options, "--yes").exit_code == 2
     assert backend.requests == []
+
+
+def test_a_second_put_back_is_refused_and_names_the_first(backend: RedriveBackend, pik: Pik) -> None:
+    backend.bury(1)
+    rescue = summary(pik("dlq", "purge-to-s3", "--all", "--yes", "-o", "json"))["run_id"]
+    first = summary(pik("dlq", "put-back", rescue, "--yes", "-o", "json"))["run_id"]
+    for options in (("--yes",), ("--dry-run",)):
+        second = pik("dlq", "put-back", rescue, *options)
+        assert second.exit_code == 1
+        assert f"Run {first} has put this rescue back (1 messages" in second.stderr
+    assert len(backend.dead()) == 1
+    assert pik("dlq", "put-back", rescue, "--again", "--yes").exit_code == 0
+    assert len(backend.dead()) == 2

@@ -28,7 +28,7 @@ OPTIONS: dict[str, set[str]] = {
     "cancel": ALL_CONSENT,
     "monitor": {"--interval", "--count"},
     "purge-to-s3": ALL_CONSENT | {"--expiring-within", "--all", "--fingerprint", "--category", "--source"},
-    "put-back": ALL_CONSENT,
+    "put-back": ALL_CONSENT | {"--again"},
     "start-executions": ALL_FILTERS | {"--state-machine", "--count", "--keep", "--dry-run", "--yes"},
     "move-tasks cancel": {"--dry-run", "--yes"},
 }

@@ -79,8 +79,8 @@ def test_a_share_is_set_as_functions_write_it(cloud: FailureModeStack, pik: Pik)
 
 def test_clear_ends_it_without_asking_and_once_more_does_no_harm(cloud: FailureModeStack, pik: Pik) -> None:
     pik("fault", "set", "throttle", "--yes")
-    for _ in range(2):
-        result = pik("fault", "clear")
+    for options in ((), ("--yes",), ("-y",)):
+        result = pik("fault", "clear", *options)
         assert (result.exit_code, cloud.value()) == (0, "none")
         assert "Failure mode none: nothing is injected." in result.stdout
         assert "End it with" not in result.stdout
