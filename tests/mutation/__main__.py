@@ -21,13 +21,13 @@ from tests.mutation.choice import Choice  # noqa: E402
 from tests.mutation.covering import BrokenBeforehand, Covering, covering  # noqa: E402
 from tests.mutation.equivalents import entry, equivalents  # noqa: E402
 from tests.mutation.mutants import Mutant, sample  # noqa: E402
-from tests.mutation.trial import Verdict, judge  # noqa: E402
+from tests.mutation.trial import MutantOutcome, judge  # noqa: E402
 from tests.mutation.workspace import Workspace  # noqa: E402
 
 DEFAULT_COUNT: Final = 300
 DEFAULT_SEED: Final = 1
 KILLED: Final = 0.95
-"""The part of the mutants, without the equivalent ones, that tests or the simulation have to notice."""
+"""The part of the mutants that tests or the simulation have to notice, however many are said to be equivalent."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,23 +48,23 @@ def main(arguments: list[str] | None = None) -> int:
         except BrokenBeforehand as error:
             console.print(f"Tests fail without a mutant; fix these first:\n{error}")
             return 1
-        verdicts = []
-        for verdict in _judge_all(due, workspaces, found, simulate=not given.no_simulation):
-            verdicts.append(verdict)
-            console.print(f"{len(verdicts):>4} of {len(due)}  {_line(verdict)}")
-    return _report(console, verdicts, known, f"seed {seed}, {(time.monotonic() - begun) / 60:.0f} minutes")
+        outcomes = []
+        for outcome in _judge_all(due, workspaces, found, simulate=not given.no_simulation):
+            outcomes.append(outcome)
+            console.print(f"{len(outcomes):>4} of {len(due)}  {_line(outcome)}")
+    return _report(console, outcomes, known, f"seed {seed}, {(time.monotonic() - begun) / 60:.0f} minutes")
 
 
 def _judge_all(
     mutants: Sequence[Mutant], workspaces: Sequence[Workspace], found: Covering, *, simulate: bool
-) -> Iterator[Verdict]:
-    """The verdicts as they come, one mutant per workspace at a time."""
+) -> Iterator[MutantOutcome]:
+    """The outcomes as they come, one mutant per workspace at a time."""
     choice = Choice(ROOT, found)
     free: SimpleQueue[Workspace] = SimpleQueue()
     for workspace in workspaces:
         free.put(workspace)
 
-    def judge_one(mutant: Mutant) -> Verdict:
+    def judge_one(mutant: Mutant) -> MutantOutcome:
         workspace = free.get()
         try:
             return judge(mutant, workspace, choice, found, simulate=simulate)
@@ -76,28 +76,34 @@ def _judge_all(
             yield future.result()
 
 
-def _line(verdict: Verdict) -> str:
-    mutant = verdict.mutant
-    outcome = f"killed by {verdict.killer}" if verdict.killer else f"SURVIVED {verdict.tests} tests"
-    return f"{mutant.name}  {mutant.path.removeprefix('src/pik/')}:{mutant.lines[0]} {mutant.operator}: {outcome}"
+def _line(outcome: MutantOutcome) -> str:
+    mutant = outcome.mutant
+    fate = f"killed by {outcome.killer}" if outcome.killer else f"SURVIVED {outcome.tests} tests"
+    return f"{mutant.name}  {mutant.path.removeprefix('src/pik/')}:{mutant.lines[0]} {mutant.operator}: {fate}"
 
 
-def _report(console: Console, verdicts: Sequence[Verdict], known: Sequence[Mutant], end: str) -> int:
-    survivors = [it for it in verdicts if not it.killer]
-    for verdict in survivors:
-        tried = f"{verdict.tests} tests" + (" and the simulation" if verdict.simulated else "")
-        console.print(f"\n{verdict.mutant.name} survived {tried} ({verdict.mutant.operator}):")
-        console.print(verdict.mutant.diff((ROOT / verdict.mutant.path).read_text("utf-8")))
-    killed = len(verdicts) - len(survivors)
-    by_simulation = sum(1 for it in verdicts if it.killer and it.simulated)
+def _report(console: Console, outcomes: Sequence[MutantOutcome], known: Sequence[Mutant], end: str) -> int:
+    survivors = [it for it in outcomes if not it.killer]
+    for outcome in survivors:
+        tried = f"{outcome.tests} tests" + (" and the simulation" if outcome.simulated else "")
+        console.print(f"\n{outcome.mutant.name} survived {tried} ({outcome.mutant.operator}):")
+        console.print(outcome.mutant.diff((ROOT / outcome.mutant.path).read_text("utf-8")))
+    killed = len(outcomes) - len(survivors)
+    by_simulation = sum(1 for it in outcomes if it.killer and it.simulated)
     killers = f"{killed - by_simulation} by tests, {by_simulation} by the simulation"
-    console.print(f"\n{len(verdicts) + len(known)} mutants, {len(known)} of them equivalent; {end}")
-    console.print(f"{killed} killed ({killers}), {len(survivors)} survived: {killed / max(len(verdicts), 1):.1%}")
+    total = len(outcomes) + len(known)
+    share = killed / total if total else 1.0
+    console.print(f"\n{total} mutants; {end}")
+    console.print(
+        f"{killed} killed ({killers}), {len(survivors)} survived, {len(known)} equivalent: {share:.1%} killed"
+    )
+    if share < KILLED:
+        console.print(f"At least {KILLED:.0%} have to be killed.")
     if not survivors:
-        return 0
+        return 0 if share >= KILLED else 1
     console.print("Give each survivor a test, or add it to tests/mutation/equivalent.toml with its reason:")
-    for verdict in survivors:
-        console.print(f"\n{entry(verdict.mutant)}")
+    for outcome in survivors:
+        console.print(f"\n{entry(outcome.mutant)}")
     return 1
 
 

@@ -207,7 +207,7 @@ def test_the_command_names_who_killed_a_mutant_and_shows_what_survived(
     assert re.search(r"domain/toy.py:22 .*: SURVIVED 1 tests", said)
     assert re.search(r"^-    return 7\n\+    return [08]$", said, re.MULTILINE)
     assert "[[equivalent]]\nfile = 'src/pik/domain/toy.py'" in said.replace("'''", "'")
-    assert "2 killed (1 by tests, 1 by the simulation), 1 survived: 66.7%" in said
+    assert "2 killed (1 by tests, 1 by the simulation), 1 survived, 0 equivalent: 66.7% killed\nAt least 95%" in said
 
 
 def test_tests_that_fail_without_a_mutant_come_first(

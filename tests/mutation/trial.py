@@ -34,7 +34,7 @@ _OPTIONS: Final = ("-x", "-q", "--no-header", "--tb=no", "--hypothesis-seed=0", 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MutantOutcome:
     """`killer` says what noticed the mutant; it is empty when nothing did."""
 
     mutant: Mutant
@@ -43,7 +43,7 @@ class Verdict:
     simulated: bool
 
 
-def judge(mutant: Mutant, workspace: Workspace, choice: Choice, covering: Covering, *, simulate: bool) -> Verdict:
+def judge(mutant: Mutant, workspace: Workspace, choice: Choice, covering: Covering, *, simulate: bool) -> MutantOutcome:
     """Runs what could notice it, until something does."""
     tests = choice.of(mutant)
     first, total = 0, 0.0
@@ -55,10 +55,10 @@ def judge(mutant: Mutant, workspace: Workspace, choice: Choice, covering: Coveri
         for batch in (tests[:first], tests[first:]):
             expected = sum(covering.seconds[test] for test in batch)
             if batch and (killer := _killer(workspace.root, batch, expected)):
-                return Verdict(mutant, killer, len(tests), simulated=False)
+                return MutantOutcome(mutant, killer, len(tests), simulated=False)
         if simulated and (killer := _simulation(workspace.root)):
-            return Verdict(mutant, killer, len(tests), simulated=True)
-    return Verdict(mutant, "", len(tests), simulated)
+            return MutantOutcome(mutant, killer, len(tests), simulated=True)
+    return MutantOutcome(mutant, "", len(tests), simulated)
 
 
 def _killer(tree: Path, tests: Sequence[str], expected: float) -> str:
