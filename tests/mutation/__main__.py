@@ -71,9 +71,12 @@ def _judge_all(
         finally:
             free.put(workspace)
 
-    with ThreadPoolExecutor(len(workspaces)) as pool:
+    pool = ThreadPoolExecutor(len(workspaces))
+    try:
         for future in as_completed([pool.submit(judge_one, mutant) for mutant in mutants]):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C only the mutants under way end
 
 
 def _line(outcome: MutantOutcome) -> str:
