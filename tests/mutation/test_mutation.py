@@ -219,6 +219,21 @@ def test_tests_that_fail_without_a_mutant_come_first(
     assert "fix these first:\ntests/unit/domain/test_toy.py::test_total" in capsys.readouterr().out
 
 
+def test_a_test_that_fails_now_and_then_kills_no_mutant(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    once = (
+        f"from pathlib import Path\n\n\ndef test_once():\n    ran = Path({str(tmp_path / 'ran')!r})\n"
+        "    known = ran.exists()\n    ran.touch()\n    assert known\n"
+    )
+    (toy / "tests/unit/domain/test_once.py").write_text(
+        f"{once}    __import__('pik.domain.toy').domain.toy.total([4])\n"
+    )
+    monkeypatch.setattr(command, "ROOT", toy)
+    command.main(["--count", "1", "--jobs", "1"])
+    assert "killed by tests/unit/domain/test_toy.py::test_total" in capsys.readouterr().out
+
+
 def test_an_equivalent_mutant_is_found_again_by_its_text(toy: Path, tmp_path: Path) -> None:
     first, second = sample(toy, 2, 1)
     listed = tmp_path / "equivalent.toml"
