@@ -75,12 +75,18 @@ def test_a_start_whose_row_is_not_written_starts_nothing(harness: RedriveApiHarn
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_a_run_whose_machine_was_not_started_is_failed_and_never_runs(harness: RedriveApiHarness, phase: str) -> None:
     harness.letters.bury(harness.pipeline.orders(3))
-    harness.faults.refuse("start_execution", "ThrottlingException", phase)
+    begun = harness.redrive.text()
+
+    def refuse_later() -> None:
+        harness.clock.advance(1)
+        raise refused("ThrottlingException", "start_execution")
+
+    harness.faults.once("start_execution", phase, refuse_later)
     status, answer = harness.ask("POST /redrive/start", {})
     assert (status, answer["error"]["code"], answer["run_id"]) == (503, "unavailable", REDRIVE_ID)
     row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["stopped"]) == ("FAILED", "not_started")
-    assert row["updated_at"] == harness.redrive.text()
+    assert begun == row["requested_at"] < row["updated_at"] == harness.redrive.text()
     # An execution of which only the answer was lost finds its run over.
     harness.faults.calm()
     assert harness.redrive.run(REDRIVE_ID)["status"] == "FAILED"

@@ -109,7 +109,7 @@ def test_what_is_left_out_to_the_end_is_a_passing_failure(
 ) -> None:
     leave(harness, operation, *[{0}] * 9)
     harness.calls.forget()
-    with pytest.raises(RowsUnprocessed, match=APPLIED_TABLE) as raised:
+    with pytest.raises(RowsUnprocessed, match=f"{APPLIED_TABLE} unprocessed after 4 calls") as raised:
         applied.mark(MARKERS[:2]) if operation == "batch_write_item" else applied.versions(KEY, IDS[:2])
     assert classify(raised.value) is Category.TRANSIENT
     assert harness.calls.take() == {operation: 4}

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pik.adapters.sqs.work_queue import WorkQueue
 from pik.domain.event.work import Message
 from pik.workers import Workers
 from tests.support.aws.account import FakeAws
-from tests.support.faults import CallRecorder, FaultPlan
+from tests.support.faults import CallRecorder, FaultPlan, raises, timeout
 
 SENDS = "send_message_batch"
 
@@ -89,3 +90,76 @@ def test_an_outage_is_not_asked_about_message_by_message(harness: QueueHarness) 
     harness.faults.refuse(SENDS, "AccessDenied")
     assert harness.send(MESSAGES).keys() == MESSAGES.keys()
     assert harness.bodies() == Counter()
+
+
+def refused_with(status: int) -> ClientError:
+    """AWS answers with an HTTP status."""
+    response: Any = {"Error": {"Code": "X", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, SENDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "known"),
+    [
+        (refused_with(400), True),
+        (refused_with(403), True),
+        (refused_with(499), True),
+        (refused_with(500), False),
+        (refused_with(503), False),
+        (timeout(), False),
+    ],
+    ids=str,
+)
+def test_what_is_sent_once_is_refused_or_unknown_by_what_sqs_answered(
+    fake_aws: FakeAws, error: Exception, known: bool
+) -> None:
+    harness = QueueHarness(fake_aws, "send_each")
+    harness.faults.once(SENDS, "before", raises(error))
+    report = harness.queue.send_each(MESSAGES)
+    lost, other = (report.refused, report.unknown) if known else (report.unknown, report.refused)
+    assert (lost, other, report.repeated) == (dict.fromkeys(MESSAGES, error), {}, 0)
+    assert harness.calls.counts()[SENDS] == 1
+
+
+def test_of_a_batch_that_is_sent_once_those_that_sqs_names_are_refused(fake_aws: FakeAws) -> None:
+    harness = QueueHarness(fake_aws, "send_each")
+    fake_aws.partial = lambda *_: {3, 7}
+    report = harness.queue.send_each(MESSAGES)
+    assert (sorted(report.refused), report.unknown, report.repeated) == ([3, 7], {}, 0)
+    assert harness.bodies().total() == 8
+
+
+class ForgetfulSqs:
+    """Answers for the first entry alone, after so many attempts of the SDK."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 (boto3's names)
+        return {"Successful": Entries[:1], "Failed": [], "ResponseMetadata": {"RetryAttempts": self._attempts}}
+
+
+@pytest.mark.parametrize(("attempts", "repeated"), [(0, 0), (1, 1), (2, 1)])
+def test_what_sqs_does_not_mention_is_unknown_and_what_the_sdk_repeated_may_be_there_twice(
+    attempts: int, repeated: int
+) -> None:
+    queue = WorkQueue(ForgetfulSqs(attempts), "https://queue", Workers(2))  # type: ignore[arg-type]
+    report = queue.send_each({number: MESSAGES[number] for number in range(3)})
+    assert (report.refused, sorted(report.unknown), report.repeated) == ({}, [1, 2], repeated)
+
+
+def test_reports_of_batches_add_up(fake_aws: FakeAws) -> None:
+    harness = QueueHarness(fake_aws, "send_each")
+    many = {number: Message(f"body {number}", "shop") for number in range(25)}
+    errors = iter([refused_with(400), refused_with(500)])
+
+    def hook(_: str, __: str, request: Mapping[str, Any], phase: str) -> None:
+        if phase == "before" and (error := next(errors, None)):
+            raise error
+
+    fake_aws.on_call = hook
+    report = harness.queue.send_each(many)
+    assert len(report.refused) + len(report.unknown) + harness.bodies().total() == 25
+    assert report.refused
+    assert report.unknown
+    assert harness.bodies().total() in {5, 10}

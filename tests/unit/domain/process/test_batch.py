@@ -146,6 +146,7 @@ def test_an_object_that_ends_too_early_spoils_only_the_events_beyond_its_end() -
     opened = read.open(b'{"n":1}', AMOUNT_RULES)
     assert isinstance(opened["m-0"], Input)
     assert isinstance(opened["m-1"], BrokenReference)
+    assert str(opened["m-1"]) == "a ends at 7; the event is 100 from 5"
     assert classify(opened["m-1"]) is Category.VALIDATION
 
 

@@ -43,6 +43,16 @@ def test_a_rescue_is_put_back_once_and_never_left_half(
     assert refusal(RESCUE, None, NOW, again=again) is None
 
 
+def test_a_refusal_says_which_run_put_back_how_much_and_when() -> None:
+    facts = {"given": "rdr-1", "run": "rdr-2", "count": 5}
+    found = refusal(RESCUE, LAST, NOW, again=False)
+    assert found is not None
+    assert found.params == {**facts, "at": ago(40)}
+    found = refusal(RESCUE, {**LAST, "finished_at": ago(39)}, NOW, again=False)
+    assert found is not None
+    assert found.params == {**facts, "at": ago(39)}
+
+
 def test_a_mark_counts_what_may_be_doubled_before_it_is_sent() -> None:
     dead = PutBackMark("key", 0, 0, "rdr-2", "a", (0, 1, 2))
     taken = dead.claimed("rdr-2", "b", present={1})

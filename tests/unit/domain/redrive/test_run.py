@@ -138,3 +138,21 @@ def test_a_run_is_abandoned_when_nothing_can_be_at_it_any_more(changes: dict[str
     assert redrive_run.is_abandoned(given, NOW) is abandoned
     told = redrive_run.describe(given, NOW, "en")["explanation"]
     assert ("will make no more progress: cancel it" in told) is abandoned
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("already_gone", "7 of the requested messages were no longer"),
+        ("failed", "7 could not be moved"),
+        ("kept", "7 may also still be in the dead-letter queue"),
+        ("doubled", "7 of them may be in the dead-letter queue twice"),
+        ("unconfirmed", "The outcome of 7 of them is not known"),
+        ("waiting", "7 of them have neither failed nor been counted yet"),
+        ("unchecked", "7 of them have not failed, and whether they were counted was not looked up"),
+    ],
+)
+def test_each_loss_and_doubt_is_said_with_its_count(name: str, words: str) -> None:
+    said = redrive_run.explanation(row(status="COMPLETE", totals={"selected": 9, "redriven": 9, name: 7}), "en")
+    assert words in said
+    assert "7" not in redrive_run.explanation(row(status="COMPLETE", totals={"selected": 9, "redriven": 9}), "en")
