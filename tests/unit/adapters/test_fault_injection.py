@@ -157,6 +157,7 @@ def test_a_refusal_has_the_status_that_aws_gives_it(mode: str, status: int) -> N
     with pytest.raises(ClientError) as caught:
         Trial(mode).raw.read(KEY, 0, 10)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert caught.value.response["Error"]["Message"] == f"injected fault: {mode}"
 
 
 def test_a_share_of_the_reads_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,3 +74,19 @@ def test_a_letter_in_the_queue_is_taken_for_the_one_of_its_event_and_no_stranger
     twins = {0: entries[0], 1: entries[0]}
     assert present_among(twins, [letter(0)]) == {0}
     assert present_among(twins, [letter(0), letter(0), letter(0)]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": "another"},
+        {"group": "another"},
+        {"attributes": {}},
+        {"typed": {"a": {"DataType": "Number", "StringValue": "1"}}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_letter_that_differs_anywhere_is_another_one(changes: dict[str, Any]) -> None:
+    entries = {0: entry_of(letter(0), 5, whole=True)}
+    assert present_among(entries, [letter(0)]) == {0}
+    assert present_among(entries, [replace(letter(0), **changes)]) == set()
