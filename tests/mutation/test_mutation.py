@@ -11,7 +11,7 @@ import libcst as cst
 import pytest
 
 from tests.mutation import __main__ as command
-from tests.mutation.equivalents import entry, equivalents
+from tests.mutation.equivalents import Equivalent, entry, equivalents
 from tests.mutation.mutants import FOLDERS, Site, mutate, sample, sites
 from tests.mutation.operators import OURS
 from tests.mutation.workspace import Workspace
@@ -207,7 +207,19 @@ def test_the_command_names_who_killed_a_mutant_and_shows_what_survived(
     assert re.search(r"domain/toy.py:22 .*: SURVIVED 1 tests", said)
     assert re.search(r"^-    return 7\n\+    return [08]$", said, re.MULTILINE)
     assert "[[equivalent]]\nfile = 'src/pik/domain/toy.py'" in said.replace("'''", "'")
-    assert "2 killed (1 by tests, 1 by the simulation), 1 survived, 0 equivalent: 66.7% killed\nAt least 95%" in said
+    assert "2 killed (1 by tests, 1 by the simulation), 1 survived, 0 equivalent: 66.7% killed\n" in said
+
+
+def test_too_many_equivalent_mutants_are_too_few_that_are_killed(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mutant,) = sample(toy, 1, 1)
+    known = Equivalent(mutant.path, mutant.function, mutant.before, mutant.after, "toys")
+    monkeypatch.setattr(command, "ROOT", toy)
+    monkeypatch.setattr(command, "equivalents", lambda: [known])
+    assert command.main(["--count", "1", "--jobs", "1"]) == 1
+    assert "1 equivalent: 0.0% killed\nAt least 95% have to be killed." in capsys.readouterr().out
+    assert command.main(["--count", "1", "--jobs", "1", "--only", mutant.name]) == 0
 
 
 def test_tests_that_fail_without_a_mutant_come_first(
