@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test simulate fuzz lint bench docs gameday build deploy lock clean
+.PHONY: help setup run demo test simulate fuzz mutate lint bench docs gameday build deploy lock clean
 
 help: ## say what there is
 	@echo 'make TARGET, where TARGET is one of:'
@@ -30,6 +30,9 @@ simulate: setup ## the pipeline under SEEDS seeds of faults (2,000), to the firs
 
 fuzz: setup ## COUNT requests that nobody meant to send (100,000) to all functions behind the API; SEED=s repeats a round
 	@$(BIN)/python -m tests.fuzz --count '$(COUNT)' --seed '$(SEED)'
+
+mutate: setup ## break COUNT single lines (300) and show the breaks that neither tests nor simulation notice; SEED=s chooses others
+	@$(BIN)/python -m tests.mutation --count '$(COUNT)' --seed '$(SEED)' $(ARGS)
 
 lint: setup ## ruff, mypy, cfn-lint, sam validate
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -25,6 +25,16 @@ def fake_api(fake_aws: FakeAws) -> IngestApi:
     return IngestApi(fake_aws, deployed(fake_aws))
 
 
+def test_each_event_is_counted_by_its_status_and_accepted_ones_with_their_lag(
+    fake_api: IngestApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_api.post([ORDER, ORDER, {"bad": 1}])
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"IngestLag"' in line]
+    (counted,) = [line for line in written if "_aws" in line]
+    assert counted["IngestLag"] == [6_270_750, 6_270_750]
+    assert (counted["EventsAccepted"], counted["EventsDuplicate"], counted["EventsRejected"]) == ([1], [1], [1])
+
+
 def test_an_order_is_kept_raw_indexed_and_answered(api: IngestApi) -> None:
     status, answer = api.post(ORDER)
     assert status == 202

@@ -159,6 +159,6 @@ def test_a_default_type_that_cannot_work_is_a_warning(
     broken = IngestApi(pipeline.aws, pipeline.names, default_event_type="invoice")
     (warning,) = broken.health()[1]["warnings"]
     assert "invoice" in warning
-    assert "order" in warning
+    assert warning.endswith("Deploy with one of: catalog.item, chat.message, heartbeat, order, refund.")
     assert [it.getMessage() for it in caplog.records if it.levelname == "WARNING"] == [warning]
     assert code(broken.post({"orderId": "o", "amount": 1})) == (400, "body", "no_envelope_nor_default")

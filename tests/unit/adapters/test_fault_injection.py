@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pik.adapters.fault_injection import FaultModeParameter, FaultyRawStore, FaultyWorkQueue
 from pik.domain.operate.failure_modes import NO_FAULT, FaultKind, FaultMode, UnknownFaultMode
@@ -150,6 +150,13 @@ def test_a_read_fails_as_the_real_thing_would_and_says_that_it_was_injected(
     assert classify(caught.value) is category
     assert trial.slept == ([SLOW_DOWNSTREAM_SECONDS] if mode == "slow_downstream" else [])
     assert ("s3", "get_object") not in trial.aws.calls
+
+
+@pytest.mark.parametrize(("mode", "status"), [("random_fail_p100", 500), ("throttle", 400), ("access_denied", 403)])
+def test_a_refusal_has_the_status_that_aws_gives_it(mode: str, status: int) -> None:
+    with pytest.raises(ClientError) as caught:
+        Trial(mode).raw.read(KEY, 0, 10)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
 def test_a_share_of_the_reads_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from pik.adapters import sns
 from pik.adapters.sns import HttpsClient, NotFetched, SnsCertificates
 from pik.domain.shared.failures import is_passing
 from pik.domain.shared.limits import CERTIFICATE_CACHE_SECONDS, MAX_CERTIFICATES, MAX_HTTPS_ANSWER_BYTES
@@ -68,6 +70,18 @@ def test_what_sns_does_not_have_is_nothing(path: str) -> None:
 def test_an_address_that_does_not_answer_will_be_tried_again() -> None:
     with pytest.raises(NotFetched, match="SNS did not answer"):
         HttpsClient()("http://127.0.0.1:9/x")
+
+
+def test_an_address_that_takes_its_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sns, "HTTPS_TIMEOUT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        closing = threading.Timer(
+            5, silent.shutdown, [socket.SHUT_RDWR]
+        )  # a client without a bound ends too, differently
+        closing.start()
+        with pytest.raises(NotFetched, match="ReadTimeoutError"):
+            HttpsClient()(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        closing.cancel()
 
 
 class Sns:

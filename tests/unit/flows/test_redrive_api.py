@@ -80,6 +80,7 @@ def test_a_run_whose_machine_was_not_started_is_failed_and_never_runs(harness: R
     assert (status, answer["error"]["code"], answer["run_id"]) == (503, "unavailable", REDRIVE_ID)
     row = harness.runs.row(REDRIVE_ID)
     assert (row["status"], row["stopped"]) == ("FAILED", "not_started")
+    assert row["updated_at"] == harness.redrive.text()
     # An execution of which only the answer was lost finds its run over.
     harness.faults.calm()
     assert harness.redrive.run(REDRIVE_ID)["status"] == "FAILED"

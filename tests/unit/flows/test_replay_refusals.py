@@ -56,6 +56,17 @@ def test_throttling_on_the_way_ends_in_a_token_and_nothing_is_lost(
     assert set(harness.work_queue.ids()) == set(ids(works))
 
 
+def test_what_is_unavailable_is_said_in_the_readers_language(harness: ReplayHarness) -> None:
+    harness.accept(range(3))
+    harness.faults.refuse("update_item", "ThrottlingException")
+    status, answer = harness.ask(ENTITY, **{"Accept-Language": "ja"})
+    assert (status, answer["error"]["code"]) == (503, "unavailable")
+    assert not answer["error"]["message"].isascii()
+    harness.faults.refuse("query", "ThrottlingException")
+    status, answer = harness.ask(ENTITY, **{"Accept-Language": "ja"})
+    assert (status, answer["error"]["message"].isascii()) == (503, False)
+
+
 def test_a_record_that_cannot_be_updated_is_503_with_the_token_that_finishes_it(harness: ReplayHarness) -> None:
     harness.accept(range(3))
     harness.faults.refuse("update_item", "InternalServerError")

@@ -59,10 +59,10 @@ class RedriveState:
 
     run_id: str
     request: RedriveRequest
-    frozen_at: str = ""
-    count: int = 0
-    sent_to: int = 0
-    waves: tuple[Wave, ...] = ()
+    frozen_at: str
+    count: int
+    sent_to: int
+    waves: tuple[Wave, ...]
     sizes: tuple[int, ...] = ()
     """Of the waves to come, where they are given: a put-back's are the files of its rescue."""
     totals: Row = field(default_factory=dict)

@@ -27,6 +27,7 @@ PAYLOAD = {
         ("/card", "4111 1111 123 1234 True None", "<redacted> <redacted> 1234 True None"),
         ("/card/holder", repr(PAYLOAD["card"]), repr(PAYLOAD["card"]).replace('Jane "J" Döe', "<redacted>")),
         ("/card/holder", json.dumps(PAYLOAD["card"]["holder"]), '"<redacted>"'),  # type: ignore[index]
+        ("/card/holder", json.dumps(PAYLOAD["card"]["holder"], ensure_ascii=False), '"<redacted>"'),  # type: ignore[index]
         ("/amount", "order amount 1000000.01 is over the limit of 1000000", None),
         ("/items/1/price", "2.5 12.5 2.51 2.5.", "<redacted> 12.5 2.51 <redacted>."),
         ("/items/0/sku", "ab about cab 'ab'", "<redacted> about cab '<redacted>'"),

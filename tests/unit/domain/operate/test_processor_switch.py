@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pik import __version__
 from pik.domain.operate.processor_switch import (
     SwitchRequest,
     SwitchSituation,
@@ -119,6 +120,8 @@ def test_a_record_says_who_when_why_and_until_when() -> None:
     assert (row["kind"], row["action"], row["status"]) == ("processor", "pause", "RUNNING")
     assert (row["requested_by"], row["requested_at"], row["reason"]) == ("arn:caller", NOW, "downstream is down")
     assert (row["until"], row["before"]) == ("2026-11-20T10:20:31Z", {"parameter": "true"})
+    assert (row["run_id"], row["request_id"], row["updated_at"], row["stopped"]) == (run_id, run_id, NOW, "")
+    assert row["code_version"] == __version__
 
 
 def test_the_end_of_a_record_says_whether_it_failed_and_why() -> None:

@@ -99,6 +99,20 @@ def test_a_share_of_failures_is_borne(failing: int, goes_on: bool) -> None:
     assert (noted[0].failing, noted[1].failing) == (0, failing)
 
 
+def test_a_wave_counts_the_failures_that_waves_before_it_do_not() -> None:
+    waves = wave(1, 5, failing=2, decided=5), wave(2, 25)
+    step = decide(state(100, CAREFUL, *waves), failed("a", "b", "c"), [], NOW)
+    assert isinstance(step, Send)
+    assert [noted.failing for noted in step.waves] == [2, 1]
+
+
+def test_rows_without_a_fingerprint_are_one_cause() -> None:
+    evidence = WaveEvidence(
+        {"a": {"error_type": "X"}, "b": {"fingerprint": "", "error_type": "X"}, "c": {"fingerprint": "f"}}
+    )
+    assert (evidence.commonest()["count"], evidence.commonest()["error_type"]) == (2, "X")
+
+
 def test_later_waves_need_no_decision() -> None:
     assert isinstance(decide(state(100, CAREFUL, wave(0, 5, decided=5), wave(1, 25)), WaveEvidence({}), [], NOW), Send)
 

@@ -101,6 +101,12 @@ def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
         canonical_json([value])
 
 
+@pytest.mark.parametrize("value", [b"x", {1, 2}])
+def test_what_is_no_json_at_all_is_named(value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{type(value).__name__} is not a type of JSON$"):
+        canonical_json([value, 10**30])
+
+
 def test_the_order_of_members_does_not_count_and_the_order_of_elements_does() -> None:
     assert payload_sha({"a": 1, "b": 2}) == payload_sha({"b": 2, "a": 1})
     assert payload_sha([1, 2]) != payload_sha([2, 1])

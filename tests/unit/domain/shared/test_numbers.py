@@ -101,6 +101,8 @@ def test_a_fraction_out_of_bounds_is_refused(literal: str, code: str) -> None:
     with pytest.raises(UnboundedNumber) as caught:
         read_fraction(literal)
     assert caught.value.code == code
+    bound = MAX_NUMBER_DIGITS if code == "too_many_digits" else MAX_NUMBER_EXPONENT
+    assert caught.value.params["maximum"] == bound
 
 
 def test_the_bounds_themselves_are_read() -> None:
