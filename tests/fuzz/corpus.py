@@ -6,6 +6,7 @@ and another refuses, or that crashes one that does not expect it.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,17 @@ def calls() -> list[Call]:
     """The HTTP requests of `events/`, in the order of their files."""
     found = (json.loads(path.read_text("utf-8")) for path in sorted(EVENTS.glob("*.json")))
     return [call for call in found if isinstance(call, Mapping) and "routeKey" in call]
+
+
+def body_of(call: Call) -> bytes:
+    """The body as the sender sent it; nothing where that cannot be known."""
+    body = call.get("body") or ""
+    if call.get("isBase64Encoded"):
+        try:
+            return base64.b64decode(body)
+        except ValueError:
+            return b""
+    return str(body).encode("utf-8", "surrogatepass")
 
 
 TEXTS: Final[tuple[bytes, ...]] = (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from tests.fuzz.corpus import TEXTS, TOKENS, VALUES, Call
+from tests.fuzz.corpus import TEXTS, TOKENS, VALUES, Call, body_of
 
 _CONTENT_TYPES: Final = (
     "application/json",
@@ -62,7 +62,7 @@ def _replace_body(call: Call, rng: Random) -> None:
 
 
 def _change_bytes(call: Call, rng: Random) -> None:
-    data = bytearray(_body(call))
+    data = bytearray(body_of(call))
     for _ in range(rng.choice((1, 1, 2, 5))):
         at = rng.randint(0, len(data))
         end = min(len(data), at + rng.choice((0, 1, 1, 3, 20)))
@@ -74,7 +74,7 @@ def _change_bytes(call: Call, rng: Random) -> None:
 def _change_value(call: Call, rng: Random) -> None:
     """Another value, name or shape somewhere in the tree."""
     try:
-        tree = json.loads(_body(call))
+        tree = json.loads(body_of(call))
     except (ValueError, RecursionError):
         return
     holders = [(None, None), *_holders(tree)]
@@ -124,7 +124,7 @@ def _holders(root: Any) -> list[tuple[Any, Any]]:
 
 
 def _repeat_lines(call: Call, rng: Random) -> None:
-    _set(call, b"\n".join([_body(call)] * rng.choice((2, 3, 10))))
+    _set(call, b"\n".join([body_of(call)] * rng.choice((2, 3, 10))))
     _headers(call)["content-type"] = "application/x-ndjson"
 
 
@@ -144,7 +144,7 @@ def _add_attributes(call: Call, rng: Random) -> None:
 
 
 def _pack(call: Call, rng: Random) -> None:
-    data, encoding = _body(call), rng.choice(("gzip", "deflate"))
+    data, encoding = body_of(call), rng.choice(("gzip", "deflate"))
     packed = gzip.compress(data, mtime=0) if encoding == "gzip" else zlib.compress(data)
     if rng.random() < 0.3:
         packed = packed[: rng.randint(0, len(packed))] + rng.choice((b"", b"x"))
@@ -179,16 +179,6 @@ def _headers(call: Call) -> dict[str, Any]:
         call["headers"] = {}
     headers: dict[str, Any] = call["headers"]
     return headers
-
-
-def _body(call: Call) -> bytes:
-    body = call.get("body") or ""
-    if call.get("isBase64Encoded"):
-        try:
-            return base64.b64decode(body)
-        except ValueError:
-            return b""
-    return str(body).encode("utf-8", "surrogatepass")
 
 
 def _set(call: Call, data: bytes) -> None:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from hmac import digest
 from typing import Any, Final
 
-from tests.fuzz.corpus import Call
+from tests.fuzz.corpus import Call, body_of
 from tests.support.sns_signer import CERTIFICATE_URL, SnsSigner
 from tests.support.webhook_api import SECRET, SOURCES
 
@@ -31,7 +31,7 @@ def sign(call: Call, now: datetime) -> None:
     headers = call.get("headers")
     make = _PROOFS.get(str(source))
     if make is not None and isinstance(headers, dict):
-        make(call, headers, _sent(call), int(now.timestamp()))
+        make(call, headers, body_of(call), int(now.timestamp()))
 
 
 def serve(url: str) -> bytes | None:
@@ -42,17 +42,6 @@ def serve(url: str) -> bytes | None:
 @cache
 def _signer() -> SnsSigner:
     return SnsSigner(datetime(2026, 1, 1, tzinfo=UTC))
-
-
-def _sent(call: Call) -> bytes:
-    """The body as the sender sent it: what its signature is of."""
-    body = call.get("body") or ""
-    if call.get("isBase64Encoded"):
-        try:
-            return base64.b64decode(body)
-        except ValueError:
-            return b""
-    return str(body).encode("utf-8", "surrogatepass")
 
 
 def _base64(data: bytes) -> str:
