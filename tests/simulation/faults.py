@@ -61,14 +61,16 @@ _FEW_OF_THEM: Final = frozenset(
 )
 _STEP: Final = "redrive_step"
 _FEWER: Final = 5
-"""A step of a redrive makes few of these, on which all depends: so many times as often again, and more often in rows,
-as a send that is refused is repeated at once."""
+"""A step of a redrive makes few of these, on which all depends: so many times as often again."""
 
 _LAST_CALL: Final = 60
 _LONGEST_ROW: Final = 12
 _ROWS_OF_FEW: Final = (1, 2, 3, 3)
+"""Often in rows, as a send that is refused is repeated at once."""
 _MOST_OFTEN: Final = 0.5
+"""Above it a step would never get through."""
 _MORE_PARTIAL: Final = [*PARTIAL] * 6
+"""What is lost by ignoring it is an entry that was refused twice, which would otherwise be rare."""
 
 
 @dataclass(frozen=True, slots=True)

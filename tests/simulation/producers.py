@@ -12,7 +12,7 @@ from tests.simulation.scheduler import Task
 from tests.simulation.service import ServiceContext, SimulatedService
 from tests.simulation.workload import WorkloadRequest
 
-WEBHOOK_ROUTE: Final = "POST /webhooks/{source}"
+_WEBHOOK_ROUTE: Final = "POST /webhooks/{source}"
 
 _MAX_ATTEMPTS: Final = 8
 _BACKOFF_SECONDS: Final = (0.2, 40.0)
@@ -70,7 +70,7 @@ class Producers(SimulatedService):
         self.attempts.append(attempt)
         text, is_base64 = sending.request.body()
         event = {
-            "routeKey": WEBHOOK_ROUTE if sending.request.is_webhook else "POST /events",
+            "routeKey": _WEBHOOK_ROUTE if sending.request.is_webhook else "POST /events",
             "pathParameters": {"source": WEBHOOK_SOURCE} if sending.request.is_webhook else None,
             "requestContext": {"requestId": attempt.request_id},
             "headers": sending.request.headers(),

@@ -105,6 +105,7 @@ def _answer(judge: Callable[[Account], Judgement], account: Account, name: str) 
     """A check's judgement; what AWS refuses to show is unknown. Raises what is neither."""
     try:
         return judge(account)
+    # Whatever a check raises: `explain` knows what AWS refuses, and everything else is raised again.
     except Exception as error:
         known = explain(error)
         if known is None:

@@ -240,6 +240,7 @@ def _carry_out(act: SwitchSteps, steps: tuple[SwitchStep, ...], record: RunRecor
     except KeyboardInterrupt:
         session.output.note(f"Stopped watching. What was begun goes on. See: {session.command('processor', 'status')}")
         raise typer.Exit(INTERRUPTED) from None
+    # Whatever it was: it is raised again once the record says that the switch did not end well.
     except Exception as error:
         record.end(switch_changes(utc_now(), describe(error)))
         raise

@@ -142,6 +142,7 @@ def _run(session: Session, batches: DiscardedBatches, found: Sequence[DiscardedB
         record.end(recovery_changes(utc_now(), STOPPED, run.counts.totals(), "interrupted"))
         session.output.note("Stopped. What was sent is marked; the same command goes on with the rest.")
         return INTERRUPTED
+    # Whatever it was: it is raised again once the record says how far the recovery came.
     except Exception as error:
         record.end(recovery_changes(utc_now(), STOPPED, run.counts.totals(), describe(error)))
         raise

@@ -130,7 +130,6 @@ def replay(
         return
     _check_scope(entity, source, event_type)
     covered = _window(start, end)
-    session = session_of(context)
     wanted = {
         "entity_id": entity,
         "source": source,
@@ -143,16 +142,16 @@ def replay(
         "dry_run": dry_run,
     }
     body = {name: value for name, value in wanted.items() if value not in (None, False)}
-    found = ReplayProgress(body, _command(session, body), token)
     if not (yes or dry_run):
         require_terminal("A replay sends messages")
+    session = session_of(context)
     api = session.api.signed_by(iam_signer(session.aws))
     session.output.note(f"Event times, UTC: {covered}")
     if not dry_run:
         warn_when_paused(session)
     if not (yes or dry_run):
         _confirm(body)
-    raise typer.Exit(_run(found, api, session.output))
+    raise typer.Exit(_run(ReplayProgress(body, _command(session, body), token), api, session.output))
 
 
 @app.command()

@@ -268,13 +268,14 @@ def test_commands_that_send_messages_say_that_they_wait(
 
 
 def test_a_switch_that_cannot_be_read_stands_in_nobodys_way(
-    cloud: SwitchStack, monkeypatch: pytest.MonkeyPatch
+    cloud: SwitchStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(**_: Any) -> None:
         raise refused("AccessDeniedException", "GetEventSourceMapping")
 
     monkeypatch.setattr(cloud.functions, "get_event_source_mapping", refuse)
     warn_when_paused(Session(Options(), Output()))
+    assert "paused" not in capsys.readouterr().err
 
 
 def test_a_schedule_that_cannot_be_read_is_said_before_anything_is_done(cloud: SwitchStack, pik: Pik) -> None:
