@@ -70,6 +70,7 @@ def test_its_times_fit_into_each_other() -> None:
     function = source()["Resources"]["RedriveStepFunction"]["Properties"]
     assert redrive_limits.REDRIVE_RUN_SECONDS + longest_wait + function["Timeout"] <= MACHINE["TimeoutSeconds"]
     assert MACHINE["TimeoutSeconds"] < redrive_limits.REDRIVE_HOLD_SECONDS
+    assert function["Timeout"] == redrive_limits.REDRIVE_STEP_SECONDS
     assert function["Timeout"] * 1000 == redrive_limits.REDRIVE_STEP_MS * 2, "half of its time, as the definition says"
     assert function["Timeout"] < redrive_limits.REDRIVE_LEAST_HOLD_SECONDS, (
         "a step that found its letters held, holds them"

@@ -89,6 +89,23 @@ def test_a_step_that_dies_around_a_write_is_repeated_and_doubles_nothing(
     balanced(row)
 
 
+@pytest.mark.parametrize(("sends", "back"), [(0, 0), (1, 5), (2, 10)])
+def test_a_put_back_that_breaks_off_within_a_file_counts_what_its_marks_say(
+    monkeypatch: pytest.MonkeyPatch, sends: int, back: int
+) -> None:
+    harness = rescued(monkeypatch)
+    begin(harness, FIRST)
+    harness.faults.always("send_message_batch", Killed(), after=sends)
+    harness.ask("freeze", FIRST)
+    with pytest.raises(Killed):
+        harness.ask("wave", FIRST)
+    harness.ask("finish", FIRST, error={"Error": "Killed"})
+    row = harness.runs.row(FIRST)
+    assert (row["status"], row["totals"]["redriven"]) == ("FAILED", back)
+    balanced(row)
+    assert copies(harness) == ({1: back} if back else {})
+
+
 def test_letters_that_are_not_seen_in_the_queue_are_sent_again_and_counted_as_perhaps_doubled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

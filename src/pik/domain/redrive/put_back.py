@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from pik.domain.process.dead_letters import DeadLetter
 from pik.domain.redrive import run as redrive_run
 from pik.domain.redrive.message import Entry
 from pik.domain.redrive.selection import ALREADY_PUT_BACK
+from pik.domain.shared import times
 from pik.domain.shared.problems import Problem
+from pik.domain.shared.redrive_limits import REDRIVE_STEP_SECONDS
 from pik.domain.shared.row import Row
 
 HOLDER: Final = "put_back_run"
@@ -138,9 +141,18 @@ def refusal(rescue: Mapping[str, Any], last: Mapping[str, Any] | None, now: str,
     if is_at_work(last, now):
         return Problem("/rescue_id", "put_back_under_way", params)
     whole = last["status"] == redrive_run.COMPLETE and done_of(last) == last["totals"]["selected"]
-    # A rescue that was still at work when it was put back may have kept more since.
-    final = "finished_at" in rescue and last.get("frozen_at", "") >= rescue["finished_at"]
-    if whole and final and not again:
+    if whole and _kept_all_before(rescue, last.get("frozen_at", "")) and not again:
         done = {"count": done_of(last), "at": last.get("finished_at", last["updated_at"])}
         return Problem("/rescue_id", "put_back_already", params | done)
     return None
+
+
+def _kept_all_before(rescue: Mapping[str, Any], moment: str) -> bool:
+    """Whether a rescue can have kept nothing since a moment, empty for none. When it did not end as planned, a step of
+    it may have been given up and still be at work: for as long as its function runs, it may keep another file."""
+    if "finished_at" not in rescue or not moment:
+        return False
+    over = times.to_datetime(rescue["finished_at"])
+    if rescue["status"] != redrive_run.COMPLETE:
+        over += timedelta(seconds=REDRIVE_STEP_SECONDS)
+    return times.to_datetime(moment) >= over

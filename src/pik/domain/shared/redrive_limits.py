@@ -155,6 +155,9 @@ REDRIVE_CONFIRM_SECONDS: Final = 5
 OUTCOME_SAMPLES: Final = 5
 """Event ids that a run names of those that are not decided at its end: enough to search the logs for."""
 
+REDRIVE_STEP_SECONDS: Final = 600
+"""How long a step runs at most, the Timeout of its function: one that was given up may still write until then."""
+
 REDRIVE_STEP_MS: Final = 300_000
 """Milliseconds that must be left for another step in the same invocation: half of the function's time, for a wave that
 takes seconds."""

@@ -9,6 +9,7 @@ import pytest
 
 from pik.domain.redrive.message import entry_of
 from pik.domain.redrive.put_back import PutBackMark, present_among, refusal
+from pik.domain.shared.redrive_limits import REDRIVE_STEP_SECONDS
 from tests.support.letters import NOW, ago, letter
 
 RESCUE = {"run_id": "rdr-1", "status": "COMPLETE", "finished_at": ago(100)}
@@ -33,8 +34,24 @@ LAST = {
         ({"status": "FAILED"}, {}, False, None),
         ({"totals": {"selected": 5, "redriven": 4, "skipped": {}}}, {}, False, None),
         ({"frozen_at": ago(101)}, {}, False, None),
+        ({"frozen_at": ""}, {}, False, None),
+        ({}, {"status": "CANCELLED"}, False, None),
+        ({}, {"status": "CANCELLED", "finished_at": ago(50 + REDRIVE_STEP_SECONDS - 1)}, False, None),
+        ({}, {"status": "CANCELLED", "finished_at": ago(50 + REDRIVE_STEP_SECONDS)}, False, "put_back_already"),
     ],
-    ids=["done", "again", "under way", "abandoned", "failed", "partly", "before the rescue was over"],
+    ids=[
+        "done",
+        "again",
+        "under way",
+        "abandoned",
+        "failed",
+        "partly",
+        "before the rescue was over",
+        "never frozen",
+        "while a step of a cancelled rescue may be at work",
+        "while the last of its steps may be at work",
+        "after the last of its steps",
+    ],
 )
 def test_a_rescue_is_put_back_once_and_never_left_half(
     changes: dict[str, Any], rescue: dict[str, Any], again: bool, code: str | None
