@@ -34,6 +34,7 @@ OPTIONS: Final = {
     "samples": "--count",
     "all": "--all",
     "force": "--force",
+    "again": "--again",
     "jitter_seconds": "--jitter",
     "backoff": "--no-backoff",
     "attempt_budget": "--budget",

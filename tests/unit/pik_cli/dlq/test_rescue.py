@@ -53,7 +53,9 @@ def test_a_second_put_back_is_refused_and_names_the_first(backend: RedriveBacken
     for options in (("--yes",), ("--dry-run",)):
         second = pik("dlq", "put-back", rescue, *options)
         assert second.exit_code == 1
-        assert f"Run {first} has put this rescue back (1 messages" in second.stderr
+        message = " ".join(second.stderr.split())
+        assert f"Run {first} has put this rescue back (1 messages" in message
+        assert message.endswith("gone from the queue since, add --again.")
     assert len(backend.dead()) == 1
     assert pik("dlq", "put-back", rescue, "--again", "--yes").exit_code == 0
     assert len(backend.dead()) == 2

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from pik.domain.http.catalogs import CATALOGS
+from pik_cli.dlq.api import OPTIONS
 from tests.support.command_line import Pik
 from tests.support.redrive_backend import RedriveBackend
 
@@ -132,3 +134,9 @@ def test_an_id_of_nothing_is_a_refusal_and_no_wrong_usage(
     result = pik("dlq", *args)
     assert result.exit_code == 1
     assert "There is no" in result.stderr
+
+
+def test_every_switch_that_a_message_says_to_send_has_its_option() -> None:
+    switches = set(re.findall(r"\b(?:send|add) ([a-z_]+): true\b", "\n".join(CATALOGS["en"].values())))
+    assert {"force", "all", "again"} <= switches
+    assert switches <= OPTIONS.keys()
